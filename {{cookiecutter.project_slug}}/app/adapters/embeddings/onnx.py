@@ -38,6 +38,7 @@ class OnnxEmbedder:
     model: str
     dimensions: int
     inputs: Sequence[str]
+    unknown: int | None
     provider: str = "local"
 
     async def warm(self) -> None:
@@ -51,13 +52,20 @@ class OnnxEmbedder:
             except TimeoutError as error:
                 raise OutOfTime("The question was not embedded in time.") from error
             call.used(result.tokens)
-            return result
+            return EmbeddingResult((), result.tokens) if self._is_unknown(text) else result
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         with self._call() as call:
             result = await self._run(list(texts))
             call.used(result.tokens)
             return result
+
+    def _is_unknown(self, text: str) -> bool:
+        """Whether half of a text is in no word or letter of the vocabulary: its vector would mean nothing."""
+        if text.isascii():
+            return False
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return 2 * ids.count(self.unknown) >= len(ids)
 
     def _call(self) -> GenAICall:
         return embeddings(ModelEndpoint(self.provider, self.model), self.dimensions)
@@ -157,6 +165,7 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
         model=weights.model,
         dimensions=_dimensions(session, weights.model),
         inputs=[entry.name for entry in session.get_inputs()],
+        unknown=tokenizer.token_to_id("[UNK]"),
     )
 
 

@@ -46,7 +46,7 @@ def language_of(text: str) -> str:
     lower = text.lower()
     scores = Counter(language for word in _WORD.findall(lower) for language in _BY_WORD.get(word, ()))
     if not text.isascii():
-        scores.update({_LETTERS[letter] for letter in set(lower) if letter in _LETTERS})
+        scores.update(_LETTERS[letter] for letter in set(lower) if letter in _LETTERS)
     first, second = [*scores.most_common(2), ("", 0), ("", 0)][:2]
     return first[0] if first[1] > second[1] else UNKNOWN
 

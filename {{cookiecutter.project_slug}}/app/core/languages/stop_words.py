@@ -12,7 +12,7 @@ def _all_of(words: str) -> frozenset[str]:
 ENGLISH = _all_of(
     """
     a an the of in on at to for from by with as and or but if then than so is are was were be been being
-    am do does did done doing has have had having it its it's this that these those there here he she
+    am do does did done doing has have had having it its this that these those there here he she
     they them him her his their theirs we us our you your i me my who whom whose which what when where
     why how can could may might must shall should will would not no nor also about into over under
     between during after before up down out off again such any some each other both more most very just
@@ -38,7 +38,7 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
         fait faire peut peuvent pouvez puis peux doit doivent dois faut je j tu il elle on nous vous ils elles me m te t
         se s lui leur leurs mon ma mes ton ta tes son sa ses notre nos votre vos ce c cet cette ces ça qui que qu quoi
         quel quelle quels quelles où quand comment pourquoi combien lequel laquelle dans en sur sous par pour avec sans
-        chez vers entre pendant depuis jusque jusqu ne n pas plus très aussi y dont est-ce
+        chez vers entre pendant depuis jusque jusqu ne n pas plus très aussi y dont est
         """
     ),
     "es": _all_of(
@@ -54,7 +54,7 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
         """
         il lo la i gli le l un uno una di del dello della dei degli delle dell da dal dalla dai dall a al allo alla ai
         agli alle all in nel nello nella nei nelle nell su sul sulla sui sulle con per tra fra e ed o ma se è sono era
-        erano essere stato stata sarà c' ci c ha hanno aveva avere può possono posso si deve devono devo fa fare io tu
+        erano essere stato stata sarà ci c ha hanno aveva avere può possono posso si deve devono devo fa fare io tu
         lui lei noi voi loro mi ti vi ne mio mia tuo sua suo suoi questo questa questi queste quel quella che chi cosa
         cos dove dov quando com come perché quanto quanta quanti quante quale quali qual non più molto anche
         """
@@ -110,13 +110,6 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
         اين كيف لماذا كم أي اي أية هل لمن بكم ب ل ك له لها لهم فيه فيها كل غير يمكن يمكنني
         """
     ),
-    "ko": _all_of(
-        """
-        무엇 무엇인가요 무엇입니까 뭐 뭐예요 언제 언제인가요 언제입니까 어디 어디에 어디에서 어디서 어디인가요 누구 누가 누구인가요 누구입니까
-        얼마 얼마나 얼마인가요 얼마입니까 얼마예요 몇 왜 어떻게 어떤 어느 및 또는 그리고 이 그 저 것 수 있나요 있습니까 하나요
-        합니까 됩니까 되나요 인가요 입니까 해야 한
-        """
-    ),
 }
 """Words between spaces, case-folded."""
 
@@ -134,7 +127,9 @@ _PHRASES: Mapping[str, str] = {
         ある いる なる これ それ あれ この その あの""",
     "th": """อะไร เท่าไหร่ เท่าไร ที่ไหน เมื่อไหร่ เมื่อไร เมื่อใด อย่างไร ยังไง ทำไม ใคร ไหน กี่ หรือไม่ ไหม หรือ และ ของ ที่ ใน เป็น คือ
         ให้ ได้ จะ มี การ ความ กับ จาก โดย ว่า นี้ นั้น ต้อง ไม่ แล้ว ด้วย ก็ ครับ ค่ะ คะ เพื่อ สำหรับ ถูก""",
-    "ko": """입니까 습니까 합니까 됩니까 인가요 하나요 되나요 나요 가요 까요 에서 으로 에게 부터 까지 입니다 습니다 합니다""",
+    "ko": """무엇인가요 무엇입니까 무엇을 무엇 뭐예요 언제인가요 언제입니까 언제 어디에서 어디에 어디 누구인가요 누구입니까 누구 누가
+        얼마나 얼마입니까 얼마인가요 얼마예요 얼마 어떻게 어떤 어느 무슨 있나요 있습니까 입니까 습니까 합니까 됩니까 인가요 하나요 되나요
+        나요 가요 까요 에서 으로 에게 부터 까지 입니다 습니다 합니다""",
 }
 PHRASES: Mapping[str, re.Pattern[str]] = {
     language: re.compile("|".join(sorted(map(re.escape, phrases.split()), key=len, reverse=True)))

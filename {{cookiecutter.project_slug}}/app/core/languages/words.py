@@ -42,6 +42,8 @@ _FOREIGN = re.compile(rf"(?P<run>{_RUN})|[^\W\d_{_IN_RUN}{_LATIN}](?:[^\W\d_{_IN
 _REMOVED = dict.fromkeys(map(ord, "\u00ad\u0640\u200b\u200c\u200d\u2060\ufeff"))
 _THAI_ORDER = re.compile("\u0e4d([\u0e48-\u0e4b])")
 _MAX_CHARACTERS = 60
+# A word that is indexed takes fourteen characters of English, with stop words and spaces; a pair of letters takes one.
+_PAIRS_PER_WORD = 13
 _ELIDED = frozenset({"fr", "it"})
 _STEMMED = {
     "ar": "arabic", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fr": "french", "hi": "hindi",
@@ -68,6 +70,14 @@ def index_text(text: str) -> str:
     """A passage as the database is to index it. Scripts that are written without spaces become pairs of letters, and
     words in letters that are not Latin become stems; all other words are left to the database."""
     return text if text.isascii() else _FOREIGN.sub(_tokens, normalised(text))
+
+
+def length_scale(passage: str) -> float:
+    """How many times as many words a passage gets by `index_text` as one of the same length in English."""
+    if passage.isascii():
+        return 1.0
+    letters = sum(len(match[0]) for match in _FOREIGN.finditer(passage) if match["run"])
+    return 1 + _PAIRS_PER_WORD * letters / len(passage)
 
 
 def query_text(text: str) -> str:
@@ -127,13 +137,13 @@ def key_of(word: str, language: str = "en") -> str:
 
 @lru_cache(maxsize=50_000)
 def stem(word: str, language: str = "en") -> str:
-    """The stem of a word in lower case; the word itself in a language without a stemmer."""
-    return _stemmer(language)(word) if language in _STEMMED else word
+    """The stem of a word in lower case; as in English in a language without a stemmer."""
+    return _stemmer(_STEMMED.get(language, "english"))(word)
 
 
 @lru_cache
-def _stemmer(language: str) -> Callable[[str], str]:
-    return cast(Callable[[str], str], Stemmer.Stemmer(_STEMMED[language]).stemWord)
+def _stemmer(algorithm: str) -> Callable[[str], str]:
+    return cast(Callable[[str], str], Stemmer.Stemmer(algorithm).stemWord)
 
 
 def _bare(word: str, language: str) -> str:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from app.core.languages.words import ANALYZER, index_text, query_text
+from app.core.languages.words import ANALYZER, index_text, length_scale, query_text
 from app.releases.domain import ReleaseUnservable
 from app.retrieval.domain.chunking import CHUNKER_VERSION, ChunkerParams
 from app.retrieval.domain.problems import EmbedderMismatch
@@ -84,6 +84,10 @@ class Fingerprint:
     def index_text(self, passage: str) -> str:
         """A passage as its words are indexed."""
         return passage if self.analyzer == PLAIN else index_text(passage)
+
+    def length_scale(self, passage: str) -> float:
+        """What `mean_length` is multiplied by for this passage."""
+        return 1.0 if self.analyzer == PLAIN else length_scale(passage)
 
     def query_text(self, query: str) -> str:
         """A query as its words are looked up."""

@@ -29,6 +29,27 @@ def cut(text: str) -> list[str]:
             ["A long line of wrapped text that goes on in the\nnext line.", "And ends."],
         ),
         ("Name: Holm\nBorn: 1840", ["Name: Holm", "Born: 1840"]),
+        (
+            "Die Halle hat z. B. am 3. Oktober zu. Dr. Meier hilft.",
+            ["Die Halle hat z. B. am 3. Oktober zu.", "Dr. Meier hilft."],
+        ),
+        ("Das macht ca. 20 Cent. Die Nr. 5 ist frei.", ["Das macht ca. 20 Cent.", "Die Nr. 5 ist frei."]),
+        ("El Sr. Gómez abre hoy. La pág. 5 falta.", ["El Sr. Gómez abre hoy.", "La pág. 5 falta."]),
+        ("Она на ул. Ленина. Там и т. д. есть.", ["Она на ул. Ленина.", "Там и т. д. есть."]),
+        ("Dom jest przy ul. Długiej. To nie tu.", ["Dom jest przy ul. Długiej.", "To nie tu."]),
+        ("Dhr. Jansen is er bijv. op maandag. Hij wacht.", ["Dhr. Jansen is er bijv. op maandag.", "Hij wacht."]),
+        (
+            "開館は九時です。「休みは月曜だ。」入口は北です。",
+            ["開館は九時です。", "「休みは月曜だ。」", "入口は北です。"],
+        ),
+        ("他说：“九点开门。”请来！", ["他说：“九点开门。”", "请来！"]),
+        ("هل هو مفتوح؟ نعم. لا.", ["هل هو مفتوح؟", "نعم.", "لا."]),
+        ("도서관은 열었다. 그는 갔다.", ["도서관은 열었다.", "그는 갔다."]),
+        (
+            "ห้องสมุดประชาชนเปิดเก้าโมงเช้า ค่าปรับเล่มละสองบาทต่อหนึ่งวัน และไม่เกินร้อยบาท",
+            ["ห้องสมุดประชาชนเปิดเก้าโมงเช้า", "ค่าปรับเล่มละสองบาทต่อหนึ่งวัน และไม่เกินร้อยบาท"],
+        ),
+        ("यह खुला है। वह बंद है।", ["यह खुला है।", "वह बंद है।"]),
         ("", []),
         (" \n\n ", []),
     ],
@@ -37,7 +58,7 @@ def test_sentences_are_split_as_a_reader_would(text: str, parts: list[str]) -> N
     assert cut(text) == parts
 
 
-@given(st.text(alphabet="aB .!?\n#-|1\"'(", max_size=200))
+@given(st.text(alphabet="aB .!?\n#-|1\"'(。」ข้", max_size=200))
 def test_every_word_is_in_exactly_one_sentence_in_order(text: str) -> None:
     spans = sentences(text)
     at = 0
