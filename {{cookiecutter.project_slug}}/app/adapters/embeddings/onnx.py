@@ -38,7 +38,7 @@ class OnnxEmbedder:
     model: str
     dimensions: int
     inputs: Sequence[str]
-    unknown: int | None
+    unknown: int
     provider: str = "local"
 
     async def warm(self) -> None:
@@ -165,7 +165,7 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
         model=weights.model,
         dimensions=_dimensions(session, weights.model),
         inputs=[entry.name for entry in session.get_inputs()],
-        unknown=tokenizer.token_to_id("[UNK]"),
+        unknown=-1 if (unknown := tokenizer.token_to_id("[UNK]")) is None else unknown,
     )
 
 

@@ -34,11 +34,11 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {
     ),
     "fr": _all_of(
         """
-        le la les l un une des du de d à au aux et ou mais si est sont était étaient être été sera a ont avait avoir ai as
-        fait faire peut peuvent pouvez puis peux doit doivent dois faut je j tu il elle on nous vous ils elles me m te t
-        se s lui leur leurs mon ma mes ton ta tes son sa ses notre nos votre vos ce c cet cette ces ça qui que qu quoi
-        quel quelle quels quelles où quand comment pourquoi combien lequel laquelle dans en sur sous par pour avec sans
-        chez vers entre pendant depuis jusque jusqu ne n pas plus très aussi y dont est
+        le la les l un une des du de d à au aux et ou mais si est sont était étaient être été sera a ont avait
+        avoir ai as fait faire peut peuvent pouvez puis peux doit doivent dois faut je j tu il elle on nous vous
+        ils elles me m te t se s lui leur leurs mon ma mes ton ta tes son sa ses notre nos votre vos ce c cet cette
+        ces ça qui que qu quoi quel quelle quels quelles où quand comment pourquoi combien lequel laquelle dans en
+        sur sous par pour avec sans chez vers entre pendant depuis jusque jusqu ne n pas plus très aussi y dont est
         """
     ),
     "es": _all_of(
@@ -120,16 +120,19 @@ def stop_words_of(language: str) -> frozenset[str]:
 
 
 _PHRASES: Mapping[str, str] = {
-    "zh": """是什么 为什么 為什麼 什么时候 什麼時候 什么 什麼 怎么 怎麼 怎样 怎樣 如何 多少 多久 多长 多長 多大 几个 幾個 几 幾 哪里 哪裡 哪儿 哪些
-        哪个 哪個 哪 谁 誰 吗 嗎 呢 请问 請問 可以 需要 的 了 是 在 和 与 及 要 有 这 這 那 我 你 他 她 它 们 們 就 也 都 被 把 对""",
-    "ja": """でしょうか ましたか ですか ますか ませんか ください ました ます です でした ません いつ どこ だれ 誰 なぜ どう どの どれ どんな どちら いくら
-        いくつ 何 から まで より ため とき こと もの という として について において ている ていた された される する して した しなければ なりません
-        ある いる なる これ それ あれ この その あの""",
-    "th": """อะไร เท่าไหร่ เท่าไร ที่ไหน เมื่อไหร่ เมื่อไร เมื่อใด อย่างไร ยังไง ทำไม ใคร ไหน กี่ หรือไม่ ไหม หรือ และ ของ ที่ ใน เป็น คือ
-        ให้ ได้ จะ มี การ ความ กับ จาก โดย ว่า นี้ นั้น ต้อง ไม่ แล้ว ด้วย ก็ ครับ ค่ะ คะ เพื่อ สำหรับ ถูก""",
-    "ko": """무엇인가요 무엇입니까 무엇을 무엇 뭐예요 언제인가요 언제입니까 언제 어디에서 어디에 어디 누구인가요 누구입니까 누구 누가
-        얼마나 얼마입니까 얼마인가요 얼마예요 얼마 어떻게 어떤 어느 무슨 있나요 있습니까 입니까 습니까 합니까 됩니까 인가요 하나요 되나요
-        나요 가요 까요 에서 으로 에게 부터 까지 입니다 습니다 합니다""",
+    "zh": """是什么 为什么 為什麼 什么时候 什麼時候 什么 什麼 怎么 怎麼 怎样 怎樣 如何 多少 多久 多长 多長 多大
+        几个 幾個 几 幾 哪里 哪裡 哪儿 哪些 哪个 哪個 哪 谁 誰 吗 嗎 呢 请问 請問 可以 需要 的 了 是 在 和 与 及 要
+        有 这 這 那 我 你 他 她 它 们 們 就 也 都 被 把 对""",
+    "ja": """でしょうか ましたか ですか ますか ませんか ください ました ます です でした ません いつ どこ だれ 誰
+        なぜ どう どの どれ どんな どちら いくら いくつ 何 から まで より ため とき こと もの という として
+        について において ている ていた された される する して した しなければ なりません ある いる なる これ それ
+        あれ この その あの""",
+    "th": """อะไร เท่าไหร่ เท่าไร ที่ไหน เมื่อไหร่ เมื่อไร เมื่อใด อย่างไร ยังไง ทำไม ใคร ไหน กี่ หรือไม่ ไหม หรือ และ ของ ที่
+        ใน เป็น คือ ให้ ได้ จะ มี การ ความ กับ จาก โดย ว่า นี้ นั้น ต้อง ไม่ แล้ว ด้วย ก็ ครับ ค่ะ คะ เพื่อ สำหรับ ถูก""",
+    "ko": """무엇인가요 무엇입니까 무엇을 무엇 뭐예요 언제인가요 언제입니까 언제 어디에서 어디에 어디 누구인가요
+        누구입니까 누구 누가 얼마나 얼마입니까 얼마인가요 얼마예요 얼마 어떻게 어떤 어느 무슨 있나요 있습니까
+        입니까 습니까 합니까 됩니까 인가요 하나요 되나요 나요 가요 까요 에서 으로 에게 부터 까지 입니다 습니다
+        합니다""",
 }
 PHRASES: Mapping[str, re.Pattern[str]] = {
     language: re.compile("|".join(sorted(map(re.escape, phrases.split()), key=len, reverse=True)))

@@ -26,6 +26,12 @@ _RUNS = {
     "khmer": "\u1780-\u17d3",
 }
 _RUN = "|".join(f"[{letters}]+" for letters in _RUNS.values())
+_EAST_ASIAN, _SOUTH_EAST_ASIAN = ("han", "hiragana", "katakana"), ("thai", "lao", "myanmar", "khmer")
+_LETTERS_PER_WORD = {2: _EAST_ASIAN, 4: _SOUTH_EAST_ASIAN}
+_UNSPACED = {
+    count: re.compile(f"[{''.join(_RUNS[script] for script in scripts)}]+")
+    for count, scripts in _LETTERS_PER_WORD.items()
+}
 _IN_RUN = "".join(_RUNS.values())
 # A letter with the marks written over and under it; a vowel written before its consonant is a letter of its own.
 _SYLLABLE_MARKS = (
@@ -33,13 +39,16 @@ _SYLLABLE_MARKS = (
 )
 _LETTER = re.compile(rf"[^{_SYLLABLE_MARKS}][{_SYLLABLE_MARKS}]*|[{_SYLLABLE_MARKS}]+")
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0dff"
+_INVISIBLE = "\u00ad\u0640\u200b\u200c\u200d\u2060\ufeff"
 _LATIN = "\x00-\u024f\u1e00-\u1eff"
 _PLAIN_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 _TERM = re.compile(
     rf"(?P<run>{_RUN})|\d+(?:[.,]\d+)*|[^\W\d_{_IN_RUN}](?:[^\W\d_{_IN_RUN}]|[{_MARKS}])*(?:['’][^\W\d_{_IN_RUN}]+)?|\d+"
 )
+# What parts a word, or holds several: letters of scripts without spaces, marks over letters, invisible characters.
+_NEEDS_CARE = re.compile(rf"[{_IN_RUN}{_MARKS}{_INVISIBLE}]")
 _FOREIGN = re.compile(rf"(?P<run>{_RUN})|[^\W\d_{_IN_RUN}{_LATIN}](?:[^\W\d_{_IN_RUN}{_LATIN}]|[{_MARKS}])*")
-_REMOVED = dict.fromkeys(map(ord, "\u00ad\u0640\u200b\u200c\u200d\u2060\ufeff"))
+_REMOVED = dict.fromkeys(map(ord, _INVISIBLE))
 _THAI_ORDER = re.compile("\u0e4d([\u0e48-\u0e4b])")
 _MAX_CHARACTERS = 60
 # A word that is indexed takes fourteen characters of English, with stop words and spaces; a pair of letters takes one.
@@ -74,10 +83,15 @@ def index_text(text: str) -> str:
 
 def length_scale(passage: str) -> float:
     """How many times as many words a passage gets by `index_text` as one of the same length in English."""
-    if passage.isascii():
-        return 1.0
-    letters = sum(len(match[0]) for match in _FOREIGN.finditer(passage) if match["run"])
-    return 1 + _PAIRS_PER_WORD * letters / len(passage)
+    return 1 + _PAIRS_PER_WORD * unspaced(passage)[0] / max(1, len(passage))
+
+
+def unspaced(text: str) -> tuple[int, int]:
+    """The number of letters of scripts that are written without spaces, and of about how many words they are."""
+    if text.isascii():
+        return 0, 0
+    letters = {count: sum(map(len, runs.findall(text))) for count, runs in _UNSPACED.items()}
+    return sum(letters.values()), sum(number // count for count, number in letters.items())
 
 
 def query_text(text: str) -> str:
@@ -106,7 +120,7 @@ def asked_words(question: str, language: str) -> list[str]:
 
 
 def terms(text: str, language: str = "en") -> list[str]:
-    """The stems of all words except stop words, in order, with repeats; of a script without spaces, pairs of letters."""
+    """The stems of all words except stop words, in order, with repeats; for a script without spaces, as `fold`."""
     stop_words = stop_words_of(language)
     return [stem(word, language) for word in fold(text, language) if word not in stop_words]
 
@@ -115,6 +129,8 @@ def fold(text: str, language: str = "en") -> list[str]:
     """The words, without case, possessive or elided article; of a script without spaces, pairs of letters."""
     if text.isascii():
         return [_bare(word, language) for word in _PLAIN_WORD.findall(text.lower())]
+    if not _NEEDS_CARE.search(text):
+        return [_folded(word, language) for word in _PLAIN_WORD.findall(text)]
     words: list[str] = []
     for match in _TERM.finditer(normalised(text)):
         words += _bigrams(match[0]) if match["run"] else [_bare(match[0], language)]
@@ -123,15 +139,15 @@ def fold(text: str, language: str = "en") -> list[str]:
 
 def stems_in(text: str, stems: frozenset[str], language: str = "en") -> frozenset[str]:
     """Those of the stems that occur in the text."""
-    if text.isascii():
-        return stems.intersection(key_of(word, language) for word in _PLAIN_WORD.findall(text))
-    return stems.intersection(terms(text, language))
+    if _NEEDS_CARE.search(text):
+        return stems.intersection(terms(text, language))
+    return stems.intersection([key_of(word, language) for word in _PLAIN_WORD.findall(text)])
 
 
 @lru_cache(maxsize=100_000)
 def key_of(word: str, language: str = "en") -> str:
     """The stem of a word as written; empty for a stop word."""
-    plain = _bare(word.lower(), language)
+    plain = _folded(word, language)
     return "" if plain in stop_words_of(language) else stem(plain, language)
 
 
@@ -144,6 +160,11 @@ def stem(word: str, language: str = "en") -> str:
 @lru_cache
 def _stemmer(algorithm: str) -> Callable[[str], str]:
     return cast(Callable[[str], str], Stemmer.Stemmer(algorithm).stemWord)
+
+
+@lru_cache(maxsize=50_000)
+def _folded(word: str, language: str) -> str:
+    return _bare(normalised(word), language)
 
 
 def _bare(word: str, language: str) -> str:

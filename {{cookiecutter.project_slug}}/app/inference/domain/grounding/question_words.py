@@ -18,21 +18,36 @@ _ENGLISH: Mapping[Asked, str] = {
 }
 # Number, date and name; in languages whose names have no capital letters of their own, no name.
 _OTHERS: Mapping[str, tuple[str, ...]] = {
-    "de": (r"\bwie ?(?:viele?n?|hoch|lange?|oft|alt|groß|gross|weit|schwer|schnell|teuer)\b", r"\bwann\b|welche[ms] (?:jahr|tag)"),
+    "de": (
+        r"\bwie ?(?:viele?n?|hoch|lange?|oft|alt|groß|gross|weit|schwer|schnell|teuer)\b",
+        r"\bwann\b|welche[ms] (?:jahr|tag)",
+    ),
     "fr": (r"\bcombien\b", r"\bquand\b|\bquelle? (?:année|date|heure|jour)\b", r"\bqui\b"),
     "es": (r"\bcu[áa]nt[oa]s?\b", r"\bcuándo\b|\bqué (?:año|día|hora|fecha)\b", r"\bquién(?:es)?\b"),
     "it": (r"\bquant[oaie]\b", r"\bquando\b|\b(?:che|quale) (?:anno|ora|giorno|data)\b", r"\bchi\b"),
     "pt": (r"\bquant[oa]s?\b", r"\bquando\b|\bque (?:ano|horas?|dia|data)\b", r"\bquem\b"),
-    "nl": (r"\bhoe ?(?:veel|hoog|lang|vaak|oud|groot|ver|zwaar|snel|duur)\b", r"\bwanneer\b|\bhoe laat\b|\bwelk jaar\b", r"\bwie\b"),
-    "pl": (r"\bil[eu]\b|\bjak (?:długo|często|wysok|dużo|daleko)", r"\bkiedy\b|\bktóre?j godzinie\b|\bktórym roku\b", r"\bkto\b|\bkogo\b"),
+    "nl": (
+        r"\bhoe ?(?:veel|hoog|lang|vaak|oud|groot|ver|zwaar|snel|duur)\b",
+        r"\bwanneer\b|\bhoe laat\b|\bwelk jaar\b",
+        r"\bwie\b",
+    ),
+    "pl": (
+        r"\bil[eu]\b|\bjak (?:długo|często|wysok|dużo|daleko)",
+        r"\bkiedy\b|\bktóre?j godzinie\b|\bktórym roku\b",
+        r"\bkto\b|\bkogo\b",
+    ),
     "tr": (r"\bkaç\b|\bne kadar\b", r"\bne zaman\b|\bsaat kaçta\b|\bhangi (?:yıl|gün)", r"\bkim(?:in|i|e|dir)?\b"),
-    "ru": (r"\bсколько\b|\bкак (?:долго|часто|высок|далеко)", r"\bкогда\b|\bв каком году\b|\bкакого числа\b", r"\bкто\b|\bкого\b"),
+    "ru": (
+        r"\bсколько\b|\bкак (?:долго|часто|высок|далеко)",
+        r"\bкогда\b|\bв каком году\b|\bкакого числа\b",
+        r"\bкто\b|\bкого\b",
+    ),
     "ar": (r"\bكم\b|\bبكم\b", r"\bمتى\b"),
     "zh": (r"多少|几|幾|多[久长長大高远遠]", r"什么时候|什麼時候|何时|何時|几点|哪[一]?年"),
     "ja": (r"いくら|いくつ|何[人円個冊枚回分日年本時%％度]|どのくらい|どれくらい", r"いつ|何[時年月日]"),
     "ko": (r"얼마|몇", r"언제|몇 ?[시년월일]"),
     "th": (r"กี่|เท่าไ[หร]", r"เมื่อไ[หร]|เมื่อใด|กี่โมง|ปีใด|ปีไหน"),
-}  # fmt: skip
+}
 _ASKS: Mapping[str, Mapping[Asked, re.Pattern[str]]] = {
     "en": {kind: re.compile(pattern) for kind, pattern in _ENGLISH.items()},
     **{
