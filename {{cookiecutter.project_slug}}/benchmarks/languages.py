@@ -50,19 +50,20 @@ class LanguageSet:
 async def main(short: bool) -> None:
     sets = [LanguageSet.read(path) for path in sorted(DATA.glob("*.json")) if not short or path.stem in SHORT]
     everything = RankingSet({name: text for each in sets for name, text in each.ranking.passages.items()}, [])
-    result: dict[str, dict[str, Any]] = {each.code: {} for each in sets}
+    result: dict[str, dict[str, dict[str, float]]] = {}
     for embedder, label in (("none", "words"), ("minilm", "words_and_vectors")):
+        by_language = result[label] = {}
         async with service(embedder=embedder) as state:
             for each in sets:
                 async with client_of(state, each.code) as (client, _):
                     await ingest(state, client, each.ranking)
-                    result[each.code][label] = await _ranked(client, each) | await _answered(client, each)
+                    by_language[each.code] = await _ranked(client, each) | await _answered(client, each)
             async with client_of(state, "all") as (client, _):
                 await ingest(state, client, everything)
                 for each in sets:
                     ranked = await _ranked(client, each)
-                    result[each.code][label] |= {f"{name}_among_all": value for name, value in ranked.items()}
-    write("languages", {"languages": result}, short)
+                    by_language[each.code] |= {f"{name}_among_all": value for name, value in ranked.items()}
+    write("languages", result, short)
 
 
 async def _ranked(client: httpx.AsyncClient, chosen: LanguageSet) -> dict[str, float]:

@@ -145,7 +145,8 @@ def is_abbreviation(word: str, follower: str, language: str) -> bool:
     if not word:
         return True
     if language not in _OWN_RULES:
-        return _joined(word, follower if word[-1].isdigit() else "A", language)
+        is_initial = len(word) == 1 and word.isupper()
+        return is_initial or _joined(word, follower if word[-1].isdigit() else "A", language)
     word = word.lower()
     if word in NEVER_LAST:
         return True

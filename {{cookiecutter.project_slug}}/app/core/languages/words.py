@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import cast
 from unicodedata import normalize
 
@@ -139,9 +139,9 @@ def fold(text: str, language: str = "en") -> list[str]:
 
 def stems_in(text: str, stems: frozenset[str], language: str = "en") -> frozenset[str]:
     """Those of the stems that occur in the text."""
-    if _NEEDS_CARE.search(text):
+    if not text.isascii() and _NEEDS_CARE.search(text):
         return stems.intersection(terms(text, language))
-    return stems.intersection([key_of(word, language) for word in _PLAIN_WORD.findall(text)])
+    return stems.intersection(map(key_of, _PLAIN_WORD.findall(text), repeat(language)))
 
 
 @lru_cache(maxsize=100_000)
