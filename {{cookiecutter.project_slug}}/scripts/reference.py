@@ -354,10 +354,11 @@ def measured(result: Path) -> Iterator[str]:
 def _is_grid(value: Any) -> bool:
     """Whether these are the same plain figures for many things, which read better as a table."""
     rows = list(value.values()) if isinstance(value, dict) else []
-    return len(rows) >= MIN_GRID_ROWS and all(
-        isinstance(row, dict) and row.keys() == rows[0].keys() and all(isinstance(each, int | float) for each in row.values())
-        for row in rows
-    )
+    return len(rows) >= MIN_GRID_ROWS and all(_is_row(row) and row.keys() == rows[0].keys() for row in rows)
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, int | float) for each in value.values())
 
 
 def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ MAX_TOKENS = 256
 BATCH_TOKENS = MAX_TOKENS
 # Encodings take a hundred times the memory of their text: not for a whole book at once.
 _ENCODE_BATCH = 32
+_UNKNOWN = "[UNK]"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,6 @@ class OnnxEmbedder:
     model: str
     dimensions: int
     inputs: Sequence[str]
-    unknown: int
     provider: str = "local"
 
     async def warm(self) -> None:
@@ -61,11 +61,13 @@ class OnnxEmbedder:
             return result
 
     def _is_unknown(self, text: str) -> bool:
-        """Whether half of a text is in no word or letter of the vocabulary: its vector would mean nothing."""
+        """Whether half of a text is in no word of the vocabulary, or is spelt by its letters: the vector would mean
+        nothing."""
         if text.isascii():
             return False
-        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return 2 * ids.count(self.unknown) >= len(ids)
+        tokens = self.tokenizer.encode(text, add_special_tokens=False).tokens
+        unknown = sum(token == _UNKNOWN or (len(token) == 3 and token.startswith("##")) for token in tokens)
+        return 2 * unknown >= len(tokens)
 
     def _call(self) -> GenAICall:
         return embeddings(ModelEndpoint(self.provider, self.model), self.dimensions)
@@ -165,7 +167,6 @@ def make_onnx_embedder(weights: ModelWeights, threads: int, concurrency: int = 2
         model=weights.model,
         dimensions=_dimensions(session, weights.model),
         inputs=[entry.name for entry in session.get_inputs()],
-        unknown=-1 if (unknown := tokenizer.token_to_id("[UNK]")) is None else unknown,
     )
 
 
