@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.clock import Deadline
 from app.retrieval.repository import index_catalogue
 from app.retrieval.repository.search_queries import SearchQuery, search
-from tests.retrieval.test_indexes import SeparateService, caller, ignore, live_index, switch_to, words
+from tests.retrieval.test_indexes import SeparateService, ask, caller, ignore, live_index, put, switch_to, words
 
 __all__ = ["caller", "live_index", "words"]
 
@@ -65,12 +64,10 @@ async def test_an_index_of_before_goes_on_and_a_new_one_finds_more(state, live_i
     assert (old.number, old.fingerprint.analyzer) == (before.number, "plain")
     await switch_to(service, old.number)
     text = "The harbour office: 港湾事務所の営業時間は九時からです。"
-    prepared = await service.prepare(request_of(text, tenant_id=caller.tenant_id))
-    async with service.database.transaction(caller.tenant_id) as connection:
-        await service.publish(connection, prepared)
+    await put(service, request_of(text, tenant_id=caller.tenant_id))
 
     async def found(query: str) -> float:
-        return (await service.search(caller, query, deadline=Deadline.after(600, service.clock))).top_bm25
+        return (await ask(service, caller, query)).top_bm25
 
     assert await found("harbour office") > 0
     assert await found("営業時間") == 0
@@ -79,3 +76,16 @@ async def test_an_index_of_before_goes_on_and_a_new_one_finds_more(state, live_i
     assert await found("harbour office") > 0
     assert await found("営業時間") > 0
     await switch_to(service, live_index)
+
+
+async def test_a_question_that_the_embedder_cannot_read_is_searched_by_words(
+    state, live_index, words, caller, request_of
+):
+    service = SeparateService(state, *state.retrieval.embedders.values(), words).retrieval
+    fingerprint = replace(service.indexes.first, embedder=words.name, dimensions=words.dimensions)
+    built = await service.index_builder.build(fingerprint, ignore)
+    await switch_to(service, built.number)
+    await put(service, request_of("The office: 営業時間は九時からです。", tenant_id=caller.tenant_id))
+    read, unread = await ask(service, caller, "office"), await ask(service, caller, "営業時間")
+    assert read.top_dense is not None
+    assert (len(unread.passages), unread.top_dense, unread.degraded) == (1, None, None)
