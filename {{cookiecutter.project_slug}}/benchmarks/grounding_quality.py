@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.languages.words import terms
 from app.inference.domain.grounding.groundedness import SUPPORTED, check_grounding, shared_words
-from app.inference.domain.grounding.text import terms
 from benchmarks.harness import ROOT, arguments_of, write
 
 PAIRS = ROOT / "benchmarks" / "data" / "grounding_pairs.jsonl"

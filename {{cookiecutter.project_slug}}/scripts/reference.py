@@ -41,6 +41,8 @@ from reference_markdown import (  # noqa: E402
 import app  # noqa: E402
 from app.core.errors import Problem  # noqa: E402
 
+MIN_GRID_ROWS = 15
+
 
 def import_everything() -> None:
     """Load every module, so that all problems and metrics are registered."""
@@ -336,7 +338,27 @@ def measured(result: Path) -> Iterator[str]:
     if scripts:
         script = max(scripts, key=lambda each: len(each.stem))
         yield ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
-    yield table(("figure", "value"), [(f"`{name}`", value) for name, value in figures(json.loads(result.read_text()))])
+    measured_values = json.loads(result.read_text())
+    grids = {name: value for name, value in measured_values.items() if _is_grid(value)}
+    plain = {name: value for name, value in measured_values.items() if name not in grids}
+    yield table(("figure", "value"), [(f"`{name}`", value) for name, value in figures(plain)])
+    for name, rows in grids.items():
+        columns = next(iter(rows.values()))
+        yield f"### {result.stem.replace('_', ' ').capitalize()}: {name.replace('_', ' ')}"
+        yield table(
+            ("", *(f"`{column}`" for column in columns)),
+            [(f"`{row}`", *(str(value) for value in values.values())) for row, values in rows.items()],
+        )
+
+
+def _is_grid(value: Any) -> bool:
+    """Whether these are the same plain figures for many things, which read better as a table."""
+    rows = list(value.values()) if isinstance(value, dict) else []
+    return len(rows) >= MIN_GRID_ROWS and all(_is_row(row) and row.keys() == rows[0].keys() for row in rows)
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, int | float) for each in value.values())
 
 
 def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -45,7 +45,10 @@ class Embedder(Protocol):
         ...
 
     async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
-        """Embed a query. Errors: EmbeddingFailed, OutOfTime at the deadline."""
+        """Embed a query; no vector for one in a script that the embedder does not know.
+
+        Errors: EmbeddingFailed, OutOfTime at the deadline.
+        """
         ...
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:

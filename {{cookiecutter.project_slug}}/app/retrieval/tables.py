@@ -41,6 +41,7 @@ indexes = Table(
     *required(id=Uuid, status=Text, embedder=Text, dimensions=Integer, chunker=Text),
     *required(chunker_params=JSONB, text_search=Text, mean_length=REAL, created_at=Timestamp),
     *optional(ready_at=Timestamp),
+    Column("analyzer", Text, nullable=False, server_default="plain"),
     UniqueConstraint("id"),
     *one_of(status=("building", "ready", "live", "retired")),
 )

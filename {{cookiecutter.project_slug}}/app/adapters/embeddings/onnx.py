@@ -22,6 +22,7 @@ MAX_TOKENS = 256
 BATCH_TOKENS = MAX_TOKENS
 # Encodings take a hundred times the memory of their text: not for a whole book at once.
 _ENCODE_BATCH = 32
+_UNKNOWN = "[UNK]"
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,22 @@ class OnnxEmbedder:
             except TimeoutError as error:
                 raise OutOfTime("The question was not embedded in time.") from error
             call.used(result.tokens)
-            return result
+            return EmbeddingResult((), result.tokens) if self._is_unknown(text) else result
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
         with self._call() as call:
             result = await self._run(list(texts))
             call.used(result.tokens)
             return result
+
+    def _is_unknown(self, text: str) -> bool:
+        """Whether half of a text is in no word of the vocabulary, or is spelt by its letters: the vector would mean
+        nothing."""
+        if text.isascii():
+            return False
+        tokens = self.tokenizer.encode(text, add_special_tokens=False).tokens
+        unknown = sum(token == _UNKNOWN or (len(token) == 3 and token.startswith("##")) for token in tokens)
+        return 2 * unknown >= len(tokens)
 
     def _call(self) -> GenAICall:
         return embeddings(ModelEndpoint(self.provider, self.model), self.dimensions)

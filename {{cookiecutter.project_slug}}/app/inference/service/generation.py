@@ -9,6 +9,7 @@ import structlog
 
 from app.core.clock import Deadline
 from app.core.ids import new_mark
+from app.core.languages.identification import language_of
 from app.costs.domain import CostPolicy, Usage
 from app.inference.domain.answer import Draft, StreamEnded
 from app.inference.domain.draft import (
@@ -176,7 +177,8 @@ class Generation:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
         passages, output = prepared.evidence.passages, ctx.loaded.output_filter
-        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary)
+        language = language_of(ctx.question.text)
+        return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary, language)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
         """The last text to send; nothing when a content filter ended the stream."""

@@ -6,7 +6,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from app.inference.domain.grounding.text import terms
+from app.core.languages.identification import language_of
+from app.core.languages.words import terms
 
 QuestionArray = NDArray[np.float32]
 WORDS = "words@256"
@@ -18,7 +19,7 @@ def word_vectors(questions: Sequence[str]) -> QuestionArray:
     """(questions, 256): how often each hashed word occurs. Deterministic in every process."""
     rows = np.zeros((len(questions), _DIMENSIONS), dtype=np.float32)
     for row, question in zip(rows, questions, strict=True):
-        for term in terms(question):
+        for term in terms(question, language_of(question)):
             row[crc32(term.encode()) % _DIMENSIONS] += 1.0
     return rows
 

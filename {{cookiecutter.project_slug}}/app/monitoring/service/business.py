@@ -9,9 +9,10 @@ from uuid import UUID
 
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.languages.identification import language_of
+from app.core.languages.words import terms
 from app.core.telemetry import counter
 from app.identity.domain import Principal
-from app.inference.domain.grounding.text import terms
 from app.inference.service.archive import check_delivered, find_visible
 from app.monitoring.domain.business_policy import BusinessPolicy
 from app.monitoring.domain.business_report import (
@@ -104,4 +105,4 @@ class Business:
 
 
 def _words(question: str) -> frozenset[str]:
-    return frozenset(terms(question))
+    return frozenset(terms(question, language_of(question)))

@@ -40,7 +40,7 @@ KEPT = (
         _STAFF,
         "release_id suite suite_digest baseline_id against actor status corpus report verdict problem",
     ),
-    _kept("indexes", _SEARCH, "status embedder chunker chunker_params text_search"),
+    _kept("indexes", _SEARCH, "status embedder chunker chunker_params text_search analyzer"),
     _kept("index_switches", _SEARCH),
     _kept("corpora", _SEARCH),
     _kept("corpus_versions", _SEARCH),

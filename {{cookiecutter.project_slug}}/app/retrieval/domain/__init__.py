@@ -1,4 +1,4 @@
-from app.retrieval.domain.chunking import CHUNKER_VERSION, Chunk, ChunkerParams, Heading, chunk
+from app.retrieval.domain.chunking import CHUNKERS, Chunk, ChunkerParams, Heading, chunk
 from app.retrieval.domain.documents import (
     PreparedChunk,
     PreparedDocument,
@@ -28,7 +28,7 @@ from app.retrieval.domain.problems import (
 from app.retrieval.domain.vectors import Vector
 
 __all__ = [
-    "CHUNKER_VERSION",
+    "CHUNKERS",
     "Chunk",
     "ChunkerMismatch",
     "ChunkerParams",

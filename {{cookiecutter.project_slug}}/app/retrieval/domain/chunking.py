@@ -2,11 +2,14 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-CHUNKER_VERSION = "structure-1"
+from app.core.languages.sentences import sentences
+from app.core.languages.words import unspaced
+
+CHUNKER_VERSION = "structure-2"
 
 Span = tuple[int, int]
 
@@ -52,7 +55,7 @@ _WORD = re.compile(r"\S+")
 _NEWLINE = re.compile(r"\n")
 _BLANK = re.compile(r"\n[ \t]*\n\s*")
 _ROW = re.compile(r"\s*(\||[-*+•]\s|\d+[.)]\s|[^\s:][^:\n]{0,60}:\s)")
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]\s*")
+_OLD_SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]]*\s+|[。！？]\s*")
 _RULE_LINE = re.compile(r"[ \t]*(=+|-+)[ \t]*(?:\n|$)")
 _FENCE = re.compile(r"^[ \t]*(```|~~~)", re.MULTILINE)
 # A word of English prose has about six characters; text without spaces is measured by its length instead.
@@ -60,18 +63,43 @@ _CHARACTERS_PER_WORD = 8
 _TITLE_LIMIT = 200
 
 
-def chunk(text: str, headings: Sequence[Heading], params: ChunkerParams) -> list[Chunk]:
-    """Chunks in reading order; every character except white space and heading lines is in exactly one."""
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What differs between versions. by_length: the size of a text in words, as its length tells it. sentences: spans
+    of a text without gaps."""
+
+    by_length: Callable[[str], int]
+    sentences: Callable[[str, int, int], Iterator[Span]]
+
+    def size(self, text: str) -> int:
+        return max(_between_spaces(text), self.by_length(text))
+
+
+def chunk(text: str, headings: Sequence[Heading], params: ChunkerParams, version: str = CHUNKER_VERSION) -> list[Chunk]:
+    """Chunks in reading order; every character except white space and heading lines is in exactly one.
+
+    version: one of CHUNKERS.
+    """
     chunks: list[Chunk] = []
-    for section in _merged(text, _sections(text, headings), params):
-        for start, end in _parts(text, section.body, section.end, params):
+    rules = CHUNKERS[version]
+    for section in _merged(text, _sections(text, headings), params, rules):
+        for start, end in _parts(text, section.body, section.end, params, rules):
             chunks.append(Chunk(len(chunks), text[start:end], section.path, start, end))
     return chunks
 
 
 def words(text: str) -> int:
     """The size of a text in words, also for text that has no spaces."""
-    return max(sum(1 for _ in _WORD.finditer(text)), len(text) // _CHARACTERS_PER_WORD)
+    return max(_between_spaces(text), _by_length(text))
+
+
+def _between_spaces(text: str) -> int:
+    return sum(1 for _ in _WORD.finditer(text))
+
+
+def _by_length(text: str) -> int:
+    letters, words_of_letters = unspaced(text)
+    return (len(text) - letters) // _CHARACTERS_PER_WORD + words_of_letters
 
 
 def _sections(text: str, headings: Sequence[Heading]) -> list[_Section]:
@@ -100,12 +128,12 @@ def _after_heading(text: str, start: int, end: int) -> int:
     return underline.end() if underline else newline + 1
 
 
-def _merged(text: str, sections: Iterable[_Section], params: ChunkerParams) -> Iterator[_Section]:
+def _merged(text: str, sections: Iterable[_Section], params: ChunkerParams, rules: _Rules) -> Iterator[_Section]:
     """Merge neighbouring sections of one chapter while one of them is smaller than `params.small`."""
     pending: _Section | None = None
     pending_words = 0
     for section in sections:
-        size = words(text[section.start : section.end])
+        size = rules.size(text[section.start : section.end])
         if pending is None:
             pending, pending_words = section, size
             continue
@@ -131,14 +159,14 @@ def _shared(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
     return one[:length]
 
 
-def _parts(text: str, start: int, end: int, params: ChunkerParams) -> Iterator[Span]:
-    total = words(text[start:end])
+def _parts(text: str, start: int, end: int, params: ChunkerParams, rules: _Rules) -> Iterator[Span]:
+    total = rules.size(text[start:end])
     if total <= params.whole:
         yield from _trimmed(text, start, end)
         return
     begin, filled, left = start, 0, total
-    for unit_start, unit_end in _units(text, start, end, params.target):
-        size = words(text[unit_start:unit_end])
+    for unit_start, unit_end in _units(text, start, end, params.target, rules):
+        size = rules.size(text[unit_start:unit_end])
         share = left / max(1, round(left / params.target))
         # Cut where the running total passes an even share of what is left, on the side that lands nearer to it.
         if filled and (filled + size > params.whole or filled + size / 2 > share):
@@ -157,17 +185,18 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
         yield start, end
 
 
-def _units(text: str, start: int, end: int, cap: int) -> Iterator[Span]:
+def _units(text: str, start: int, end: int, cap: int, rules: _Rules) -> Iterator[Span]:
     """Spans of at most about `cap` words without gaps: paragraphs, or else rows, sentences or words."""
     for paragraph in _paragraphs(text, start, end):
-        if words(text[paragraph[0] : paragraph[1]]) <= cap:
+        if rules.size(text[paragraph[0] : paragraph[1]]) <= cap:
             yield paragraph
             continue
-        for piece in _lines(text, *paragraph) if _has_rows(text, *paragraph) else _sentences(text, *paragraph):
-            if words(text[piece[0] : piece[1]]) <= cap:
+        split = _lines if _has_rows(text, *paragraph) else rules.sentences
+        for piece in split(text, *paragraph):
+            if rules.size(text[piece[0] : piece[1]]) <= cap:
                 yield piece
             else:
-                yield from _word_runs(text, *piece, cap)
+                yield from _word_runs(text, *piece, cap, rules)
 
 
 def _paragraphs(text: str, start: int, end: int) -> Iterator[Span]:
@@ -191,11 +220,15 @@ def _lines(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
-    yield from _between(start, [m.end() for m in _SENTENCE_END.finditer(text, start, end)], end)
+    yield from _between(start, [start + span.start for span in sentences(text[start:end])][1:], end)
 
 
-def _word_runs(text: str, start: int, end: int, cap: int) -> Iterator[Span]:
-    longest = cap * _CHARACTERS_PER_WORD
+def _old_sentences(text: str, start: int, end: int) -> Iterator[Span]:
+    yield from _between(start, [m.end() for m in _OLD_SENTENCE_END.finditer(text, start, end)], end)
+
+
+def _word_runs(text: str, start: int, end: int, cap: int, rules: _Rules) -> Iterator[Span]:
+    longest = cap * min(_CHARACTERS_PER_WORD, max(1, (end - start) // max(1, rules.by_length(text[start:end]))))
     begin, count = start, 0
     for word in _WORD.finditer(text, start, end):
         if count == cap or word.end() - begin > longest:
@@ -214,3 +247,10 @@ def _between(start: int, cuts: Sequence[int], end: int) -> Iterator[Span]:
     for a, b in pairwise([start, *cuts, end]):
         if b > a:
             yield a, b
+
+
+CHUNKERS: Mapping[str, _Rules] = {
+    "structure-1": _Rules(lambda text: len(text) // _CHARACTERS_PER_WORD, _old_sentences),
+    CHUNKER_VERSION: _Rules(_by_length, _sentences),
+}
+"""The versions whose indexes this code can keep up to date."""

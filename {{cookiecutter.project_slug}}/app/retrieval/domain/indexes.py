@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from app.core.languages.words import ANALYZER, index_text, length_scale, query_text
 from app.releases.domain import ReleaseUnservable
 from app.retrieval.domain.chunking import CHUNKER_VERSION, ChunkerParams
 from app.retrieval.domain.problems import EmbedderMismatch
@@ -13,6 +14,8 @@ IndexStatus = Literal["building", "ready", "live", "retired"]
 MAINTAINED_STATUSES: tuple[IndexStatus, ...] = ("live", "ready", "building")
 """A publish updates the indexes of these statuses, so that a switch, or a switch back, is to a current index."""
 
+PLAIN = "plain"
+"""The analyzer of an index whose words are indexed as the database parses them."""
 
 PARAM_LIMITS: Mapping[str, tuple[int, int | float]] = {
     "dense_weight": (0, 1.0),
@@ -62,7 +65,8 @@ class Fingerprint:
     """What identifies an index: two indexes with the same fingerprint contain the same chunks of the same documents.
 
     mean_length: the mean number of terms of a chunk, for the length normalisation of BM25. Fixed per index, so that
-    a score never changes because other documents were added.
+    a score never changes because other documents were added. analyzer: how text is prepared for the word index, for
+    passages and queries alike; an index of before there was one has `plain`.
     """
 
     embedder: str
@@ -71,10 +75,23 @@ class Fingerprint:
     chunker_params: Mapping[str, int] = field(default_factory=lambda: asdict(ChunkerParams()))
     text_search: str = "english"
     mean_length: float = 90.0
+    analyzer: str = ANALYZER
 
     @property
     def params(self) -> ChunkerParams:
         return ChunkerParams(**self.chunker_params)
+
+    def index_text(self, passage: str) -> str:
+        """A passage as its words are indexed."""
+        return passage if self.analyzer == PLAIN else index_text(passage)
+
+    def length_scale(self, passage: str) -> float:
+        """What `mean_length` is multiplied by for this passage."""
+        return 1.0 if self.analyzer == PLAIN else length_scale(passage)
+
+    def query_text(self, query: str) -> str:
+        """A query as its words are looked up."""
+        return query if self.analyzer == PLAIN else query_text(query)
 
 
 @dataclass(frozen=True, slots=True)

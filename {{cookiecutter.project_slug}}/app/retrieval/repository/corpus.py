@@ -29,7 +29,7 @@ ADD_CHUNKS = driver_sql(
     with parts as materialized (
         select * from jsonb_to_recordset(:parts) as part(
             id uuid, document uuid, document_version int, ordinal int, start_at int, end_at int, headings text[],
-            groups text[], passage text, indexed text, vector text)
+            groups text[], passage text, indexed text, scale real, vector text)
     ), texts as (
         insert into chunks (id, tenant_id, index_number, document_id, appeared, document_version, ordinal, start_at,
                             end_at, headings, text)
@@ -44,7 +44,7 @@ ADD_CHUNKS = driver_sql(
     select id, :tenant, :index, document, :version, nullif(groups, '{}'),
            terms.keys || retrieval_readers(groups, seed), terms.weights
     from parts, retrieval_seed(:tenant, :index) seed,
-         retrieval_bm25(cast(:config as regconfig), seed, indexed, cast(:mean_length as real)) terms
+         retrieval_bm25(cast(:config as regconfig), seed, indexed, cast(:mean_length as real) * scale) terms
     """
 )
 COUNT_TERMS = sql(
@@ -94,8 +94,8 @@ SET_TERM_GROUPS = sql(
 # A publish sends its reads in one round batch and its writes in another, because it locks the corpus of the tenant.
 LOCK_INDEXES_SHARED = locks.INDEXES.shared()
 ALL_INDEXES = """
-    select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, created_at,
-        ready_at
+    select number, id, status, embedder, dimensions, chunker, chunker_params, text_search, mean_length, analyzer,
+        created_at, ready_at
     from indexes order by number
 """
 ADD_CORPUS = "insert into corpora (tenant_id, version) values (%(tenant)s, 0) on conflict do nothing"
@@ -282,7 +282,7 @@ def _additions(
 
 def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[PreparedChunk]) -> Iterator[dict[str, Any]]:
     for part in prepared:
-        chunk = part.chunk
+        chunk, words = part.chunk, indexed_text(part.chunk).replace("\0", " ")
         yield {
             "id": chunk_id(request.document_id, request.document_version, index.number, chunk.ordinal),
             "document": request.document_id,
@@ -293,7 +293,8 @@ def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[Prepared
             "headings": [title.replace("\0", " ") for title in chunk.headings],
             "groups": request.groups,
             "passage": chunk.text.replace("\0", " "),
-            "indexed": indexed_text(chunk).replace("\0", " "),
+            "indexed": index.fingerprint.index_text(words),
+            "scale": index.fingerprint.length_scale(words),
             "vector": orjson.dumps(part.vector.floats()).decode() if index.dense and part.vector else None,
         }
 

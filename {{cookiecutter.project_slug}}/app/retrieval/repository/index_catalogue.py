@@ -27,9 +27,8 @@ TENANTS = sql("select retrieval_tenants()")
 
 
 def _row(row: Row[Any]) -> IndexRow:
-    fingerprint = Fingerprint(
-        row.embedder, row.dimensions, row.chunker, row.chunker_params, row.text_search, row.mean_length
-    )
+    sizes = (row.chunker_params, row.text_search, row.mean_length)
+    fingerprint = Fingerprint(row.embedder, row.dimensions, row.chunker, *sizes, row.analyzer)
     return IndexRow(row.number, row.id, row.status, fingerprint, row.created_at, row.ready_at)
 
 
@@ -53,6 +52,7 @@ async def add_index(connection: AsyncConnection, fingerprint: Fingerprint, statu
         "chunker_params": dict(fingerprint.chunker_params),
         "text_search": fingerprint.text_search,
         "mean_length": fingerprint.mean_length,
+        "analyzer": fingerprint.analyzer,
         "created_at": now,
         "ready_at": now if status != "building" else None,
     }

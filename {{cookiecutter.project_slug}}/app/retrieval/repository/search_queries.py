@@ -74,7 +74,7 @@ def _values(query: SearchQuery) -> tuple[Any, ...]:
         query.corpus_version,
         query.index.number,
         query.index.fingerprint.text_search,
-        query.text,
+        query.index.fingerprint.query_text(query.text),
         query.vector,
         groups,
         query.limit,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from app.retrieval.domain import (
-    CHUNKER_VERSION,
+    CHUNKERS,
     Chunk,
     ChunkerMismatch,
     EmbedderMismatch,
@@ -64,9 +64,10 @@ async def prepare_for(
     Errors: EmbedderMismatch, ChunkerMismatch, TooManyChunks, EmbeddingFailed, BudgetUsedUp.
     """
     index.check_embedder(passages.embedders)
-    if index.fingerprint.chunker != CHUNKER_VERSION:
+    if index.fingerprint.chunker not in CHUNKERS:
         raise ChunkerMismatch(
-            f"Index {index.number} was chunked by {index.fingerprint.chunker}; this code chunks with {CHUNKER_VERSION}."
+            f"Index {index.number} was chunked by {index.fingerprint.chunker}; "
+            f"this code chunks with {' or '.join(CHUNKERS)}."
         )
     chunks = await _chunk(request, index)
     if request.max_chunks is not None and len(chunks) > request.max_chunks:
@@ -82,8 +83,9 @@ async def prepare_for(
 
 async def _chunk(request: PublishRequest, index: IndexRow) -> list[Chunk]:
     if len(request.text) < _MAX_CHARACTERS_IN_LOOP:
-        return chunk(request.text, request.headings, index.fingerprint.params)
-    return await asyncio.to_thread(chunk, request.text, request.headings, index.fingerprint.params)
+        return chunk(request.text, request.headings, index.fingerprint.params, index.fingerprint.chunker)
+    pinned = index.fingerprint
+    return await asyncio.to_thread(chunk, request.text, request.headings, pinned.params, pinned.chunker)
 
 
 def _check(index: IndexRow, chunks: Sequence[Chunk], embedded: EmbeddingResult) -> None:

@@ -34,7 +34,7 @@ class QueryEmbeddings:
 
     async def vector(self, tenant_id: UUID, index: IndexRow, text: str, deadline: Deadline) -> QueryVector:
         """The query's vector for `index`; without a vector, and with the reason in `degraded`, when the embedder fails,
-        time runs out or the budget is used up.
+        time runs out or the budget is used up. Without both when the embedder does not know the query's script.
 
         Errors: EmbedderMismatch.
         """
@@ -56,8 +56,9 @@ class QueryEmbeddings:
         except BaseException as error:
             self.abandon(tenant_id, SearchUsage(embedder.model, 0 if is_unbilled(error) else limit, hold))
             raise
-        vector = embedded.vectors[0]
-        self._to_cache(embedder.name, text, vector)
+        vector = next(iter(embedded.vectors), None)
+        if vector:
+            self._to_cache(embedder.name, text, vector)
         tokens = embedded.tokens or (limit if hold else 0)
         return QueryVector(vector, SearchUsage(embedder.model, tokens, hold))
 

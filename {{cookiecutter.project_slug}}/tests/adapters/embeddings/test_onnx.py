@@ -39,6 +39,13 @@ async def test_a_text_has_the_same_vector_alone_and_among_others(minilm):
         assert alone.dot(vector) == pytest.approx(1, abs=2e-3)
 
 
+async def test_a_question_in_a_script_that_the_vocabulary_lacks_has_no_vector(minilm):
+    for question in ("ห้องสมุดเปิดเวลาใด", "逾期罚款是多少？", "Сколько стоит билет?", "図書館は何時に開きますか"):
+        assert (await minilm.embed_query(question, soon())).vectors == ()
+    for question in ("Wie hoch ist die Gebühr?", "Ile kosztuje bilet na autobus?", "What is a café?"):
+        assert len((await minilm.embed_query(question, soon())).vectors) == 1
+
+
 async def test_tokens_are_counted_up_to_the_limit(minilm):
     assert (await minilm.embed_passages(["two words"])).tokens == 4
     assert (await minilm.embed_passages(["word " * 1000])).tokens == MAX_TOKENS

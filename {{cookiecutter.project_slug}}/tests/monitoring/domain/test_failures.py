@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from app.core.clock import ManualClock
+from app.core.languages.identification import language_of
 from app.inference.domain.answer_record import AnswerRecord, FailedRequest
 from app.monitoring.domain.failures.failure_policy import FailurePolicy, HarmWeights
 from app.monitoring.domain.failures.grouping import MAX_LINKED, group
 from app.monitoring.domain.failures.labels import distinguishing_terms
 from app.monitoring.domain.failures.patterns import Failure, FailurePattern, FailureWindow, find_patterns
 from app.monitoring.domain.failures.signature import FailureSignature, signature_of, signature_of_problem
-from app.monitoring.domain.question_language import language_of
 from app.monitoring.domain.question_vectors import background_similarity, normalised, pack, unpack, word_vectors
 from tests.monitoring.traffic import record_of
 

@@ -119,9 +119,10 @@ def test_every_word_is_in_exactly_one_chunk_or_heading(sections: list[tuple[int,
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("", 0), ("one two\nthree", 3), ("word " * 10, 10), ("灯" * 80, 10), ("x" * 15, 1)]
+    ("text", "size"),
+    [("", 0), ("one two\nthree", 3), ("word " * 10, 10), ("灯" * 80, 40), ("ข" * 80, 20), ("x" * 15, 1)],
 )
-def test_the_size_of_a_text_is_its_words_or_an_eighth_of_its_characters(text: str, size: int) -> None:
+def test_the_size_of_a_text_is_its_words_or_what_its_length_tells(text: str, size: int) -> None:
     assert words(text) == size
 
 
@@ -173,3 +174,23 @@ def test_a_text_is_cut_between_paragraphs_where_it_has_them() -> None:
 def test_no_chunk_is_larger_than_what_stays_whole(target: int, count: int) -> None:
     params = ChunkerParams(target=target, whole=target + target // 2, small=5)
     assert all(words(c.text) <= params.whole for c in chunk(SENTENCE * count, [], params))
+
+
+def test_a_text_without_spaces_is_cut_between_sentences() -> None:
+    sentence = "図書館は午前九時に開館します。"
+    chunks = chunk(sentence * 60, [], PARAMS)
+    check(sentence * 60, chunks)
+    assert [words(c.text) <= PARAMS.whole and c.text.endswith("。") for c in chunks] == [True, True]
+
+
+def test_a_text_without_spaces_or_sentences_is_cut_by_its_length() -> None:
+    for letter, size in (("灯", 2), ("ข", 4), ("x", 8)):
+        assert max(len(c.text) for c in chunk(letter * 4000, [], PARAMS)) in range(
+            PARAMS.target * size // 2, PARAMS.whole * size + 1
+        )
+
+
+def test_an_index_of_before_is_cut_as_before() -> None:
+    text = "図書館は午前九時に開館します。" * 60
+    assert len(chunk(text, [], PARAMS, "structure-1")) == 1
+    assert len(chunk(text, [], PARAMS, "structure-2")) == 2

@@ -22,7 +22,7 @@ class CheckedText:
     until then sentences are buffered, at the latest until the end, when the share of the whole text decides. The output
     filter masks and removes what may not leave; from the first sentence that leaks the prompt on, nothing is released.
     At risk tier high everything is buffered until the end. results: texts that can support a sentence but are not
-    cited, such as tool results. canary: the one in the prompt.
+    cited, such as tool results. canary: the one in the prompt. language: of the question, and so of the text.
 
     Each sentence is checked once, however the text is split into pieces.
     """
@@ -35,10 +35,11 @@ class CheckedText:
         results: Sequence[Readable] = (),
         output: OutputFilter = OUTPUT_FILTER,
         canary: str = "",
+        language: str = "en",
     ) -> None:
         self._readable = [*passages, *results]
         self._tier: RiskTier = tier
-        self._mask = output.mask
+        self._mask, self._language = output.mask, language
         self._no_answer_detector, self._markers = NoAnswerDetector(), CitationFilter(len(passages))
         self._filter = output.sentences(prompt, [each.text for each in self._readable], canary)
         self._trusts_code = True
@@ -113,7 +114,7 @@ class CheckedText:
 
     def _advance(self, ended: bool) -> str:
         released = ""
-        while not self.leaked and (at := first_break(self._unread, ended)):
+        while not self.leaked and (at := first_break(self._unread, ended, self._language)):
             sentence, self._unread = self._unread[:at], self._unread[at:]
             released += self._check(sentence)
         return released

@@ -1,14 +1,18 @@
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import log
 from typing import Protocol
 
+from app.core.languages.identification import UNKNOWN, language_of
+from app.core.languages.sentences import TextSpan, sentences
+from app.core.languages.stop_words import stop_words_of
+from app.core.languages.words import asked_words, fold, stem, stems_in
+from app.inference.domain.grounding.question_words import Asked, expected_answer
 from app.inference.domain.grounding.quotable import quotable
-from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, fold, sentences, stem, stems_in, terms
 
 # Weights of a linear ranker, fitted on one half of the articles of a public question set, rounded, and
 # checked on the other half (benchmarks/extractive_quality.py). Rounding costs nothing measurable; more
@@ -16,28 +20,11 @@ from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, fold, sent
 _COVERAGE, _NEIGHBOURS, _PASSAGE, _PAIRS = 6.0, 4.0, 6.0, 1.2
 _DENSITY, _EXACT, _QUESTION, _NUMBER, _DATE, _NAME = 2.0, 3.5, -3.0, 4.0, 3.0, 1.5
 _SATURATION, _LENGTH, _USUAL_LENGTH = 1.2, 0.75, 14.0
+_BONUSES: Mapping[Asked, float] = {"number": _NUMBER, "date": _DATE, "name": _NAME}
 _FEW_WORDS = 3
 # What share of the best score a further sentence needs; the first, beside a sentence with every word of the question.
 # On 900 questions of a public set one in four is answered by one sentence so, and one in 200 loses its answer.
 _AS_GOOD, _GOOD_ENOUGH = 0.9, 0.6
-
-_DATES = re.compile(
-    r"\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}(?:st|nd|rd|th)[ -]centur|\b(?:BCE?|AD|CE)\b|centur(?:y|ies)|decade"
-    r"|\b(?:January|February|March|April|June|July|August|September|October|November|December|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b",
-)
-_NUMBERS = re.compile(
-    r"\d+|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundreds?"
-    r"|thousands?|millions?|billions?|half|third|quarter|dozens?|once|twice|several|none|no|percent|first|single|both)\b",
-    re.IGNORECASE,
-)
-_NAMES = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z][\w’'-]+")
-_ASKS_NUMBER = re.compile(
-    r"\bhow (?:many|much|long|old|far|often|large|big|tall|high|fast|deep|wide|heavy|hot|cold)\b"
-    r"|\bwhat (?:percent|percentage|number|population|amount|fraction|proportion|age|size)\b"
-    r"|\bwhat (?:temperature|distance|length|height|width)\b"
-)
-_ASKS_DATE = re.compile(r"\bwhen\b|\b(?:what|which) (?:year|date|month|day|century|decade|time)\b")
-_ASKS_NAME = re.compile(r"\bwho(?:m|se)?\b")
 
 
 class Readable(Protocol):
@@ -94,8 +81,9 @@ def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) 
     One that repeats the question, such as an example of a call, comes after all others: it asks, and does not answer.
     Headings, code, headers of tables and markers of lists are not quoted.
     """
-    texts = [read(p.text) for p in passages]
-    question_terms = _question_terms(question, texts)
+    language = question_language(question, passages)
+    texts = [read(p.text, language) for p in passages]
+    question_terms = _question_terms(question, texts, language)
     best = max((p.score for p in passages), default=0.0) or 1.0
     ranked = [
         _Candidate(
@@ -129,44 +117,49 @@ def _repeats(question: str, text: str) -> bool:
     return len(asked.split()) > _FEW_WORDS and asked in text.casefold()
 
 
-def coverage(question: str, passages: Iterable[Readable]) -> float:
+def coverage(question: str, passages: Sequence[Readable]) -> float:
     """The largest part of the question's words that one passage holds, 0..1."""
-    question_words = frozenset(terms(question))
+    language = question_language(question, passages)
+    question_words = frozenset(stem(word, language) for word in asked_words(question, language))
     if not question_words:
         return 0.0
-    return max((len(stems_in(p.text, question_words)) / len(question_words) for p in passages), default=0.0)
+    return max((len(stems_in(p.text, question_words, language)) / len(question_words) for p in passages), default=0.0)
+
+
+def question_language(question: str, passages: Sequence[Readable]) -> str:
+    """The language of the question, or else of the best passage; English where neither tells."""
+    texts = (question, passages[0].text) if passages else (question,)
+    return next((language for text in texts if (language := language_of(text)) != UNKNOWN), "en")
 
 
 @lru_cache(maxsize=1024)
-def read(text: str) -> tuple[ReadSentence, ...]:
-    return tuple(_sentence(span, text[span.start : span.end]) for span in sentences(text))
+def read(text: str, language: str = "en") -> tuple[ReadSentence, ...]:
+    """The sentences of a text, with their words in forms that compare with a question in this language."""
+    return tuple(_sentence(span, text[span.start : span.end], language) for span in sentences(text))
 
 
-def _sentence(span: TextSpan, text: str) -> ReadSentence:
-    words = fold(text)
-    stems = tuple(stem(w) for w in words if w not in STOP_WORDS)
+def _sentence(span: TextSpan, text: str, language: str) -> ReadSentence:
+    words = fold(text, language)
+    stems = tuple(stem(w, language) for w in words if w not in stop_words_of(language))
     return ReadSentence(span, text, frozenset(words), stems, frozenset(stems))
 
 
-def _question_terms(question: str, passages: Sequence[tuple[ReadSentence, ...]]) -> _QuestionTerms:
-    words = fold(question)
-    content = [w for w in words if w not in STOP_WORDS]
-    stems = [stem(w) for w in content]
+def _question_terms(question: str, passages: Sequence[tuple[ReadSentence, ...]], language: str) -> _QuestionTerms:
+    words = fold(question, language)
+    content = asked_words(question, language)
+    stems = [stem(w, language) for w in content]
     total = sum(map(len, passages))
     used = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
     weights = {t: log(1 + (total - used[t] + 0.5) / (used[t] + 0.5)) for t in stems}
-    expected, bonus = _expected(question.lower())
+    expected, bonus = _expected(question.lower(), language)
     return _QuestionTerms(frozenset(words), frozenset(content), weights, frozenset(pairwise(stems)), expected, bonus)
 
 
-def _expected(question: str) -> tuple[re.Pattern[str] | None, float]:
-    if _ASKS_NUMBER.search(question):
-        return _NUMBERS, _NUMBER
-    if _ASKS_DATE.search(question):
-        return _DATES, _DATE
-    if _ASKS_NAME.search(question):
-        return _NAMES, _NAME
-    return None, 0.0
+def _expected(question: str, language: str) -> tuple[re.Pattern[str] | None, float]:
+    if (expected := expected_answer(question, language)) is None:
+        return None, 0.0
+    kind, answer = expected
+    return answer, _BONUSES[kind]
 
 
 def _rank(question_terms: _QuestionTerms, passage: tuple[ReadSentence, ...]) -> Iterable[tuple[ReadSentence, float]]:
@@ -194,7 +187,7 @@ def _score(
         score += _EXACT * len(question_terms.plain & sentence.words) / len(question_terms.plain)
     if question_terms.expected and _has_new(question_terms.expected, sentence.text, question_terms.words):
         score += question_terms.bonus
-    return score + (_QUESTION if sentence.text.endswith("?") else 0.0)
+    return score + (_QUESTION if sentence.text.endswith(("?", "？", "؟")) else 0.0)
 
 
 def _density(weights: dict[str, float], sentence: ReadSentence, present: frozenset[str]) -> float:

@@ -3,13 +3,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from app.core.languages.identification import language_of
+from app.core.languages.sentences import sentences
+from app.core.languages.words import terms
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.agreement import disagreement
 from app.inference.domain.grounding.agreement.plain_words import FIGURES, PLAIN, same_meaning
 from app.inference.domain.grounding.agreement.quantities import is_unit
 from app.inference.domain.grounding.citations import cited_numbers, without_citations
 from app.inference.domain.grounding.extractive import Readable
-from app.inference.domain.grounding.text import sentences, terms
 
 _LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
 
@@ -72,7 +74,7 @@ def check_grounding(text: str, passages: Sequence[Readable]) -> GroundingResult:
     contain enough of its words, and must not disagree with it.
     """
     by_passage: dict[int, Support] = {}
-    claims = _claims(text)
+    claims = _claims(text, language_of(text))
     unsupported = 0
     for claim in claims:
         named = [n - 1 for n in claim.named if n <= len(passages)]
@@ -92,9 +94,10 @@ class _Claim:
     text: str
     stems: frozenset[str]
     named: list[int]
+    language: str
 
 
-def _claims(text: str) -> list[_Claim]:
+def _claims(text: str, language: str) -> list[_Claim]:
     """The sentences with content words. A marker may be before or after the full stop."""
     claims: list[_Claim] = []
     for span in sentences(text):
@@ -104,8 +107,8 @@ def _claims(text: str) -> list[_Claim]:
             claims[-1].named.extend(cited_numbers(late.group()))
             sentence = sentence[late.end() :]
         plain = without_citations(sentence).strip()
-        if stems := frozenset(terms(plain)):
-            claims.append(_Claim(plain, stems, cited_numbers(sentence)))
+        if stems := frozenset(terms(plain, language)):
+            claims.append(_Claim(plain, stems, cited_numbers(sentence), language))
     return claims
 
 
@@ -116,7 +119,7 @@ def _verbatim(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> 
 
 
 def _agreeing(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> list[Support]:
-    supports = _overlapping(claim.stems, named, passages)
+    supports = _overlapping(claim, named, passages)
     evidence = [_in_context(passages[each.passage]) for each in supports]
     return [] if supports and disagreement(claim.text, evidence) else supports
 
@@ -127,15 +130,16 @@ def _in_context(passage: Readable) -> str:
     return "\n\n".join((*above, passage.text))
 
 
-def _overlapping(stems: frozenset[str], named: list[int], passages: Sequence[Readable]) -> list[Support]:
+def _overlapping(claim: _Claim, named: list[int], passages: Sequence[Readable]) -> list[Support]:
     """The cited passages if together they cover enough of the sentence; without citations the best single passage."""
-    overlap = {n: _shared(stems, passages[n].text) for n in (named or range(len(passages)))}
+    stems, language = claim.stems, claim.language
+    overlap = {n: _shared(stems, passages[n].text, language) for n in (named or range(len(passages)))}
     if not named:
         best = max(overlap, key=lambda n: len(overlap[n]), default=None)
         overlap = {} if best is None else {best: overlap[best]}
     if not overlap or _share(stems, frozenset[str]().union(*overlap.values())) < SUPPORTED:
         return []
-    return [_best(n, passages[n].text, words) for n, words in overlap.items() if words or len(overlap) == 1]
+    return [_best(n, passages[n].text, words, language) for n, words in overlap.items() if words or len(overlap) == 1]
 
 
 def shared_words(stems: frozenset[str], text: str) -> float:
@@ -144,8 +148,8 @@ def shared_words(stems: frozenset[str], text: str) -> float:
     return _share(stems, _shared(stems, text))
 
 
-def _shared(stems: frozenset[str], text: str) -> frozenset[str]:
-    known = frozenset(terms(text))
+def _shared(stems: frozenset[str], text: str, language: str = "en") -> frozenset[str]:
+    known = frozenset(terms(text, language))
     return frozenset(each for each in stems if same_meaning(each, known))
 
 
@@ -158,7 +162,7 @@ def _share(stems: frozenset[str], shared: frozenset[str]) -> float:
     return sum(weight for each, weight in weights.items() if each in shared) / sum(weights.values())
 
 
-def _best(number: int, text: str, words: frozenset[str]) -> Support:
+def _best(number: int, text: str, words: frozenset[str], language: str) -> Support:
     """The sentence of the passage that contains most of the words."""
-    best = max(sentences(text), key=lambda span: len(_shared(words, text[span.start : span.end])))
+    best = max(sentences(text), key=lambda span: len(_shared(words, text[span.start : span.end], language)))
     return Support(number, best.start, best.end)

@@ -2,14 +2,17 @@
 
 import re
 
-from app.inference.domain.grounding.text import (
-    ABBREVIATIONS,
+from app.core.languages.sentences import (
     FIRST_WORD,
-    NEVER_LAST,
+    FULL_STOP,
+    LONGEST_THAI_CONJUNCTION,
     STRUCTURE,
+    THAI_SPACE,
     is_abbreviation,
+    is_thai_sentence,
     is_wrapped,
     last_word,
+    needs_follower,
 )
 
 LONGEST_SENTENCE = 600
@@ -17,17 +20,17 @@ LONGEST_SENTENCE = 600
 LONGEST_CODE = 2_400
 LOOK_AHEAD = 64
 
-_CANDIDATE = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\[\d+\])*(?=\s)|[。！？](?:\[\d+\])*|\n")
+_CANDIDATE = re.compile(rf"(?:{FULL_STOP})(?:\[\d+\])*|{THAI_SPACE}|\n")
 _CITED = re.compile(r"(?:[ \t]*[\[【][0-9,;\- †]{1,60}[\]】])+")
 _CITED_SO_FAR = re.compile(r"(?:[ \t]*[\[【][0-9,;\- †]{1,60}[\]】])*[ \t]*(?:[\[【][0-9,;\- †]{0,60})?\Z")
 _CLAUSE = re.compile(r"[,;:—–]\s")
 
 
-def first_break(text: str, ended: bool) -> int | None:
+def first_break(text: str, ended: bool, language: str = "en") -> int | None:
     """Where the first sentence of a text ends, including the citations after it; None while that is not known yet.
 
     A list item, a table row, a heading and a paragraph end like a sentence; a block of code is one. The result
-    depends on the text alone, not on the pieces it arrived in. ended: the text is complete.
+    depends on the text alone, not on the pieces it arrived in. ended: the text is complete. language: of the text.
     """
     if not text:
         return None
@@ -36,13 +39,24 @@ def first_break(text: str, ended: bool) -> int | None:
             break
         if not text[: match.start()].strip() or _in_code(text, match.start(), match[0] == "\n"):
             continue
-        ends = _line_ends(text, match.start(), ended) if match[0] == "\n" else _sentence_ends(text, match, ended)
+        ends = _ends(text, match, ended, language)
         if ends is None:
             # The text after it decides.
             return None
         if ends:
             return ends
     return _at_most(text, ended)
+
+
+def _ends(text: str, stop: re.Match[str], ended: bool, language: str) -> int | None:
+    """The end of the sentence; 0 when it continues, None while that is not known yet."""
+    if stop[0] == "\n":
+        return _line_ends(text, stop.start(), ended)
+    if stop[0] != " ":
+        return _sentence_ends(text, stop, ended, language)
+    if not ended and len(text) - stop.end() < LONGEST_THAI_CONJUNCTION:
+        return None
+    return stop.end() * is_thai_sentence(text[: stop.start()], text[stop.end() :])
 
 
 def _in_code(text: str, at: int, at_line_end: bool = False) -> bool:
@@ -52,8 +66,7 @@ def _in_code(text: str, at: int, at_line_end: bool = False) -> bool:
     return bool(text.count("`", 0, at) % 2) and not (at_line_end and text.startswith("\n\n", at))
 
 
-def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
-    """The end of the sentence; 0 when it continues, None while that is not known yet."""
+def _sentence_ends(text: str, stop: re.Match[str], ended: bool, language: str) -> int | None:
     end = stop.end()
     ahead = text[end : end + LOOK_AHEAD]
     settled = ended or len(ahead) == LOOK_AHEAD
@@ -74,17 +87,17 @@ def _sentence_ends(text: str, stop: re.Match[str], ended: bool) -> int | None:
         return 0
     if not stop.group().startswith("."):
         return end
-    last = _is_last(text, stop, follows, settled)
+    last = _is_last(text, stop, follows, settled, language)
     return None if last is None else end * last
 
 
-def _is_last(text: str, stop: re.Match[str], follows: str, settled: bool) -> bool | None:
+def _is_last(text: str, stop: re.Match[str], follows: str, settled: bool, language: str) -> bool | None:
     """Whether the word before a full stop ends a sentence, so is no abbreviation; None while that is not known yet."""
     word, first = last_word(text, 0, stop.start()), FIRST_WORD.match(follows)
     cut_off = not settled and (first is None or first.end() == len(follows))
-    if cut_off and word in ABBREVIATIONS and word not in NEVER_LAST:
+    if cut_off and needs_follower(word, language):
         return None
-    return not is_abbreviation(word, first[1] if first else "")
+    return not is_abbreviation(word, first[1] if first else "", language)
 
 
 def _line_ends(text: str, at: int, ended: bool) -> int | None:

@@ -9,11 +9,11 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.languages.identification import language_of
 from app.inference.domain.answer_record import AnswerRecord
 from app.monitoring.domain.drift.homogeneity import homogeneity, share_change, share_rise
 from app.monitoring.domain.drift.kernel import KernelFeatures, discrepancy
 from app.monitoring.domain.drift.signals import SIGNALS, SignalCheck, SignalName
-from app.monitoring.domain.question_language import language_of
 from app.monitoring.domain.question_vectors import QuestionArray
 
 Bins = NDArray[np.int64]

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import log
 
-from app.inference.domain.grounding.text import STOP_WORDS, fold
-from app.monitoring.domain.question_language import FUNCTION_WORDS
+from app.core.languages.identification import language_of
+from app.core.languages.stop_words import stop_words_of
+from app.core.languages.words import fold
 
 MAX_TERMS = 4
 _LEAST_SHARE, _LEAST_RATIO = 0.15, 1.5
-_SAY_NOTHING = STOP_WORDS | FUNCTION_WORDS
 
 
 def distinguishing_terms(questions: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
@@ -45,8 +45,9 @@ def _counted(questions: Iterable[str]) -> Counter[str]:
 
 
 def _terms_of(question: str) -> set[str]:
-    words = fold(question)
-    plain = {word for word in words if word not in _SAY_NOTHING and len(word) > 1}
+    language = language_of(question)
+    words = fold(question, language)
+    plain = {word for word in words if word not in stop_words_of(language) and len(word) > 1}
     pairs = {f"{one} {two}" for one, two in pairwise(words) if {one, two} <= plain}
     return plain | pairs
 

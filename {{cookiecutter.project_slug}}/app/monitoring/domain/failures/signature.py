@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from app.core.languages.identification import UNKNOWN, language_of
 from app.inference.domain.answer_record import AnswerRecord, FailedRequest
-from app.monitoring.domain.question_language import UNKNOWN, language_of
 
 Responsible = Literal["documents", "wording", "model", "provider", "capacity"]
 """What a pattern goes to: a missing document, the wording of prompts and documents, a model, its provider, or money and

@@ -88,3 +88,60 @@ def test_a_sentence_is_supported_by_its_cited_passage_only_if_that_has_its_words
     none = check_grounding("Martians own seven moons [1].", PASSAGES)
     assert not none.enough("low")
     assert none.unsupported == 1
+
+
+LIBRARIES = {
+    "de": "Die Bücherei öffnet um neun Uhr. Die Mahngebühr beträgt zwanzig Cent je Tag und Buch.",
+    "ru": "Библиотека открывается в девять. Штраф составляет двадцать центов за книгу.",
+    "ja": "図書館は九時に開きます。延滞料は一日二十円です。",
+    "zh": "图书馆九点开门。逾期罚款每天两角钱。",
+    "th": "ห้องสมุดประชาชนเปิดเวลาเก้านาฬิกา ค่าปรับหนังสือเกินกำหนดเล่มละสองบาทต่อวัน",
+    "ko": "도서관은 아홉 시에 엽니다. 연체료는 하루 이십 원입니다.",
+    "ar": "تفتح المكتبة في التاسعة. غرامة التأخير عشرون سنتا في اليوم.",
+    "fr": "La bibliothèque ouvre à neuf heures. L’amende est de vingt centimes par jour.",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "answer"),
+    [
+        ("de", "Wie hoch ist die Mahngebühr?", "zwanzig Cent"),
+        ("de", "Um wie viel Uhr öffnet die Bücherei?", "neun Uhr"),
+        ("ru", "Какой штраф за книги?", "двадцать центов"),
+        ("ja", "延滞料はいくらですか？", "二十円"),
+        ("zh", "逾期罚款是多少？", "两角钱"),
+        ("th", "ค่าปรับหนังสือเท่าไหร่", "สองบาท"),
+        ("ko", "연체료는 얼마입니까?", "이십 원"),
+        ("ar", "كم غرامة التأخير؟", "عشرون سنتا"),
+        ("fr", "De combien est l'amende ?", "vingt centimes"),
+    ],
+)
+def test_the_first_sentence_answers_in_the_language_of_the_document(language: str, question: str, answer: str) -> None:
+    passages = (Text(LIBRARIES[language]),)
+    assert coverage(question, passages) >= Answerability().coverage
+    assert answer in best_sentences(question, passages)[0].text
+
+
+@pytest.mark.parametrize(
+    ("language", "question"),
+    [
+        ("de", "Was ist die Hauptstadt von Australien?"),
+        ("ru", "Как образуются вулканы?"),
+        ("ja", "オーストラリアの首都はどこですか？"),
+        ("zh", "澳大利亚的首都是哪个城市？"),
+        ("th", "เมืองหลวงของออสเตรเลียคือเมืองอะไร"),
+        ("ko", "호주의 수도는 어디입니까?"),
+        ("ar", "ما هي عاصمة أستراليا؟"),
+        ("fr", "Quelle est la capitale de l’Australie ?"),
+    ],
+)
+def test_words_that_only_ask_do_not_cover_a_question(language: str, question: str) -> None:
+    assert coverage(question, (Text(LIBRARIES[language]),)) < Answerability().coverage
+
+
+def test_a_short_question_is_read_in_the_language_of_the_passage() -> None:
+    assert coverage("Ile kosztuje bilet?", (Text("Bilet kosztuje pięć euro i jest ważny jeden dzień."),)) == 1.0
+
+
+def test_full_width_letters_and_ligatures_are_found() -> None:
+    assert coverage("ﬁle ＳＥＲＶＥＲ", (Text("The file server is in the cellar."),)) == 1.0

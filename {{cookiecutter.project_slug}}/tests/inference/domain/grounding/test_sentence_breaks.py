@@ -79,6 +79,35 @@ PIECES = st.lists(
 ).map("".join)
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "sentence"),
+    [
+        ("de", "Am 3. Oktober ist zu. Dann nicht.", "Am 3. Oktober ist zu."),
+        ("de", "Es gibt z. B. Hunde. Dann nicht.", "Es gibt z. B. Hunde."),
+        ("ja", "「休みだ。」入口は北。", "「休みだ。」"),
+        ("th", "ห้องสมุดประชาชนเปิดเก้าโมงเช้า และปิดห้าโมงเย็น ค่าปรับสองบาท", "ห้องสมุดประชาชนเปิดเก้าโมงเช้า และปิดห้าโมงเย็น "),
+        ("ar", "هل هو مفتوح؟ نعم.", "هل هو مفتوح؟"),
+    ],
+)
+def test_a_sentence_ends_as_its_language_ends_it(language: str, text: str, sentence: str) -> None:
+    assert text[: first_break(text, True, language) or 0] == sentence
+
+
+OTHERS = st.lists(
+    st.sampled_from(
+        ["Am 3", ". ", "Okt", "ober", "z. B. ", "開館。", "」", "ห้องสมุดประชาชนเปิด", " ", "และ", "ค่า", "؟", "\n"]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@given(OTHERS, OTHERS, st.sampled_from(["de", "ja", "th", "ar"]))
+def test_what_was_told_stays_true_in_every_language(text: str, more: str, language: str) -> None:
+    told = first_break(text, False, language)
+    if told is not None:
+        assert first_break(text + more, True, language) == told
+
+
 @given(PIECES, PIECES)
 def test_what_was_told_stays_true_whatever_comes(text: str, more: str) -> None:
     told = first(text, ended=False)

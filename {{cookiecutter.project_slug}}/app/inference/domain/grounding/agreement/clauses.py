@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from app.core.languages.sentences import TextSpan, sentences
+from app.core.languages.stop_words import ENGLISH
+from app.core.languages.words import stem
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
 from app.inference.domain.grounding.agreement.quantities import Quantity, figures, is_unit
-from app.inference.domain.grounding.text import STOP_WORDS, TextSpan, sentences, stem
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _BREAK = re.compile(
@@ -134,7 +136,7 @@ def concept(word: str) -> str:
     root = stem(plain)
     if known := _NEGATED_AS.get(root) or _SAME_AS.get(root):
         return known
-    if plain.endswith("n't") or plain in STOP_WORDS or plain in _NEGATIONS or plain in _FUNCTION or _is_figure(plain):
+    if plain.endswith("n't") or plain in ENGLISH or plain in _NEGATIONS or plain in _FUNCTION or _is_figure(plain):
         return ""
     return stem(plain[2:] if _UN.match(plain) else plain)
 

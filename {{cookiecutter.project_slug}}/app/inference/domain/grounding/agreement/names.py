@@ -5,12 +5,14 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from app.core.languages.sentences import sentences
+from app.core.languages.stop_words import ENGLISH
+from app.core.languages.words import fold, stem, terms
 from app.inference.domain.grounding.agreement.clauses import concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, PLAIN, same_meaning
 from app.inference.domain.grounding.agreement.quantities import figures, is_unit
-from app.inference.domain.grounding.text import STOP_WORDS, fold, sentences, stem, terms
 
 _CODE = re.compile(r"`[^`\n]+`|\b(?=[\w/.-]*\d)(?=[\w/.-]*[A-Za-z])[A-Za-z][\w/.-]*\w\b")
 _WORD = re.compile(r"[^\W\d_][\w'’-]*")
@@ -58,7 +60,7 @@ def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
         if (
             known
             and number not in known
-            and noun not in STOP_WORDS
+            and noun not in ENGLISH
             and stem(noun) not in PLAIN
             and not _calendar(found[1])
         ):
@@ -69,7 +71,7 @@ def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
 def _is_name(found: re.Match[str], sentence: str) -> bool:
     word = found[0]
     low = word.lower()
-    if not word[0].isupper() or len(word) < 2 or low in STOP_WORDS or is_unit(word) or _calendar(word):
+    if not word[0].isupper() or len(word) < 2 or low in ENGLISH or is_unit(word) or _calendar(word):
         return False
     if word.isupper():
         return True

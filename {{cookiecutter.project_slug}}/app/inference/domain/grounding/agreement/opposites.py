@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from app.inference.domain.grounding.text import stem
+from app.core.languages.words import stem
 
 _PAIRS = [
     [frozenset(map(stem, side.split())) for side in pair.split("|")]

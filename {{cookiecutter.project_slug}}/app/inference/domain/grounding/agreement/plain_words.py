@@ -1,6 +1,6 @@
 """Words that a paraphrase may bring along without saying anything new."""
 
-from app.inference.domain.grounding.text import stem
+from app.core.languages.words import stem
 
 CACHED_TEXTS = 64
 """Texts that each rule keeps analysed: the passages of the answers in progress. One takes up to 300 KB."""

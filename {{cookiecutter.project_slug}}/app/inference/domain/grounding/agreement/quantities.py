@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, pairwise
 
+from app.core.languages.stop_words import ENGLISH
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
-from app.inference.domain.grounding.text import STOP_WORDS
 
 SECONDS, MONTHS = "time", "months"
 _SIZES: dict[str, dict[str, float]] = {
@@ -245,14 +245,14 @@ def _quantities(text: str) -> Iterator[Quantity]:
             continue
         next_word = _FOLLOWING.match(text, found.end())
         follows = next_word[1].lower() if next_word else ""
-        if found["one"] and (found["unit"] or "").lower() == "second" and follows and follows not in STOP_WORDS:
+        if found["one"] and (found["unit"] or "").lower() == "second" and follows and follows not in ENGLISH:
             continue
         dimension, factor = _unit_of(found)
         if found["alone"] == "half" and before and _AND_A.search(text, 0, found.start()):
             before = [_with_half(each, dimension, factor) for each in before]
             continue
         firm = bool(found["scale"]) or (found["one"] or found["rate"] or "one").lower() == "one"
-        bare = not dimension and (not follows or follows in STOP_WORDS)
+        bare = not dimension and (not follows or follows in ENGLISH)
         counts = not found[0][0].isdigit() and follows in _COUNTED
         now = [
             Quantity(value, value * factor, dimension, found[0].strip(), found.start(), firm, bare, counts)

@@ -1,9 +1,14 @@
+"""Cuts a text into sentences: lines and their structure by rules of our own, abbreviations by a library that knows them
+in most languages."""
+
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
 
-import Stemmer
+import sentencex
+
+from app.core.languages.identification import UNKNOWN, language_of
+from app.core.languages.stop_words import ENGLISH
 
 
 def _all_of(words: str) -> frozenset[str]:
@@ -23,26 +28,21 @@ NEVER_LAST = _all_of(
     mr mrs ms dr prof rev hon st gen col capt lt sgt gov sen vs cf viz e.g i.e fig eq no vol pp
     """
 )
-_STOP = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\[\d+\])*(?=\s)|[。！？]")
+CLOSERS = "\"'”’»)\\]」』）】"
+FULL_STOP = rf"[.!?…]+[{CLOSERS}]*(?:\[\d+\])*(?=\s)|[。！？｡؟۔।॥။។]+[{CLOSERS}]*"
+"""What may end a sentence; the second kind needs no space after it."""
+THAI_SPACE = "(?<=[\u0e01-\u0e4e]{2}) (?=[\u0e01-\u0e4e])"
+"""Thai has no full stop: a space ends a sentence, unless that is too short to be one or goes on with a conjunction."""
+_THAI_CONJUNCTIONS = ("และ", "หรือ", "แต่", "ที่", "ซึ่ง", "โดย", "เพราะ", "เพื่อ", "ของ", "จึง")
+LONGEST_THAI_CONJUNCTION = max(map(len, _THAI_CONJUNCTIONS))
+_SHORTEST_THAI_SENTENCE = 20
+_STOP = re.compile(f"{FULL_STOP}|{THAI_SPACE}")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
 FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _LINE = re.compile(r"[^\n]+")
 STRUCTURE = re.compile(r"\s*(?:#{1,6}\s|[-*+•‣–]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s|\||>\s|```|={3,}|-{3,})")
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\d+")
 _SHORT_LINE = 48
-
-_stem_word = Stemmer.Stemmer("english").stemWord
-
-STOP_WORDS = _all_of(
-    """
-    a an the of in on at to for from by with as and or but if then than so is are was were be been being
-    am do does did done doing has have had having it its it's this that these those there here he she
-    they them him her his their theirs we us our you your i me my who whom whose which what when where
-    why how can could may might must shall should will would not no nor also about into over under
-    between during after before up down out off again such any some each other both more most very just
-    only own same too s t
-    """
-)
+_OWN_RULES = ("en", UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +51,13 @@ class TextSpan:
     end: int
 
 
-@lru_cache(maxsize=50_000)
-def stem(word: str) -> str:
-    return cast(str, _stem_word(word))
-
-
-@lru_cache(maxsize=100_000)
-def key_of(word: str) -> str:
-    """The stem of a word as written; empty for a stop word."""
-    plain = _bare(word.lower())
-    return "" if plain in STOP_WORDS else stem(plain)
-
-
-def stems_in(text: str, stems: frozenset[str]) -> frozenset[str]:
-    """Those of the stems that occur in the text."""
-    return stems.intersection(map(key_of, _WORD.findall(text)))
-
-
-def terms(text: str) -> list[str]:
-    """The stems of all words except stop words, in order, with repeats."""
-    return [stem(w) for w in fold(text) if w not in STOP_WORDS]
-
-
-def fold(text: str) -> list[str]:
-    return [_bare(w) for w in _WORD.findall(text.lower())]
-
-
-def _bare(word: str) -> str:
-    cut = word.replace("’", "'")
-    return cut[:-2] if cut.endswith("'s") else cut.replace(",", "") if cut[0].isdigit() else cut
-
-
 def sentences(text: str) -> list[TextSpan]:
     """Cuts a text into sentences, headings, list items and table rows.
 
     Spans are character offsets into `text`, in order, without surrounding white space and without overlap.
     """
-    return [span for block in _blocks(text) for span in _split(text, block)]
+    language = language_of(text)
+    return [span for block in _blocks(text) for span in _split(text, block, language)]
 
 
 def _blocks(text: str) -> list[TextSpan]:
@@ -126,19 +96,21 @@ def is_wrapped(line: str, following: str) -> bool:
     return len(line) >= _SHORT_LINE or following.lstrip()[:1].islower() or line.rstrip().endswith((",", ";", "-"))
 
 
-def _split(text: str, block: TextSpan) -> list[TextSpan]:
+def _split(text: str, block: TextSpan, language: str) -> list[TextSpan]:
     spans: list[TextSpan] = []
     start = block.start
     for stop in _STOP.finditer(text, block.start, block.end):
-        if _ends_sentence(text, start, stop, block.end):
+        if _ends_sentence(text, start, stop, block.end, language):
             spans.append(_trim(text, start, stop.end()))
             start = stop.end()
     spans.append(_trim(text, start, block.end))
     return [s for s in spans if s.end > s.start]
 
 
-def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool:
+def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int, language: str) -> bool:
     following = text[stop.end() : min(end, stop.end() + 40)].lstrip()
+    if stop[0] == " ":
+        return is_thai_sentence(text[start : stop.start()], following)
     if not following:
         return True
     follower = FIRST_WORD.match(following)
@@ -147,24 +119,45 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int) -> bool
     if not stop.group().startswith("."):
         return True
     word = last_word(text, start, stop.start())
-    return not is_abbreviation(word, follower.group(1) if follower else "")
+    return not is_abbreviation(word, follower.group(1) if follower else "", language)
+
+
+def is_thai_sentence(text: str, following: str) -> bool:
+    """Whether a space in Thai ends a sentence. following: at least the next few letters."""
+    return len(text.strip()) >= _SHORTEST_THAI_SENTENCE and not following.startswith(_THAI_CONJUNCTIONS)
 
 
 def last_word(text: str, start: int, end: int) -> str:
-    """The word before `end`, in lower case; empty where there is none."""
+    """The word before `end`; empty where there is none."""
     found = _LAST_WORD.search(text, start, end)
-    return found.group().lower() if found else ""
+    return found.group() if found else ""
 
 
-def is_abbreviation(word: str, follower: str) -> bool:
+def needs_follower(word: str, language: str) -> bool:
+    """Whether it takes the word after a full stop to tell whether the one before it is an abbreviation."""
+    if language in _OWN_RULES:
+        return word.lower() in ABBREVIATIONS and word.lower() not in NEVER_LAST
+    return word[-1:].isdigit()
+
+
+def is_abbreviation(word: str, follower: str, language: str) -> bool:
     """Whether the full stop after a word belongs to it and ends no sentence. follower: the word after it, if any."""
     if not word:
         return True
+    if language not in _OWN_RULES:
+        is_initial = len(word) == 1 and word.isupper()
+        return is_initial or _joined(word, follower if word[-1].isdigit() else "A", language)
+    word = word.lower()
     if word in NEVER_LAST:
         return True
     if word in ABBREVIATIONS:
-        return follower.lower() not in STOP_WORDS
+        return follower.lower() not in ENGLISH
     return len(word) == 1 and word.isalpha() and word != "i"
+
+
+@lru_cache(maxsize=10_000)
+def _joined(word: str, follower: str, language: str) -> bool:
+    return len(sentencex.segment(language, f"{word}. {follower}")) == 1
 
 
 def _trim(text: str, start: int, end: int) -> TextSpan:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from app.monitoring.domain.question_language import FUNCTION_WORDS, UNKNOWN, language_of
+from app.core.languages.identification import UNKNOWN, language_of
+from app.core.languages.stop_words import STOP_WORDS
+from app.core.languages.words import fold
 
 
 @pytest.mark.parametrize(
@@ -96,5 +98,6 @@ def test_a_long_hostile_text_is_a_question_like_any_other() -> None:
     assert language_of("\u0301" * 20_000) == UNKNOWN
 
 
-def test_function_words_are_what_the_text_is_compared_with() -> None:
-    assert all(word == word.lower() and word.isalpha() for word in FUNCTION_WORDS)
+@pytest.mark.parametrize("language", STOP_WORDS)
+def test_stop_words_are_in_the_form_in_which_words_are_compared(language: str) -> None:
+    assert [word for word in STOP_WORDS[language] if fold(word, language) != [word]] == []

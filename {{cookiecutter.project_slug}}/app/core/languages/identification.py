@@ -1,0 +1,70 @@
+"""The language of a short text, by its script and its function words: it is too short for statistics of letters."""
+
+import re
+from collections import Counter
+from functools import lru_cache
+from unicodedata import name as unicode_name
+
+from app.core.languages.stop_words import STOP_WORDS
+
+UNKNOWN = "und"
+_SAMPLE = 2_000
+_WORD = re.compile(r"[^\W\d_]+")
+_SCRIPTS = {
+    "HIRAGANA": "ja",
+    "KATAKANA": "ja",
+    "HANGUL": "ko",
+    "CJK": "zh",
+    "ARABIC": "ar",
+    "HEBREW": "he",
+    "GREEK": "el",
+    "DEVANAGARI": "hi",
+    "THAI": "th",
+    "CYRILLIC": "ru",
+}
+_LATIN = ("en", "de", "fr", "es", "it", "pt", "nl", "pl", "tr")
+_BY_WORD = {
+    word: tuple(language for language in _LATIN if word in STOP_WORDS[language])
+    for word in frozenset().union(*(STOP_WORDS[language] for language in _LATIN))
+}
+_LETTERS = {
+    **dict.fromkeys("ąćęłńśźż", "pl"),
+    **dict.fromkeys("ğışİ", "tr"),
+    **dict.fromkeys("ñ¿¡", "es"),
+    **dict.fromkeys("ãõ", "pt"),
+    **dict.fromkeys("äß", "de"),
+    **dict.fromkeys("êëîœ", "fr"),
+}
+
+
+@lru_cache(maxsize=4096)
+def language_of(text: str) -> str:
+    """A code of ISO 639-1, or `und`. Deterministic; Latin text without any known function word is `und`."""
+    text = text[:_SAMPLE]
+    if not text.isascii() and (script := _script_of(text)):
+        return script
+    lower = text.lower()
+    scores = Counter(language for word in _WORD.findall(lower) for language in _BY_WORD.get(word, ()))
+    if not text.isascii():
+        scores.update(_LETTERS[letter] for letter in set(lower) if letter in _LETTERS)
+    first, second = [*scores.most_common(2), ("", 0), ("", 0)][:2]
+    return first[0] if first[1] > second[1] else UNKNOWN
+
+
+def _script_of(text: str) -> str:
+    """The language of the script that most letters have, if it stands for one; empty for Latin letters. Beside kana,
+    Chinese characters are Japanese."""
+    letters = Counter(each for each in text if each.isalpha())
+    counted: Counter[str] = Counter()
+    for letter, count in letters.items():
+        counted[_SCRIPTS.get(_script(letter), "")] += count
+    if counted["ja"]:
+        counted["ja"] += counted.pop("zh", 0)
+    language, count = max(counted.items(), key=lambda pair: pair[1], default=("", 0))
+    return language if 2 * count > letters.total() else ""
+
+
+@lru_cache(maxsize=10_000)
+def _script(letter: str) -> str:
+    """The first word of its name in Unicode, whatever its width."""
+    return unicode_name(letter, "").removeprefix("HALFWIDTH ").split(" ")[0].split("-")[0]
