@@ -29,7 +29,7 @@ from app.ingestion.domain.documents import (
 from app.ingestion.domain.quarantine_reasons import quarantine_reason
 from app.ingestion.repository import quarantine_entries, sharing_queries, versions
 from app.ingestion.repository.attachment_queries import find_attached
-from app.ingestion.service.attachments import delete_document, restrict
+from app.ingestion.service.attachments import restrict
 from app.ingestion.service.dependencies import (
     ORIGINAL,
     UPLOADS,

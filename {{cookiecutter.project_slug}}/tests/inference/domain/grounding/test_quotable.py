@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.languages.sentences import sentences
 from app.inference.domain.grounding.extractive import best_sentences
 from app.inference.domain.grounding.quotable import quotable
-from app.inference.domain.grounding.text import sentences
 from tests.inference.domain.grounding.test_extractive import Text
 
 RUN = "Start the pump with the handle."
