@@ -29,9 +29,17 @@ PIECES = st.lists(
 
 
 def active_tags(text: str) -> set[str]:
-    """The tags of the rendered text, other than harmless ones."""
-    pages = [text, *(renderer.render(text) for renderer in RENDERERS)]
-    tags = {node.tag for page in pages for node in LexborHTMLParser(page).css("*") if node.tag}
+    """The tags of the text, as it is and rendered, other than harmless ones."""
+    return _stray(text) | rendered_tags(text)
+
+
+def rendered_tags(text: str) -> set[str]:
+    """The tags of the text rendered as Markdown, other than harmless ones."""
+    return set().union(*(_stray(renderer.render(text)) for renderer in RENDERERS))
+
+
+def _stray(page: str) -> set[str]:
+    tags = {node.tag for node in LexborHTMLParser(page).css("*") if node.tag}
     return {tag for tag in tags if not HARMLESS.fullmatch(tag)}
 
 

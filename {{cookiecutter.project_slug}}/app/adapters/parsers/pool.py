@@ -46,7 +46,7 @@ class ParserLimits:
     seconds: float = 4.0
     seconds_per_megabyte: float = 4.0
     max_seconds: float = 60.0
-    memory_bytes: int = 192_000_000
+    memory_bytes: int = 176_000_000
     files: int = 500
     clock_factor: float = 15.0
 

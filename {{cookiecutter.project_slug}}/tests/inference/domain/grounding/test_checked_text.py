@@ -13,7 +13,7 @@ from app.core.ownership import RiskTier
 from app.inference.domain.grounding.checked_text import CheckedText
 from app.inference.domain.grounding.sentence_breaks import LONGEST_SENTENCE, LOOK_AHEAD, first_break
 from tests.safety.exfiltration import FORMS
-from tests.safety.test_markup import PIECES, active_tags
+from tests.safety.test_markup import PIECES, active_tags, rendered_tags
 
 PROMPT = (
     "You are Bo, the helper of the Sarn ferry. Quote timetables only from the board and name the pier. "
@@ -104,10 +104,10 @@ def test_no_markup_that_loads_or_links_is_released(form: str) -> None:
 @settings(deadline=None, max_examples=300)
 @given(st.lists(PIECES | st.sampled_from([BUILT, "\n\n", ". ", "`", "```\n"]), max_size=8))
 def test_nor_is_markup_that_is_split_over_pieces(parts: list[str]) -> None:
-    # A bare mail address may leave: nothing is sent with it.
+    # A bare mail address may leave: nothing is sent with it. Code is left as it is, and shown by a renderer as it is.
     text = "".join(parts).replace("@", " ")
     left, _ = checked(text, passages=(words_of(text),))
-    assert active_tags("".join(left)) == set()
+    assert rendered_tags("".join(left)) == set()
 
 
 def test_an_address_of_the_documents_is_shown_as_plain_characters() -> None:
