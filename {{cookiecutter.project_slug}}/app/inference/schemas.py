@@ -46,7 +46,9 @@ class AnswerRequest(ExactModel):
 
 class CitationResponse(BaseModel):
     """`quote` is document text [start:end], offsets in characters, unchanged and with its markup. Show it, the title,
-    the headings and the uri as plain text; only `text` of an answer is safe to render.
+    the headings and the uri as plain text; only `text` of an answer is safe to render. GET
+    /v1/documents/{document_id}/text with `version`, `start` and `end` shows its place; so does /console/document, with
+    `document_id` as `id`.
     """
 
     marker: int
