@@ -15,7 +15,7 @@ from benchmarks.datasets import RankingSet
 SENTENCES = 5
 NOISE = 0.05
 
-RAW = "create temp table raw (id uuid, document uuid, body text, groups text[], vector halfvec)"
+RAW = "create temp table raw (id uuid, document uuid, body text, words text, groups text[], vector halfvec)"
 STEPS = """
 insert into indexed_documents
 select document, %(tenant)s, 1, 'made up', 'bench', id::text, groups, false, body, '[]' from raw;
@@ -25,7 +25,7 @@ select id, %(tenant)s, %(index)s, document, 1, 1, 0, 0, length(body), '{}', body
 insert into chunk_terms (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, keys, weights)
 select id, %(tenant)s, %(index)s, document, 1, nullif(groups, '{}'),
        terms.keys || retrieval_readers(groups, retrieval_seed(%(tenant)s, %(index)s)), terms.weights
-from raw, retrieval_bm25(%(config)s::regconfig, retrieval_seed(%(tenant)s, %(index)s), body, %(mean)s::real) terms;
+from raw, retrieval_bm25(%(config)s::regconfig, retrieval_seed(%(tenant)s, %(index)s), words, %(mean)s::real) terms;
 insert into chunk_vectors (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, embedding)
 select id, %(tenant)s, %(index)s, document, 1, nullif(groups, '{}'), vector from raw where vector is not null;
 insert into term_stats
@@ -89,7 +89,8 @@ def load(
             with connection.cursor().copy("copy raw from stdin") as copy:
                 for number, each in enumerate(chunks):
                     document = uuid5(tenant_id, str(number))
-                    row = (uuid5(document, "chunk"), document, each.text, list(each.groups), _text(each.vector))
+                    words = index.fingerprint.index_text(each.text)
+                    row = (uuid5(document, "chunk"), document, each.text, words, list(each.groups), _text(each.vector))
                     copy.write_row(row)
             client.execute("select set_config('app.tenant_id', %s, true)", (str(tenant_id),))
             client.execute(STEPS, values)

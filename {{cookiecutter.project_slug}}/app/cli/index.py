@@ -37,7 +37,7 @@ def list_indexes(tenant: Annotated[str, typer.Option(help="Whose documents to co
                 row.status,
                 pinned.embedder,
                 f"{pinned.chunker} {sizes}",
-                pinned.text_search,
+                f"{pinned.text_search} {pinned.analyzer}",
                 f"{documents:,}",
                 f"{chunks:,}",
                 created,

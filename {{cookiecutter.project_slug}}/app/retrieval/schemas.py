@@ -73,6 +73,7 @@ class IndexResponse(BaseModel):
     dimensions: int
     chunker: str
     text_search: str
+    analyzer: str
     documents: int
     chunks: int
     created_at: AwareDatetime

@@ -49,9 +49,9 @@ async def test_each_is_found_by_its_words_alone(publish, retrieval, principal, r
 
 
 async def test_a_long_passage_of_pairs_scores_like_a_long_one_of_words(publish, search, request_of):
-    await publish(request_of("市图书馆上午九点开门，逾期罚款每天两角钱，读者一次可以借十本书。" * 20))
+    await publish(request_of("读者一次可以借十本书，并且可以在网上续借两次。" * 14 + "逾期罚款每天两角钱。" * 2))
     evidence = await search("逾期罚款是多少？")
-    assert evidence.top_bm25 > 0.235 * evidence.possible_bm25
+    assert evidence.top_bm25 > 0.5 * evidence.possible_bm25
 
 
 async def test_an_index_of_before_goes_on_and_a_new_one_finds_more(state, live_index, words, caller, request_of):

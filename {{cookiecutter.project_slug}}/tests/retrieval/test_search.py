@@ -186,6 +186,7 @@ async def test_indexes_are_listed_for_operators(client: httpx.AsyncClient, publi
     await publish(request_of(RIVER))
     live = next(item for item in (await client.get("/v1/indexes")).json()["items"] if item["status"] == "live")
     assert (live["documents"], live["chunks"], live["embedder"]) == (1, 1, "none")
+    assert (live["text_search"], live["analyzer"], live["chunker"]) == ("english", "bigrams-1", "structure-2")
 
 
 OPEN_CHUNKS = "update chunk_terms set access_groups = null where document_id = :d"
