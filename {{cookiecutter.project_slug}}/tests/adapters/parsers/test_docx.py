@@ -428,8 +428,8 @@ def test_parts_in_another_encoding_are_read() -> None:
 
 
 DECLARED = (
-    '<Types><Override PartName="/text.bin" ContentType="application/vnd.openxmlformats-officedocument.'
-    'wordprocessingml.document.main+xml"/></Types>'
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/text.bin" '
+    'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
 )
 
 
@@ -437,7 +437,7 @@ DECLARED = (
     ("files", "code"),
     [
         ({"word/document.xml": "<w:document"}, "unreadable"),
-        ({"word/other.xml": "<x/>", "[Content_Types].xml": "wordprocessingml.document.main+xml"}, "unreadable"),
+        ({"word/other.xml": "<x/>", "[Content_Types].xml": DECLARED}, "unreadable"),
         ({"notes.txt": "no document"}, "wrong_type"),
         ({"word/document.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'.encode("utf-16")}, "xml_entities"),
         ({"text.bin": "<!DOCTYPE a><a/>", "[Content_Types].xml": DECLARED}, "xml_entities"),
