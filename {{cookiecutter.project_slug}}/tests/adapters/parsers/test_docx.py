@@ -314,6 +314,15 @@ def test_cells_stay_with_their_columns(rows: list[str], lines: list[str]) -> Non
     assert text_of(table(*rows)).split("\n") == lines
 
 
+@pytest.mark.parametrize(("look", "header"), [("04A0", True), ("0480", False)])
+def test_a_style_that_sets_off_the_first_row_makes_it_a_header(look: str, header: bool) -> None:
+    first = '<w:tblStylePr w:type="firstRow"><w:rPr><w:b/></w:rPr></w:tblStylePr>'
+    styles = part("w:styles", f'<w:style w:type="table" w:styleId="T"><w:name w:val="T"/>{first}</w:style>')
+    looks = f'<w:tblStyle w:val="T"/><w:tblLook w:val="{look}"/>'
+    text = text_of(table(row("Course", "Teacher"), row("Pottery", "Ann"), properties=looks), styles=styles)
+    assert text.split("\n")[1] == ("Course: Pottery; Teacher: Ann" if header else "Pottery | Ann")
+
+
 def note(kind: str, *texts: str) -> str:
     """Notes 2, 3 and so on, after the line that separates them from the page."""
     rule = f'<w:{kind} w:id="0" w:type="separator">{paragraph(in_run("<w:separator/>"))}</w:{kind}>'
@@ -418,13 +427,20 @@ def test_parts_in_another_encoding_are_read() -> None:
     assert read(zipped({"word/document.xml": document.encode("utf-16")})).text == "Grüße."
 
 
+DECLARED = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/text.bin" '
+    'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
+)
+
+
 @pytest.mark.parametrize(
     ("files", "code"),
     [
         ({"word/document.xml": "<w:document"}, "unreadable"),
-        ({"word/other.xml": "<x/>", "[Content_Types].xml": "wordprocessingml.document.main+xml"}, "unreadable"),
+        ({"word/other.xml": "<x/>", "[Content_Types].xml": DECLARED}, "unreadable"),
         ({"notes.txt": "no document"}, "wrong_type"),
         ({"word/document.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'.encode("utf-16")}, "xml_entities"),
+        ({"text.bin": "<!DOCTYPE a><a/>", "[Content_Types].xml": DECLARED}, "xml_entities"),
         ({"word/document.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'.encode("utf-16-le")}, "unreadable"),
     ],
 )

@@ -209,12 +209,22 @@ HIDDEN_BOX = {
     "nothing said": shape(paragraph(run("box", WHITE))),
     "a white box": shape(paragraph(run("box", WHITE)), '<a:solidFill><a:schemeClr val="bg1"/></a:solidFill>'),
     "black in a black box": shape(paragraph(run("box", colour("000000"))), BLUE.replace("203040", "050505")),
+    "black in a box that is black by name": shape(
+        paragraph(run("box", colour("000000"))), '<a:solidFill><a:prstClr val="black"/></a:solidFill>'
+    ),
     "a box that vanishes": shape(paragraph(run("box", VANISH)), BLUE),
 }
 OUT_OF_SIGHT = {
     "hidden": {"more": 'hidden="1"'},
     "without size": {"extent": 'cx="0" cy="900000"'},
 }
+
+
+def test_a_row_may_have_a_shading_of_its_own() -> None:
+    exception = f"<w:tblPrEx>{shade('203040')}</w:tblPrEx>"
+    line = row(cell(paragraph(run("read me", WHITE))), "x").replace("<w:tr>", f"<w:tr>{exception}")
+    document = parse(word(table(line, row("a", "b"))), "a.docx")
+    assert (document.text, document.hidden) == ("read me | x\na | b", "")
 
 
 @pytest.mark.parametrize(("body", "styles", "hidden"), IN_TABLES.values(), ids=IN_TABLES)
@@ -242,6 +252,13 @@ def test_text_that_a_box_does_not_show_is_left_out(drawn: str) -> None:
 def test_a_box_out_of_sight_is_left_out(how: dict[str, str]) -> None:
     drawn = drawing(shape(paragraph("box"), BLUE), kind="anchor", **how)
     assert parse(word(paragraph("Seen.", f"<w:r>{drawn}</w:r>")), "a.docx").hidden == "box"
+
+
+@pytest.mark.parametrize(("behind", "text"), [("1", "Seen.\n\nread me"), ("0", "Seen.")])
+def test_text_over_a_picture_counts_as_visible(behind: str, text: str) -> None:
+    picture = drawing("<a:blip/>", kind="anchor").replace("<wp:anchor>", f'<wp:anchor behindDoc="{behind}">')
+    body = [paragraph("Seen."), paragraph(f"<w:r>{picture}</w:r>", run("read me", WHITE))]
+    assert parse(word(*body), "a.docx").text == text
 
 
 AROUND = {

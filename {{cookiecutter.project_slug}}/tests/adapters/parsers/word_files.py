@@ -20,6 +20,7 @@ NAMES = (
     'xmlns:v="urn:schemas-microsoft-com:vml"'
 )
 _TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.{}+xml"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _STRICT = "http://purl.oclc.org/ooxml/"
 
 
@@ -87,7 +88,7 @@ def word(
     files[f"{folder}/_rels/{name}.rels".lstrip("/")] = _related(relations)
     files["_rels/.rels"] = _related([f'<Relationship Id="a" Type="{RELATIONS}/officeDocument" Target="/{main}"/>'])
     types = f'<Override PartName="/{main}" ContentType="{_TYPE.format("document.main")}"/>'
-    files["[Content_Types].xml"] = f"<Types>{types}</Types>"
+    files["[Content_Types].xml"] = f'<Types xmlns="{_PACKAGE}/content-types">{types}</Types>'
     return zipped({name: _strict(text) if strict else text for name, text in files.items()})
 
 
@@ -105,8 +106,7 @@ def zipped(files: Mapping[str, str | bytes]) -> bytes:
 
 
 def _related(relations: list[str]) -> str:
-    space = "http://schemas.openxmlformats.org/package/2006/relationships"
-    return f'<Relationships xmlns="{space}">{"".join(relations)}</Relationships>'
+    return f'<Relationships xmlns="{_PACKAGE}/relationships">{"".join(relations)}</Relationships>'
 
 
 def _strict(text: str) -> str:

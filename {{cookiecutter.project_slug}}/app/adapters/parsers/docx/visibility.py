@@ -109,6 +109,8 @@ class DocxVisibility:
         for properties in (*levels, *self._of_paragraph(paragraph)):
             if (shading := at(properties, "w:shd")) is not None and (found := self.theme.shading(shading)) is not False:
                 return found
+        if any(drawing.get("behindDoc") in ("1", "true") for drawing in paragraph.iter(tag("wp:anchor"))):
+            return None
         for parent in paragraph.iterancestors(tag("w:tc"), tag("w:tbl"), tag("w:txbxContent")):
             if (found := self._behind(parent, paragraph)) is not False:
                 return found
