@@ -66,7 +66,11 @@ class _Book:
         return squeeze(next((each.text or "" for each in self.package.iterfind(f"{{*}}metadata/{{*}}{name}")), ""))
 
     def metadata(self) -> dict[str, str]:
-        return {"author": self.fact("creator"), "date": self.fact("date")[:10], "language": self.fact("language")[:2].lower()}
+        return {
+            "author": self.fact("creator"),
+            "date": self.fact("date")[:10],
+            "language": self.fact("language")[:2].lower(),
+        }
 
     def _name(self, item: Element) -> str:
         return joined(dirname(self.path), unquote(item.get("href", "").partition("#")[0]))

@@ -20,7 +20,13 @@ from app.safety.domain.text import Finding
 MAX_ATTACHMENTS = 50
 MAX_PARTS = 1_000
 _SHOWN = ("From", "To", "Cc", "Date")
-_CHARSETS = {"iso-8859-1": "cp1252", "us-ascii": "cp1252", "gb2312": "gb18030", "ks_c_5601-1987": "cp949", "shift_jis": "cp932"}
+_CHARSETS = {
+    "iso-8859-1": "cp1252",
+    "us-ascii": "cp1252",
+    "gb2312": "gb18030",
+    "ks_c_5601-1987": "cp949",
+    "shift_jis": "cp932",
+}
 _ENCRYPTED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _NOT_FOR_READERS = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
@@ -29,7 +35,9 @@ _MBOX_LINE = re.compile(rb"\A\s*From [^\n]*\n")
 
 
 def parse_eml(data: bytes, *, repair: bool) -> ParsedDocument:
-    message = message_from_bytes(_MBOX_LINE.sub(b"", data.removeprefix(b"\xef\xbb\xbf"), count=1), policy=policy.default)
+    message = message_from_bytes(
+        _MBOX_LINE.sub(b"", data.removeprefix(b"\xef\xbb\xbf"), count=1), policy=policy.default
+    )
     if message.get_content_type() in _ENCRYPTED and message.get_param("smime-type") != "signed-data":
         raise Unparsable("encrypted", "The message is encrypted.")
     mail = _Mail(message)
@@ -84,7 +92,11 @@ class _Mail:
         children = list(_children(part))
         plain = [child for child in children if child.get_content_type() == "text/plain" and _text(child).strip()]
         textual = [child for child in children if child.get_content_maintype() in ("text", "multipart")]
-        chosen = plain[0] if plain else next(iter(reversed([c for c in textual if c.get_content_type() != "text/calendar"])), None)
+        chosen = (
+            plain[0]
+            if plain
+            else next(iter(reversed([c for c in textual if c.get_content_type() != "text/calendar"])), None)
+        )
         if chosen is not None:
             self._read(chosen)
         for child in children:

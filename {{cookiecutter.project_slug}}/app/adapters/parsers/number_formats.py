@@ -17,7 +17,9 @@ BUILT_IN = {
 }
 """The codes that files refer to by number only."""
 
-_TOKEN = re.compile(r'"([^"]*)"|\\(.)|_.|\*.|\[([^\]]*)\]|(General|[0#?][0#?,.]*(?:E[+-][0#]+)?|\.[0#?]+)|(.)', re.I | re.S)
+_TOKEN = re.compile(
+    r'"([^"]*)"|\\(.)|_.|\*.|\[([^\]]*)\]|(General|[0#?][0#?,.]*(?:E[+-][0#]+)?|\.[0#?]+)|(.)', re.I | re.S
+)
 _DATE = re.compile(r"[ymdhs]", re.IGNORECASE)
 _ELAPSED = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]|General', re.IGNORECASE | re.DOTALL)

@@ -12,7 +12,9 @@ from app.safety.domain.text import Finding
 
 _MAIN = {
     "word": re.compile(r"wordprocessingml\.(?:document|template)\.main\+xml|ms-word\..*\.main\+xml"),
-    "sheet": re.compile(r"spreadsheetml\.(?:sheet|template)\.main\+xml|ms-excel\.(?:sheet|template|addin)\..*main\+xml"),
+    "sheet": re.compile(
+        r"spreadsheetml\.(?:sheet|template)\.main\+xml|ms-excel\.(?:sheet|template|addin)\..*main\+xml"
+    ),
     "presentation": re.compile(
         r"presentationml\.(?:presentation|slideshow|template)\.main\+xml|ms-powerpoint\..*\.main\+xml"
     ),
@@ -20,7 +22,9 @@ _MAIN = {
 _USUAL = {"word/document.xml": "word", "xl/workbook.xml": "sheet", "ppt/presentation.xml": "presentation"}
 CONTENT_TYPES = "[Content_Types].xml"
 _EMBEDDED = frozenset({"oleobject", "package", "control"})
-_LINKED = frozenset({"externallinkpath", "oleobject", "attachedtemplate", "subdocument", "frame", "image", "video", "audio"})
+_LINKED = frozenset(
+    {"externallinkpath", "oleobject", "attachedtemplate", "subdocument", "frame", "image", "video", "audio"}
+)
 
 
 def office_kind(content_types: bytes, names: Iterable[str]) -> tuple[str, str] | None:

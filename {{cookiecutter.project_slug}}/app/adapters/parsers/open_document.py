@@ -88,7 +88,12 @@ def _page_headers(parts: Parts) -> list[str]:
     if "styles.xml" not in parts:
         return []
     pages = parts.xml("styles.xml").iterfind("{*}master-styles/{*}master-page/*")
-    found = (inline_text(each) for page in pages if local(page).startswith(("header", "footer")) for each in page.iter("{*}p"))
+    found = (
+        inline_text(each)
+        for page in pages
+        if local(page).startswith(("header", "footer"))
+        for each in page.iter("{*}p")
+    )
     return list(dict.fromkeys(filter(None, map(squeeze, found))))
 
 

@@ -13,8 +13,20 @@ BLOCK_ENDS = re.compile(
 """Where one word ends and another begins, in an untagged text."""
 
 _HIDDEN = "text that is not visible to a reader of the document was left out"
-_SKIPPED = frozenset({"forms", "sequence-decls", "variable-decls", "user-field-decls", "title", "desc", "creator", "date"})
-_TEMPLATES = frozenset({"table-of-content-source", "alphabetical-index-source", "bibliography-source", "illustration-index-source", "table-index-source", "user-index-source", "object-index-source"})
+_SKIPPED = frozenset(
+    {"forms", "sequence-decls", "variable-decls", "user-field-decls", "title", "desc", "creator", "date"}
+)
+_TEMPLATES = frozenset(
+    {
+        "table-of-content-source",
+        "alphabetical-index-source",
+        "bibliography-source",
+        "illustration-index-source",
+        "table-index-source",
+        "user-index-source",
+        "object-index-source",
+    }
+)
 _SPACES = {"tab": "\t", "line-break": "\n"}
 _APART = frozenset({"note", "annotation", "frame", "custom-shape", "text-box", "rect", "ellipse", "g"})
 _MAX_SPACES = 1_000
@@ -59,9 +71,7 @@ class Flow:
                 self.write_element(child, "- " if place == 0 else "")
         elif tag == "table":
             self._write_table(element)
-        elif tag == "tracked-changes":
-            self.builder.hide(inline_text(element), _HIDDEN)
-        elif tag == "section" and attribute(element, "display") == "none":
+        elif tag == "tracked-changes" or (tag == "section" and attribute(element, "display") == "none"):
             self.builder.hide(inline_text(element), _HIDDEN)
         elif tag == "annotation":
             self._write_annotation(element)

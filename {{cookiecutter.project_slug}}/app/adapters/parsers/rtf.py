@@ -23,7 +23,11 @@ _TITLE = re.compile(rb"\{\\title ([^{}]{1,600})\}")
 _HEAD = 400_000
 _MAX_DEPTH = 2_000
 _MAX_TINY = 4
-_NOTES = {b"footnote": "note", b"annotation": "Comment:", **dict.fromkeys((b"header", b"footer", b"headerf", b"footerf"), "")}
+_NOTES = {
+    b"footnote": "note",
+    b"annotation": "Comment:",
+    **dict.fromkeys((b"header", b"footer", b"headerf", b"footerf"), ""),
+}
 
 
 @dataclass(frozen=True, slots=True)

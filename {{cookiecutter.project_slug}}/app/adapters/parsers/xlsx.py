@@ -96,7 +96,9 @@ def _styles(parts: Parts, name: str) -> list[_Style]:
         return []
     root = parts.xml(name)
     codes = {**BUILT_IN}
-    codes |= {int(each.get("numFmtId", 0)): each.get("formatCode", "") for each in root.iterfind("{*}numFmts/{*}numFmt")}
+    codes |= {
+        int(each.get("numFmtId", 0)): each.get("formatCode", "") for each in root.iterfind("{*}numFmts/{*}numFmt")
+    }
     white = [_is_white(font) for font in root.iterfind("{*}fonts/{*}font")]
     fills = [each.find("{*}patternFill") for each in root.iterfind("{*}fills/{*}fill")]
     plain = [fill is not None and fill.get("patternType") in (None, "none") for fill in fills]
@@ -116,7 +118,9 @@ def _at(values: list[bool], index: str | None) -> bool:
 
 def _is_white(font: Element) -> bool:
     colour = font.find("{*}color")
-    return colour is not None and (colour.get("rgb") in _WHITE or (colour.get("theme") == "0" and not colour.get("tint")))
+    return colour is not None and (
+        colour.get("rgb") in _WHITE or (colour.get("theme") == "0" and not colour.get("tint"))
+    )
 
 
 def _write_sheet(book: _Book, sheet: Element, part: str) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from app.core.errors import Invalid
 from app.identity.domain import GROUP_PATTERN, Principal
 from app.ingestion.domain.access_groups import widens_access
+from app.ingestion.domain.attachments import message_address
 from app.ingestion.domain.documents import AccessGroupsForbidden, UnsafeName, check_uri
 
 EVERY_ADDRESS: Final = "*"
@@ -47,7 +48,10 @@ class SourceAccess:
     set_by: str | None = None
 
     def groups_of(self, uri: str) -> tuple[str, ...] | None:
-        """The access groups of a document at this address; None where no rule names it."""
+        """The access groups of a document at this address; None where no rule names it. Those of an attachment are those
+        of its message.
+        """
+        uri = message_address(uri)
         named = [rule for rule in self.rules if rule.names(uri)]
         best = max(named, key=lambda rule: (rule.uri == uri, rule.uri != EVERY_ADDRESS, len(rule.uri)), default=None)
         return best.access_groups if best else None

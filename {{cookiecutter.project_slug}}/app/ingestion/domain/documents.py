@@ -158,7 +158,7 @@ class ProcessingAttempt:
     """A version that is being processed. number: a fencing token; only the latest attempt may publish.
 
     released: codes of the quarantine reasons that a person has overruled. key_version: of the key that `data` is
-    encrypted with; None when it is not.
+    encrypted with; None when it is not. received_by: who uploaded it.
     """
 
     tenant_id: UUID
@@ -173,6 +173,7 @@ class ProcessingAttempt:
     metadata: Mapping[str, str]
     released: frozenset[str]
     key_version: int | None = None
+    received_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _START = """
       and d.id = v.document_id and d.version = v.version and d.deleted_at is null
       and b.tenant_id = v.tenant_id and b.sha256 = v.sha256
     returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes, v.access_groups,
-        v.metadata, v.released, b.key_version
+        v.metadata, v.released, b.key_version, v.received_by
 """
 # Compare-and-set: a worker that was considered dead and resumes finds a later attempt, and changes nothing.
 _LOCK_CURRENT = """
@@ -130,8 +130,10 @@ async def start(database: Database, tenant_id: UUID, to_process: Mapping[UUID, i
         values = {"documents": list(to_process), "versions": list(to_process.values())}
         cursor = await connection.execute(_START, values, prepare=True)
     return [
-        ProcessingAttempt(*[*named, bytes(data), tuple(groups), metadata, frozenset(released), key_version])
-        for *named, data, groups, metadata, released, key_version in await cursor.fetchall()
+        ProcessingAttempt(
+            *[*named, bytes(data), tuple(groups), metadata, frozenset(released), key_version, received_by]
+        )
+        for *named, data, groups, metadata, released, key_version, received_by in await cursor.fetchall()
     ]
 
 

@@ -22,7 +22,8 @@ from app.ingestion.domain.views import DocumentDetails, NewestVersion, OriginalF
 from app.ingestion.repository import reading
 from app.ingestion.service import processing, quarantine, sharing
 from app.ingestion.service import upload as uploading
-from app.ingestion.service.dependencies import ORIGINAL, IngestionDependencies, visibility_of
+from app.ingestion.service.attachments import delete_document
+from app.ingestion.service.dependencies import ORIGINAL, IngestionDependencies, uploader, visibility_of
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,11 @@ class Ingestion:
             )
 
     async def delete(self, caller: Principal, document_id: UUID) -> None:
-        """Delete a document, its bytes and its chunks in all indexes. Errors: DocumentNotFound."""
+        """Delete a document, its bytes, its chunks in all indexes and its attachments. Errors: DocumentNotFound."""
         async with self.deps.database.transaction(caller.tenant_id) as connection:
             visible = await reading.get_document(connection, document_id, visibility_of(caller))
-            if not (visible and await uploading.delete(self.deps, connection, caller, document_id)):
+            by = uploader(caller)
+            if not (visible and await delete_document(self.deps, connection, caller.tenant_id, document_id, by)):
                 raise DocumentNotFound(f"There is no document {document_id}.")
             act = Act(caller.name, "document.delete", f"document {document_id}", tenant_id=caller.tenant_id)
             await audit.record(connection, act, self.deps.clock.now())

@@ -14,6 +14,7 @@ import structlog
 
 from app.core.telemetry import span
 from app.encryption.domain import Sealed
+from app.ingestion.domain.attachments import within_depth
 from app.ingestion.domain.documents import ProcessingAttempt, ProcessingResult
 from app.ingestion.domain.near_duplicates import Signature, signature, similarity
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -22,6 +23,7 @@ from app.ingestion.domain.quality import QualityInput, check_quality, rules_for_
 from app.ingestion.domain.quarantine_reasons import QuarantineReason, quarantine_reason
 from app.ingestion.repository import attempts
 from app.ingestion.repository.attempts import PublishedVersion, SimilarDocument
+from app.ingestion.service.attachments import store_attachments
 from app.ingestion.service.dependencies import DOCUMENTS, ORIGINAL, STEP_SECONDS, IngestionDependencies
 from app.retrieval.domain import PreparedDocument, PublishRequest, TooManyChunks
 from app.safety.domain.text import Finding, normalise
@@ -128,6 +130,7 @@ async def _parse_and_check(deps: IngestionDependencies, attempt: ProcessingAttem
     try:
         with _measure("parse"):
             parsed = await deps.parser.parse(attempt.data, attempt.name, repair=_REPAIRABLE in attempt.released)
+        parsed = within_depth(parsed, attempt.uri)
     except Unparsable as error:
         return await _quarantine(deps, attempt, quarantine_reason(error.code, error.detail), ())
     with _measure("judge"):
@@ -300,6 +303,8 @@ async def _publish(deps: IngestionDependencies, tenant_id: UUID, documents: Sequ
                 await deps.retrieval.publish_all(connection, [each.document for each in mine])
                 versions = [_published_version(each.checked) for each in mine]
                 await attempts.publish(connection, tenant_id, versions, deps.clock.now())
+            for each in mine:
+                await store_attachments(deps, connection, each.checked.attempt, each.checked.parsed)
     DOCUMENTS.labels("published", "").inc(len(mine))
     return set(current)
 

@@ -20,6 +20,7 @@ from app.ingestion.domain.access_lists import (
 )
 from app.ingestion.domain.documents import DocumentNotFound
 from app.ingestion.repository import reading, sharing_queries
+from app.ingestion.repository.attachment_queries import find_attached
 from app.ingestion.service.dependencies import IngestionDependencies, visibility_of
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,11 @@ async def set_document_access(
         document = await sharing_queries.lock_document(connection, tenant_id, document_id, groups)
         if document is None:
             raise DocumentNotFound(f"There is no document {document_id}.")
-        return await _apply(deps, connection, caller, [document], [])
+        attached = [
+            await sharing_queries.lock_document(connection, tenant_id, each.id, groups)
+            for each in await find_attached(connection, tenant_id, document_id)
+        ]
+        return await _apply(deps, connection, caller, [document, *filter(None, attached)], [])
 
 
 async def set_source_access(

@@ -28,6 +28,8 @@ from app.ingestion.domain.documents import (
 )
 from app.ingestion.domain.quarantine_reasons import quarantine_reason
 from app.ingestion.repository import quarantine_entries, sharing_queries, versions
+from app.ingestion.repository.attachment_queries import find_attached
+from app.ingestion.service.attachments import delete_document, restrict
 from app.ingestion.service.dependencies import (
     ORIGINAL,
     UPLOADS,
@@ -161,14 +163,15 @@ async def _restrict_access(
     existing: ExistingDocument,
     groups: tuple[str, ...],
 ) -> None:
-    """Readers without access to the new version lose access to the published one at once, even while the new one is
+    """Readers without access to the new version lose access to the published one and its attachments at once, even while the new one is
     processed or quarantined. Readers of the new version only get access when it is published.
     """
     now = deps.clock.now()
     remaining = common_access_groups(existing.live_groups, groups)
     if set(remaining) != set(existing.live_groups):
-        await versions.set_access_groups(connection, existing.document_id, remaining, now)
-        await deps.retrieval.set_access(connection, caller.tenant_id, existing.document_id, remaining)
+        attached = await find_attached(connection, caller.tenant_id, existing.document_id)
+        restricted = {each.id: common_access_groups(each.live_groups, groups) for each in attached}
+        await restrict(deps, connection, caller.tenant_id, {existing.document_id: remaining} | restricted)
     if groups != existing.newest_groups:
         before, after = (", ".join(each) or "everybody" for each in (existing.newest_groups, groups))
         subject = f"document {existing.document_id}"
@@ -191,7 +194,7 @@ async def _link(
         connection, caller.tenant_id, options.source, file.uri, duplicate.document_id
     )
     if replaced is not None:
-        await delete(deps, connection, caller, replaced)
+        await delete_document(deps, connection, caller.tenant_id, replaced, uploader(caller))
     return UploadResult(
         file.name,
         options.source,
@@ -233,14 +236,3 @@ async def _add_version(
         duplicate_of,
         access_groups=options.access_groups or (),
     )
-
-
-async def delete(
-    deps: IngestionDependencies, connection: AsyncConnection, caller: Principal, document_id: UUID
-) -> bool:
-    """Delete a document in the caller's transaction; False when there is none. No search finds it after the commit."""
-    tenant_id, now = caller.tenant_id, deps.clock.now()
-    if not await versions.delete_document(connection, tenant_id, document_id, now, uploader(caller)):
-        return False
-    await deps.retrieval.withdraw(connection, tenant_id, document_id)
-    return True
