@@ -1,6 +1,7 @@
 """Which document a ZIP archive or an OLE file holds."""
 
 import zipfile
+import zlib
 from io import BytesIO
 
 from app.adapters.parsers.archive import check_archive, open_names
@@ -59,7 +60,7 @@ def _head(data: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive, archive.open(name) as entry:
             return entry.read(_MAX_HEAD)
-    except (KeyError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zipfile.zlib.error):
+    except (KeyError, RuntimeError, NotImplementedError, EOFError, zipfile.BadZipFile, zlib.error):
         return b""
 
 

@@ -23,11 +23,8 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         book = _Book(Parts(data))
         builder = TextBuilder()
-        places: list[tuple[str, str]] = []
-        for number, name in enumerate(book.spine(), 1):
-            page = _as_html(book.parts.read(name))
-            places.append((f"chapter {number}", _all_text(page)))
-            chapter = parse_html(page, repair=repair)
+        for name in book.spine():
+            chapter = parse_html(_as_html(book.parts.read(name)), repair=repair)
             if not chapter.text and not chapter.hidden:
                 continue
             title = book.titles.get(name, "")
@@ -37,7 +34,8 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
             else:
                 builder.include(chapter)
         document = builder.build("epub", book.fact("title"), book.metadata())
-        return with_word_loss(document, places)
+        pages = ((f"page {name}", _all_text(_as_html(book.parts.read(name)))) for name in book.pages())
+        return with_word_loss(document, pages)
 
 
 class _Book:
@@ -60,6 +58,12 @@ class _Book:
         references = self.package.iterfind("{*}spine/{*}itemref")
         items = (self.items.get(each.get("idref", "")) for each in references)
         names = (self._name(item) for item in items if item is not None and item.get("media-type") in _PAGES)
+        return [name for name in dict.fromkeys(names) if name in self.parts]
+
+    def pages(self) -> list[str]:
+        """The names of all pages but the table of contents, whether they are in the reading order or not."""
+        items = (each for each in self.items.values() if each.get("media-type") in _PAGES)
+        names = (self._name(item) for item in items if "nav" not in (item.get("properties") or "").split())
         return [name for name in dict.fromkeys(names) if name in self.parts]
 
     def fact(self, name: str) -> str:

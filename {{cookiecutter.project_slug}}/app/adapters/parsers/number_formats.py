@@ -129,7 +129,7 @@ def _date(serial: float, section: str, *, since_1904: bool) -> str:
     letters = _LITERAL.sub("", section).lower()
     has_time = "h" in letters or "s" in letters
     moment = datetime(1899, 12, 30 if days >= 60 else 31) + timedelta(seconds=round(days * _DAY_SECONDS))
-    clock = f"{moment:%H:%M:%S}" if "s" in letters or moment.second else f"{moment:%H:%M}"
+    clock = f"{moment:%H:%M:%S}" if moment.second else f"{moment:%H:%M}"
     if not re.search(r"[yd]", letters) and has_time:
         return clock
     return f"{moment:%Y-%m-%d} {clock}" if has_time else f"{moment:%Y-%m-%d}"

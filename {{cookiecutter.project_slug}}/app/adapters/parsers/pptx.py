@@ -46,12 +46,13 @@ def _relationship_id(element: Element) -> str:
 def _write_slide(builder: TextBuilder, parts: Parts, name: str, number: int) -> str:
     """Write a slide with its notes and comments; returns its title."""
     root = parts.xml(name)
-    if root.get("show") in ("0", "false"):
-        pieces = TextBuilder()
-        _write_body(pieces, parts, name, root)
-        builder.hide(f"{_taken_title(root)} {pieces.build('pptx').text}", HIDDEN)
-        return ""
     title = _taken_title(root)
+    if root.get("show") in ("0", "false"):
+        unseen = TextBuilder()
+        unseen.block(title)
+        _write_body(unseen, parts, name, root)
+        builder.hide(unseen.build("pptx").text, HIDDEN)
+        return ""
     builder.heading(1, f"Slide {number}: {title}" if title else f"Slide {number}")
     _write_body(builder, parts, name, root)
     return title

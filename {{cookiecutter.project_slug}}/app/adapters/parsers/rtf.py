@@ -156,7 +156,7 @@ class _Reader:
         self.skip = 0
         if word in SKIPPED or (starred and word not in READ_WHEN_STARRED):
             self.state = replace(self.state, skipped=True)
-        elif word == b"ud":
+        elif word in (b"ud", b"result"):
             self.state = replace(self.state, skipped=False)
         elif self.state.skipped:
             return

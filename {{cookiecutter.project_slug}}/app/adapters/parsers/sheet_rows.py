@@ -27,9 +27,10 @@ class Span:
 
 
 def write_rows(builder: TextBuilder, rows: Iterable[tuple[int, Row]], spans: Sequence[Span] = ()) -> None:
-    """Write the rows, given with their numbers in ascending order. A missing number ends a table, and the next may have a
-    header of its own; a row without cells, as a hidden one, does not. spans: by their tops; one that begins in a row may
-    be added while that row is read.
+    """Write the rows, given with their numbers in ascending order.
+
+    A missing number ends a table, and the next may have a header of its own; a row without cells, as a hidden one, does
+    not. spans: by their tops; one that begins in a row may be added while that row is read.
     """
     header: dict[int, str] = {}
     for block in _blocks(_filled(rows, spans)):

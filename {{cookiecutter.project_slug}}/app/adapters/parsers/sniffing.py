@@ -65,7 +65,8 @@ _BINARIES = (
 _MEDIA = re.compile(rb"....ftyp(?P<image>heic|heif|mif1|avif)?|RIFF....(?:WAVE|AVI |(?P<webp>WEBP))", re.DOTALL)
 _RTF = b"{\\rtf"
 _MAIL = re.compile(
-    rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){0,200}?(?:from|date|received|message-id|mime-version|return-path|subject):",
+    rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*){0,200}?"
+    rb"(?:from|date|received|message-id|mime-version|return-path|subject):",
     re.IGNORECASE,
 )
 _MAIL_LINE = re.compile(rb"(?:From [^\n]*\n)?[!-9;-~]+:")

@@ -15,7 +15,7 @@ from app.safety.domain.text import Finding
 HIDDEN = "hidden sheets, rows, columns or cells of a spreadsheet were left out"
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _SHEET_PART = re.compile(r"worksheets/[^/]*\.xml$", re.IGNORECASE)
-_COMMENTS_PART = re.compile(r"/comments[^/]*\.xml$", re.IGNORECASE)
+_COMMENTS_PART = re.compile(r"/comments?[^/]*\.xml$", re.IGNORECASE)
 _SHARED = re.compile(rb'<(?:\w+:)?c\b[^>]*\bt="s"[^>]*>\s*<(?:\w+:)?v>(\d{1,9})<')
 _MAX_COLUMN, _MAX_ROW = 16_384, 1_048_576
 _TRUE = frozenset({"1", "true", "on"})
@@ -220,9 +220,9 @@ def _value(book: _Book, cell: Element, style: _Style) -> str:
     if kind == "inlineStr":
         inline = cell.find("{*}is")
         return _string(inline) if inline is not None else ""
-    value = cell.findtext("{*}v")
-    if value is None:
-        book.uncalculated += cell.find("{*}f") is not None
+    value: str | None = cell.findtext("{*}v")
+    if not value:
+        book.uncalculated += cell.find("{*}f") is not None and kind != "str"
         return ""
     if kind == "s":
         index = int(value)

@@ -9,11 +9,12 @@ from posixpath import dirname, normpath
 from urllib.parse import unquote
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from app.adapters.parsers.archive import check_archive
 from app.ingestion.domain.parsed_document import Unparsable
 
-Element = etree._Element
+__all__ = ["Element", "Parts", "Relationship", "attribute", "joined", "local", "parse_xml", "readable"]
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
 _TOO_DEEP = re.compile(r"depth|Excessive")
 _BROKEN = (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, OSError)

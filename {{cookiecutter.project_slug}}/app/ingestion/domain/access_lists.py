@@ -48,8 +48,8 @@ class SourceAccess:
     set_by: str | None = None
 
     def groups_of(self, uri: str) -> tuple[str, ...] | None:
-        """The access groups of a document at this address; None where no rule names it. Those of an attachment are those
-        of its message.
+        """The access groups of a document at this address; None where no rule names it. An attachment has those of its
+        message.
         """
         uri = message_address(uri)
         named = [rule for rule in self.rules if rule.names(uri)]

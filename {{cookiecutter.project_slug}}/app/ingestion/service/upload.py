@@ -163,8 +163,8 @@ async def _restrict_access(
     existing: ExistingDocument,
     groups: tuple[str, ...],
 ) -> None:
-    """Readers without access to the new version lose access to the published one and its attachments at once, even while the new one is
-    processed or quarantined. Readers of the new version only get access when it is published.
+    """Readers without access to the new version lose access to the published one and its attachments at once, even
+    while the new one is processed or quarantined. Readers of the new version only get access when it is published.
     """
     now = deps.clock.now()
     remaining = common_access_groups(existing.live_groups, groups)

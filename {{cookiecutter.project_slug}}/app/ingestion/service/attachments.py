@@ -1,0 +1,91 @@
+"""Attachments of a message: stored with its publication, replaced with its next version, deleted with it."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.core.errors import Contended
+from app.ingestion.domain.access_groups import common_access_groups
+from app.ingestion.domain.attachments import attached_files, is_below
+from app.ingestion.domain.documents import ProcessingAttempt, Upload, UploadOptions
+from app.ingestion.domain.parsed_document import ParsedDocument
+from app.ingestion.repository import attachment_queries, versions
+from app.ingestion.service.dependencies import ORIGINAL, UPLOADS, IngestionDependencies, enqueue_processing
+
+
+async def store_attachments(
+    deps: IngestionDependencies, connection: AsyncConnection, attempt: ProcessingAttempt, parsed: ParsedDocument
+) -> None:
+    """Store the attachments of a published message as documents with its source, access groups and metadata, and
+    delete those of its earlier versions that it has no longer.
+
+    Errors: Contended, when another transaction stores the same content.
+    """
+    if parsed.kind != "eml":
+        return
+    files = attached_files(parsed, attempt.uri)
+    kept = [file.uri for file in files]
+    for attached in await attachment_queries.find_attached(connection, attempt.tenant_id, attempt.document_id):
+        if not is_below(attached.uri, kept):
+            await delete_document(deps, connection, attempt.tenant_id, attached.id, attempt.received_by)
+    if not files:
+        return
+    tenant_id, source, groups = attempt.tenant_id, attempt.source, tuple(attempt.access_groups)
+    found = await versions.find_live_content(connection, tenant_id, source, [file.digest for file in files])
+    same = {key.digest for key in found if key.access_groups == groups}
+    received: dict[UUID, int] = {}
+    for file in files:
+        if file.digest not in same:
+            stored = await _store(deps, connection, attempt, file)
+            received[stored.document_id] = stored.version
+            same.add(file.digest)
+    if received:
+        await enqueue_processing(connection, tenant_id, received, bulk=True)
+
+
+async def _store(
+    deps: IngestionDependencies, connection: AsyncConnection, attempt: ProcessingAttempt, file: Upload
+) -> versions.StoredVersion:
+    existing = await versions.lock_existing(connection, attempt.tenant_id, attempt.source, [file.uri])
+    for document in existing.values():
+        remaining = common_access_groups(document.live_groups, attempt.access_groups)
+        await restrict(deps, connection, attempt.tenant_id, {document.document_id: remaining})
+    sealed = await deps.keys.seal(connection, attempt.tenant_id, ORIGINAL, file.data)
+    options = UploadOptions(attempt.source, tuple(attempt.access_groups), _metadata(attempt))
+    new = versions.NewVersion(
+        attempt.tenant_id, options, file, sealed, "received", deps.clock.now(), attempt.received_by
+    )
+    stored = await versions.store_upload(connection, new)
+    if stored is None:
+        raise Contended(retry_after=1)
+    UPLOADS.labels("received").inc()
+    return stored
+
+
+def _metadata(attempt: ProcessingAttempt) -> Mapping[str, str]:
+    return {name: value for name, value in attempt.metadata.items() if name != "title"} | {"attached_to": attempt.uri}
+
+
+async def restrict(
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, groups: Mapping[UUID, list[str]]
+) -> None:
+    """Take the access to published documents from all but these groups."""
+    for document_id, remaining in groups.items():
+        await versions.set_access_groups(connection, document_id, remaining, deps.clock.now())
+        await deps.retrieval.set_access(connection, tenant_id, document_id, remaining)
+
+
+async def delete_document(
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, by: str
+) -> bool:
+    """Delete a document with what came with it; False when there is none. No search finds it after the commit."""
+    now = deps.clock.now()
+    attached = await attachment_queries.find_attached(connection, tenant_id, document_id)
+    if not await versions.delete_document(connection, tenant_id, document_id, now, by):
+        return False
+    await deps.retrieval.withdraw(connection, tenant_id, document_id)
+    for each in attached:
+        if await versions.delete_document(connection, tenant_id, each.id, now, by):
+            await deps.retrieval.withdraw(connection, tenant_id, each.id)
+    return True

@@ -1,0 +1,110 @@
+"""A message becomes its header, its body and a list of its attachments, which are handed over as files."""
+
+from email.message import EmailMessage
+
+import pytest
+
+from app.adapters.parsers.child_protocol import decoded, encoded
+from app.adapters.parsers.dispatch import parse
+from app.adapters.parsers.mail import MAX_ATTACHMENTS
+from app.ingestion.domain.parsed_document import Attachment, ParsedDocument, Unparsable
+
+
+def message(subject: str = "Notice of the berth – März", text: str = "The berth is free.") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Ann Größe <ann@example.org>", "b@example.org", subject
+    mail["Date"] = "Thu, 05 Mar 2026 14:30:00 +0100"
+    mail.set_content(text)
+    return mail
+
+
+def read(mail: EmailMessage | bytes) -> ParsedDocument:
+    return parse(bytes(mail), "a.eml")
+
+
+def body(document: ParsedDocument) -> list[str]:
+    """The lines after the header."""
+    return [line for line in document.text.split("\n") if line and not line.startswith(("From:", "To:", "Date:"))][1:]
+
+
+def test_a_message_is_read_with_its_header() -> None:
+    document = read(message())
+    assert document.text == (
+        "Notice of the berth – März\n\nFrom: Ann Größe <ann@example.org>\nTo: b@example.org\nDate: 2026-03-05 14:30+01:00"
+        "\n\nThe berth is free."
+    )
+    assert document.title == document.headings[0].title == "Notice of the berth – März"
+    assert (document.metadata["author"], document.metadata["date"]) == ("Ann Größe <ann@example.org>", "2026-03-05")
+
+
+def test_plain_text_is_preferred_and_html_is_read_where_there_is_no_other() -> None:
+    both, html, empty = message(), message(), message(text="\n")
+    for mail in (both, empty):
+        mail.add_alternative("<p>The <b>lamp</b> is lit.</p>", subtype="html")
+    html.set_content("<h2>Hours</h2><p>The lamp is lit.</p><p style='display:none'>obey me</p>", subtype="html")
+    assert body(read(both)) == ["The berth is free."]
+    assert body(read(empty)) == ["The lamp is lit."]
+    assert body(read(html)) == ["Hours", "The lamp is lit."]
+    assert [heading.level for heading in read(html).headings] == [1, 3]
+    assert "obey me" in read(html).hidden
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoding"),
+    [
+        ("iso-8859-1", "cp1252"),
+        ("windows-1251", "cp1251"),
+        ("iso-2022-jp", "iso-2022-jp"),
+        ("gb2312", "gbk"),
+        ("", "utf-8"),
+    ],
+)
+def test_the_body_is_decoded_by_its_charset(charset: str, encoding: str) -> None:
+    text = {"cp1252": "“5 € a day”", "cp1251": "Привет", "iso-2022-jp": "日本", "gbk": "镕基"}.get(encoding, "Grüße")
+    kind = f"; charset={charset}" if charset else ""
+    head = f"From: a@b.c\r\nSubject: x\r\nContent-Type: text/plain{kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    assert body(read(head.encode() + text.encode(encoding))) == [text]
+
+
+def test_lines_of_flowed_text_are_joined() -> None:
+    head = b"From: a@b.c\nSubject: x\nContent-Type: text/plain; format=flowed\n\n"
+    assert body(read(head + b"The lamp \nis lit.\n> quoted \nNext.")) == ["The lamp is lit.", "> quoted Next."]
+
+
+def test_attachments_and_messages_inside_are_handed_over_and_pictures_of_the_body_are_not() -> None:
+    mail = message()
+    mail.add_attachment(b"Item;Fee\nBerth;48\n", maintype="text", subtype="csv", filename="fees.csv")
+    mail.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf")
+    mail.add_attachment(message("Inner", "The inner text."))
+    mail.add_attachment(b"GIF89a", maintype="image", subtype="gif", cid="<logo>", disposition="inline")
+    document = read(mail)
+    assert body(document)[-1] == "Attachments: fees.csv, attachment.pdf, Inner.eml"
+    assert document.attachments[0] == Attachment("fees.csv", b"Item;Fee\nBerth;48\n")
+    assert "The inner text." in parse(document.attachments[2].data, "Inner.eml").text
+    assert "The inner text." not in document.text
+    assert decoded(encoded(document)) == document
+
+
+def test_no_more_attachments_are_taken_than_allowed() -> None:
+    mail = message()
+    for number in range(MAX_ATTACHMENTS + 3):
+        mail.add_attachment(b"x", maintype="text", subtype="plain", filename=f"{number}.txt")
+    document = read(mail)
+    assert len(document.attachments) == MAX_ATTACHMENTS
+    assert [(finding.rule, finding.count) for finding in document.findings] == [("attachments_left_out", 3)]
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/encrypted; boundary=x", "application/pkcs7-mime; smime-type=enveloped-data"]
+)
+def test_an_encrypted_message_says_so(kind: str) -> None:
+    with pytest.raises(Unparsable, match="encrypted"):
+        read(f"From: a@b.c\nSubject: x\nContent-Type: {kind}\n\n--x\n\nabc\n--x--".encode())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"Date: never", b"From: =?utf-8?q?=ff?=", b"To: <<>>,@", b"Subject: =?x-unknown?b?AAAA?=", b"Subject: \xff\xfe"],
+)
+def test_a_damaged_header_does_not_lose_the_body(header: bytes) -> None:
+    assert body(read(b"Message-ID: <1@x>\nSubject: a\n" + header + b"\n\nThe lamp is lit.\n"))[-1] == "The lamp is lit."

@@ -1,0 +1,109 @@
+"""A presentation becomes its slides under their titles, with notes, tables, groups, charts and diagrams."""
+
+import io
+
+import pytest
+from pptx import Presentation
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
+from pptx.util import Inches
+
+from app.adapters.parsers.dispatch import parse
+from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
+from tests.adapters.parsers.office_files import open_document, pptx, relations, shape
+
+
+def saved(presentation: object) -> ParsedDocument:
+    out = io.BytesIO()
+    presentation.save(out)  # type: ignore[attr-defined]
+    return parse(out.getvalue(), "talk.pptx")
+
+
+def lines(document: ParsedDocument) -> list[str]:
+    return [line for line in document.text.split("\n") if line]
+
+
+def test_slides_are_read_with_all_that_stands_on_them() -> None:
+    talk = Presentation()
+    slide = talk.slides.add_slide(talk.slide_layouts[1])
+    slide.shapes.title.text = "Opening hours"
+    slide.placeholders[1].text = "Monday to Friday\nnine to five"
+    slide.notes_slide.notes_text_frame.text = "Say it slowly."
+    slide = talk.slides.add_slide(talk.slide_layouts[5])
+    slide.shapes.title.text = "Fees"
+    size = (0, 0, Inches(3), Inches(2))
+    table = slide.shapes.add_table(3, 2, *size).table
+    for row, cells in enumerate([("Item", "Fee"), ("Berth", "48 euros"), ("Crane", "9 euros")]):
+        for column, text in enumerate(cells):
+            table.cell(row, column).text = text
+    data = CategoryChartData()
+    data.categories = ["North", "South"]
+    data.add_series("Sales", (1.5, 2.25))
+    chart = slide.shapes.add_chart(XL_CHART_TYPE.COLUMN_CLUSTERED, *size, data).chart
+    chart.has_title = True
+    chart.chart_title.text_frame.text = "Sales by pier"
+    group = slide.shapes.add_group_shape().shapes.add_group_shape()
+    group.shapes.add_textbox(0, 0, 9, 9).text_frame.text = "Deep in a group"
+    hidden = talk.slides.add_slide(talk.slide_layouts[5])
+    hidden.shapes.title.text = "Salaries"
+    hidden._element.set("show", "0")
+    document = saved(talk)
+    assert lines(document) == [
+        *("Slide 1: Opening hours", "Monday to Friday", "nine to five", "Notes: Say it slowly."),
+        *("Slide 2: Fees", "Columns: Item, Fee", "Item: Berth; Fee: 48 euros", "Item: Crane; Fee: 9 euros"),
+        *("Sales by pier", "Sales: North: 1.5; South: 2.25", "Deep in a group"),
+    ]
+    assert [heading.title for heading in document.headings] == ["Slide 1: Opening hours", "Slide 2: Fees"]
+    assert (document.title, document.hidden) == ("Opening hours", "Salaries")
+    assert {finding.rule for finding in document.findings} == {"hidden_text"}
+    assert document.loss is not None
+    assert document.loss.lost == {}
+
+
+def test_a_diagram_is_read_and_its_number_of_the_slide_is_not() -> None:
+    frame = (
+        '<p:graphicFrame><a:graphic><a:graphicData><d:relIds xmlns:d="d" r:dm="r7"/></a:graphicData></a:graphic>'
+        "</p:graphicFrame>"
+    )
+    point = (
+        '<d:dataModel xmlns:d="d" xmlns:a="a"><d:pt><d:t><a:p><a:r><a:t>{}</a:t></a:r></a:p></d:t></d:pt></d:dataModel>'
+    )
+    number = shape("7", "sldNum").replace("<a:r>", "<a:fld>").replace("</a:r>", "</a:fld>")
+    document = parse(
+        pptx(
+            shape("Steps", "title") + frame + number,
+            slide_links=relations(r7="diagramData ../diagrams/data1.xml"),
+            diagram=point.format("Call the harbour master"),
+        ),
+        "a.pptx",
+    )
+    assert lines(document) == ["Slide 1: Steps", "Call the harbour master"]
+    assert document.loss == WordLoss(5, {})
+
+
+def test_a_shape_that_is_switched_off_is_hidden() -> None:
+    document = parse(pptx(shape("Seen") + shape("Unseen").replace('name="x"', 'name="x" hidden="1"')), "a.pptx")
+    assert (lines(document), document.hidden) == (["Slide 1", "Seen"], "Unseen")
+
+
+def page(name: str, body: str, style: str = "") -> str:
+    frame = "<draw:frame {}><draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame>"
+    title = frame.format('presentation:class="title"', name)
+    return f'<draw:page draw:style-name="{style}">{title}{frame.format("", body)}</draw:page>'
+
+
+def test_an_open_document_presentation_is_read_by_its_slides() -> None:
+    style = (
+        '<style:style style:name="off"><style:drawing-page-properties presentation:visibility="hidden"/></style:style>'
+    )
+    body = page("Rules", "The lamp is lit.") + page("Secret", "The code.", "off")
+    document = parse(open_document("presentation", body, style), "a.odp")
+    assert lines(document) == ["Slide 1: Rules", "The lamp is lit."]
+    assert (document.hidden, document.loss) == ("Secret The code.", WordLoss(8, {}))
+
+
+@pytest.mark.parametrize("ending", ["pptx", "ppsx", "pptm"])
+def test_shows_and_presentations_with_macros_are_presentations(ending: str) -> None:
+    document = parse(pptx(shape("The lamp is lit."), macros="x"), f"a.{ending}")
+    assert "The lamp is lit." in document.text
+    assert {finding.rule for finding in document.findings} == {"macros"}

@@ -1,0 +1,244 @@
+"""A workbook becomes lines in which each cell stands with the name of its column, as a reader sees it."""
+
+import datetime
+import io
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
+from openpyxl.comments import Comment
+from openpyxl.styles import Font, PatternFill
+
+from app.adapters.parsers.dispatch import parse
+from app.adapters.parsers.number_formats import shown_number
+from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
+from tests.adapters.parsers.office_files import open_document, text_cells, xlsx
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+def saved(book: Workbook, name: str = "fees.xlsx") -> ParsedDocument:
+    out = io.BytesIO()
+    book.save(out)
+    return parse(out.getvalue(), name)
+
+
+def lines(document: ParsedDocument) -> list[str]:
+    return [line for line in document.text.split("\n") if line]
+
+
+def rules(document: ParsedDocument) -> set[str]:
+    return {finding.rule for finding in document.findings}
+
+
+def test_values_stand_with_their_columns_as_they_are_shown() -> None:
+    book = Workbook()
+    sheet = book.active
+    sheet.title = "Fees 2026"
+    sheet.append(["Item", "Fee", "Share", "From", "Paid"])
+    sheet.append(["Berth", 48.5, 0.25, datetime.date(2026, 3, 5), True])
+    sheet.append(["Crane", 1234.5, 0.125, datetime.datetime(2026, 4, 1, 6, 30), False])
+    for row in (2, 3):
+        sheet.cell(row, 2).number_format = '#,##0.00 "€"'
+        sheet.cell(row, 3).number_format = "0.0%"
+    sheet["B2"].comment = Comment("Without tax", "Ann")
+    book.create_sheet("Notes").append(["The crane is closed in winter."])
+    document = saved(book)
+    assert lines(document) == [
+        "Fees 2026",
+        "Columns: Item, Fee, Share, From, Paid",
+        "Item: Berth; Fee: 48.50 €; Share: 25.0%; From: 2026-03-05; Paid: TRUE",
+        "Item: Crane; Fee: 1,234.50 €; Share: 12.5%; From: 2026-04-01 06:30; Paid: FALSE",
+        "Comment on B2: Without tax",
+        "Notes",
+        "The crane is closed in winter.",
+    ]
+    assert [heading.title for heading in document.headings] == ["Fees 2026", "Notes"]
+    assert (document.title, document.loss, rules(document)) == ("fees", WordLoss(15, {}), set())
+
+
+def test_merged_cells_are_filled_and_two_rows_of_names_are_joined() -> None:
+    book = Workbook()
+    sheet = book.active
+    for row in (
+        ["Doses of the ward"],
+        [],
+        ["Drug", "Dose", None, None],
+        [None, "Child", "Adult", "Senior"],
+        ["Alphazol", 5, 5, 2],
+        [None, 6, None, 8],
+    ):
+        sheet.append(row)
+    for area in ("A1:D1", "B3:D3", "A3:A4", "A5:A6"):
+        sheet.merge_cells(area)
+    assert lines(saved(book))[1:] == [
+        "Doses of the ward",
+        "Columns: Drug, Dose Child, Dose Adult, Dose Senior",
+        "Drug: Alphazol; Dose Child: 5; Dose Adult: 5; Dose Senior: 2",
+        "Drug: Alphazol; Dose Child: 6; Dose Senior: 8",
+    ]
+
+
+def test_a_title_above_the_names_and_a_second_table_below_are_told_apart() -> None:
+    book = Workbook()
+    sheet = book.active
+    for row in (
+        ["Inventory of the shed"],
+        ["Tool", "Shelf", "Count"],
+        ["Hammer", "A3", 12],
+        ["Saw", None, 3],
+        [],
+        ["Colour", "Litres"],
+        ["Red", 4],
+    ):
+        sheet.append(row)
+    assert lines(saved(book))[1:] == [
+        "Inventory of the shed",
+        "Columns: Tool, Shelf, Count",
+        "Tool: Hammer; Shelf: A3; Count: 12",
+        "Tool: Saw; Count: 3",
+        "Columns: Colour, Litres",
+        "Colour: Red; Litres: 4",
+    ]
+
+
+def test_what_a_reader_does_not_see_is_hidden_and_reported() -> None:
+    book = Workbook()
+    sheet = book.active
+    for row in (["Item", "Fee", "Cost"], ["Berth", 48, 11], ["Secret", 1, 12], ["Crane", 9, 13], ["white", 7, 14]):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = True
+    sheet.column_dimensions["C"].hidden = True
+    sheet["A5"].font = Font(color="FFFFFFFF")
+    sheet["B5"].number_format = ";;;"
+    for name, state in (("Salaries", "hidden"), ("Keys", "veryHidden")):
+        book.create_sheet(name).append([f"{name} of the boss"])
+        book[name].sheet_state = state
+    document = saved(book)
+    assert lines(document)[1:] == ["Columns: Item, Fee", "Item: Berth; Fee: 48", "Item: Crane; Fee: 9"]
+    assert set(document.hidden.split()) >= {"Secret", "11", "white", "7", "Salaries", "Keys"}
+    assert rules(document) == {"hidden_text"}
+    assert document.loss == WordLoss(15, {})
+
+
+def test_white_text_on_a_filled_cell_is_seen() -> None:
+    book = Workbook()
+    sheet = book.active
+    for row in (["Zone", "Fee"], ["North", 3]):
+        sheet.append(row)
+    for cell in sheet[1]:
+        cell.font, cell.fill = Font(color="FFFFFFFF"), PatternFill("solid", fgColor="FF203864")
+    assert "Columns: Zone, Fee" in saved(book).text
+
+
+def test_the_title_of_a_chart_and_a_formula_without_a_value_are_read_and_reported() -> None:
+    book = Workbook()
+    sheet = book.active
+    for row in (["Month", "Boats"], ["May", 3], ["June", "=B2*2"]):
+        sheet.append(row)
+    chart = BarChart()
+    chart.title = "Boats by month"
+    chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+    sheet.add_chart(chart)
+    document = saved(book)
+    assert "Boats by month" in document.text
+    assert "Month: June" in lines(document)
+    assert rules(document) == {"uncalculated_cells"}
+
+
+@pytest.mark.parametrize("main", ["xl/workbook.xml", "xl/book7.xml", "office/main.xml"])
+def test_the_main_part_may_have_any_name(main: str) -> None:
+    assert "Item: Berth" in parse(xlsx(text_cells(["Item", "Fee"], ["Berth", "a lot"]), main=main), "a.xlsx").text
+
+
+def test_shared_and_formatted_strings_are_read_without_their_phonetic_reading() -> None:
+    strings = '<sst xmlns="x"><si><r><t>Ber</t></r><r><t>th</t></r><rPh><t>bath</t></rPh></si></sst>'
+    document = parse(xlsx('<row r="4"><c r="C4" t="s"><v>0</v></c></row>', strings=strings), "a.xlsx")
+    assert lines(document) == ["Fees", "Berth"]
+    assert document.loss == WordLoss(1, {})
+
+
+def test_a_workbook_with_macros_and_links_is_read_and_says_so() -> None:
+    links = (
+        '<Relationships xmlns="x"><Relationship Id="a" Type="t/externalLinkPath" Target="file:///a.xlsx"'
+        ' TargetMode="External"/><Relationship Id="b" Type="t/oleObject" Target="x.bin"/></Relationships>'
+    )
+    document = parse(xlsx(text_cells(["The berth is free."]), macros="x", links=links), "a.xlsm")
+    assert rules(document) == {"macros", "external_links", "embedded_files"}
+    assert "The berth is free." in document.text
+
+
+def test_an_old_workbook_is_read_without_its_hidden_sheets() -> None:
+    document = parse((DATA / "field-cases" / "xls-fees.xls").read_bytes(), "fees.xls")
+    assert lines(document) == ["Fees", "Columns: Item, Fee, From", "Item: Berth; Fee: 48.5; From: 2026-03-05"]
+    assert (document.hidden, rules(document)) == ("Hid Boss", {"hidden_text"})
+
+
+def ods(rows: str, **more: str) -> ParsedDocument:
+    data = open_document("spreadsheet", f'<table:table table:name="Fees">{rows}</table:table>', **more)
+    return parse(data, "fees.ods")
+
+
+def cell(text: str, attributes: str = "") -> str:
+    return f"<table:table-cell {attributes}><text:p>{text}</text:p></table:table-cell>"
+
+
+def test_an_open_document_sheet_is_read_as_it_is_shown() -> None:
+    spanned = cell("Berth", 'table:number-rows-spanned="2"')
+    document = ods(
+        f"<table:table-row>{cell('Item')}{cell('Share')}</table:table-row>"
+        f"<table:table-row>{spanned}{cell('25 %')}</table:table-row>"
+        f"<table:table-row><table:covered-table-cell/>{cell('30 %')}</table:table-row>"
+        f'<table:table-row table:visibility="collapse">{cell("Secret")}{cell("1 %")}</table:table-row>'
+        f'<table:table-row table:number-rows-repeated="1048000"><table:table-cell table:number-columns-repeated="1024"/>'
+        "</table:table-row>"
+    )
+    assert lines(document) == ["Fees", "Columns: Item, Share", "Item: Berth; Share: 25 %", "Item: Berth; Share: 30 %"]
+    assert (document.hidden, rules(document), document.loss) == ("Secret 1 %", {"hidden_text"}, WordLoss(7, {}))
+
+
+def test_a_hidden_open_document_sheet_is_hidden() -> None:
+    style = '<style:style style:name="t1"><style:table-properties table:display="false"/></style:style>'
+    body = (
+        f'<table:table table:name="Shown"><table:table-row>{cell("Seen")}</table:table-row></table:table>'
+        f'<table:table table:name="Gone" table:style-name="t1"><table:table-row>{cell("Unseen")}</table:table-row>'
+        "</table:table>"
+    )
+    document = parse(open_document("spreadsheet", body, style), "a.ods")
+    assert (lines(document), document.hidden) == (["Shown", "Seen"], "Gone Unseen")
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "shown"),
+    [
+        ("1234.5", "General", "1234.5"),
+        ("0.30000000000000004", "", "0.3"),
+        ("12345678901234", "", "12345678901234"),
+        ("0.0000012", "", "0.0000012"),
+        ("0.1", "0%", "10%"),
+        ("0.1255", "0.0%", "12.6%"),
+        ("12345.678", "#,##0.00", "12,345.68"),
+        ("-5", "#,##0;(#,##0)", "(5)"),
+        ("-2.5", r"0.0_);[Red]\(0.0\)", "(2.5)"),
+        ("5", '0 "kg"', "5 kg"),
+        ("0", '0;-0;"none"', "none"),
+        ("3", "[$€-407] #,##0.00", "€ 3.00"),
+        ("7", "000", "007"),
+        ("5.5", "0.0#", "5.5"),
+        ("5", "#.##", "5"),
+        ("1234567", "#,##0,", "1,235"),
+        ("0.5", "# ?/?", "0.5"),
+        ("46000", "d/m/yy", "2025-12-09"),
+        ("46000.5", "yyyy-mm-dd hh:mm", "2025-12-09 12:00"),
+        ("0.75", "h:mm AM/PM", "18:00"),
+        ("1.5", "[h]:mm", "36:00:00"),
+        ("46000", '"Stand: "dd.mm.yyyy', "2025-12-09"),
+        ("5", '"days"', "days"),
+        ("not a number", "0.00", "not a number"),
+        ("1e300", "0.00", "1e300"),
+        ("-1", "yyyy", "-1"),
+    ],
+)
+def test_a_number_is_shown_in_its_format(value: str, code: str, shown: str) -> None:
+    assert shown_number(value, code) == shown

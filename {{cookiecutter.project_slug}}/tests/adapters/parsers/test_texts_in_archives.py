@@ -1,0 +1,138 @@
+"""OpenDocument texts, e-books and RTF: all that a reader sees, in its order, under its headings."""
+
+import pytest
+
+from app.adapters.parsers.dispatch import parse
+from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
+from tests.adapters.parsers.office_files import epub, open_document
+
+
+def lines(document: ParsedDocument) -> list[str]:
+    return [line for line in document.text.split("\n") if line]
+
+
+def headings(document: ParsedDocument) -> list[tuple[int, str]]:
+    for heading in document.headings:
+        assert document.text[heading.start :].startswith(heading.title)
+    return [(heading.level, heading.title) for heading in document.headings]
+
+
+ROWS = "".join(
+    "<table:table-row>"
+    + "".join(f"<table:table-cell><text:p>{c}</text:p></table:table-cell>" for c in row)
+    + "</table:table-row>"
+    for row in (("Item", "Fee"), ("Berth", "48"))
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (
+            "<text:h text:outline-level='2'>Rules</text:h><text:p>Of the <text:span>la</text:span>mp.</text:p>",
+            ["Rules", "Of the lamp."],
+        ),
+        ("<text:p>a<text:s text:c='2'/>b<text:tab/>c<text:line-break/>d</text:p>", ["a b c", "d"]),
+        ("<text:list><text:list-item><text:p>one</text:p></text:list-item></text:list>", ["- one"]),
+        (
+            "<text:p>Lamp<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>Of oil.</text:p>"
+            "</text:note-body></text:note> lit.</text:p>",
+            ["Lamp [1] lit.", "[1] Of oil."],
+        ),
+        (f"<table:table>{ROWS}</table:table>", ["Columns: Item, Fee", "Item: Berth; Fee: 48"]),
+        (
+            "<text:p><draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame>Beside.</text:p>",
+            ["Beside.", "In a box."],
+        ),
+        ("<text:section><text:p>In a section.</text:p></text:section>", ["In a section."]),
+        (
+            "<text:p>Seen.<office:annotation><text:p>Really?</text:p></office:annotation></text:p>",
+            ["Seen.", "Comment: Really?"],
+        ),
+        (
+            "<text:p>x<text:ruby><text:ruby-base>借</text:ruby-base><text:ruby-text>jie</text:ruby-text></text:ruby></text:p>",
+            ["x借 (jie)"],
+        ),
+    ],
+    ids=["heading", "blanks", "list", "note", "table", "text box", "section", "comment", "ruby"],
+)
+def test_an_open_document_text_is_read_in_its_order(body: str, read: list[str]) -> None:
+    document = parse(open_document("text", body), "a.odt")
+    assert lines(document) == read
+    assert document.loss is not None
+    assert document.loss.lost == {}
+
+
+def test_hidden_and_deleted_text_is_hidden_and_headers_of_pages_are_read_once() -> None:
+    style = '<style:style style:name="off"><style:text-properties text:display="none"/></style:style>'
+    body = (
+        "<text:tracked-changes><text:changed-region><text:deletion><text:p>old words</text:p></text:deletion>"
+        "</text:changed-region></text:tracked-changes><text:p>The lamp<text:span text:style-name='off'> obey me</text:span>.</text:p>"
+    )
+    pages = (
+        "<office:document-styles SPACES><office:master-styles><style:master-page><style:header><text:p>Harbour</text:p>"
+        "</style:header></style:master-page><style:master-page><style:header><text:p>Harbour</text:p></style:header>"
+        "</style:master-page></office:master-styles></office:document-styles>"
+    )
+    document = parse(open_document("text", body, style, styles=pages), "a.odt")
+    assert lines(document) == ["The lamp.", "Harbour"]
+    assert document.hidden.split("\n") == ["old words", "obey me"]
+    assert document.loss == WordLoss(7, {})
+
+
+def test_a_book_is_read_in_the_order_of_its_spine_with_the_titles_of_its_contents() -> None:
+    pages = {"b.xhtml": "<h1>Second</h1><p>Put out.</p>", "a.xhtml": "<h2>At dusk</h2><p>Lit by <a id='x'/>hand.</p>"}
+    titles = {"a.xhtml": "First", "b.xhtml": "Second"}
+    document = parse(epub(pages, titles, spine=["a.xhtml", "b.xhtml"]), "a.epub")
+    assert headings(document) == [(1, "First"), (3, "At dusk"), (1, "Second")]
+    assert lines(document) == ["First", "At dusk", "Lit by hand.", "Second", "Put out."]
+    assert (document.title, document.metadata) == ("The lamp", {"author": "Ann Keeper", "language": "en"})
+    assert document.loss == WordLoss(8, {})
+
+
+def rtf(body: str) -> ParsedDocument:
+    head = (
+        r"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Times;}{\f2\fcharset128 Mincho;}}"
+        r"{\colortbl;\red0\green0\blue0;\red255\green255\blue255;}{\stylesheet{\s0 Normal;}{\s1\b heading 1;}}"
+        r"{\info{\title Der B\'e4r}}"
+    )
+    return parse(f"{head}{body}}}".encode("latin-1"), "a.rtf")
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (r"\pard\s1 Rules\par\pard The \b la\b0 mp.\par", ["Rules", "The lamp."]),
+        (r"caf\'e9 \u8364?5 {\uc2\u945ab}\u-10179?\u-8704?", ["café €5 α😀"]),
+        (
+            r"{\f1 \'cf\'f0\'e8\'e2\'e5\'f2} {\f2 \'93\'fa\'967B}".replace("967B", "96{}7B").replace("{}", "\\'"),
+            ["Привет 日本"],
+        ),
+        (r"\lquote a\rquote\~b\tab c\line d", ["‘a’ b c", "d"]),
+        (r"Lit\chftn{\footnote\chftn Of oil.} at dusk.\par", ["Lit [1] at dusk.", "[1] Of oil."]),
+        (r'{\field{\*\fldinst HYPERLINK "http://x"}{\fldrslt the link}}', ["the link"]),
+        (r"{\shp{\*\shpinst{\sp{\sn a}{\sv b}}{\shptxt In a box\par}}{\shprslt In a box}}", ["In a box"]),
+        (r"{\listtext 1.\tab}One\par{\header Harbour}Two", ["1. One", "Two", "Harbour"]),
+        (
+            r"\trowd\cellx1\cellx2\pard\intbl Item\cell Fee\cell\row\trowd\clvmgf\cellx1\cellx2\intbl Berth\cell 48\cell\row"
+            r"\trowd\clvmrg\cellx1\cellx2\intbl\cell 50\cell\row\pard After.",
+            ["Columns: Item, Fee", "Item: Berth; Fee: 48", "Item: Berth; Fee: 50", "After."],
+        ),
+        (r"{\pict\bin5 }}\}}x}{\*\unknown dropped}{\object{\*\objdata 00ff}{\result shown}}", ["shown"]),
+    ],
+    ids=["heading", "unicode", "fonts", "signs", "note", "field", "text box", "lists", "table", "binary"],
+)
+def test_rich_text_is_read_as_it_is_shown(body: str, read: list[str]) -> None:
+    document = rtf(body)
+    assert lines(document) == read
+    assert document.title == "Der Bär"
+
+
+@pytest.mark.parametrize("hidden", [r"{\v obey me}", r"{\cf2 obey me}", r"{\fs2 obey me}", r"{\deleted obey me}"])
+def test_rich_text_that_is_not_shown_is_hidden(hidden: str) -> None:
+    document = rtf(rf"The lamp.\par {hidden}\par\cf1\fs20 Lit.")
+    assert (lines(document), document.hidden) == (["The lamp.", "Lit."], "obey me")
+
+
+def test_white_text_counts_as_seen_where_there_are_backgrounds() -> None:
+    assert lines(rtf(r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard")) == ["Zone"]
