@@ -1,15 +1,36 @@
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 
 from app.core.jobs import Worker
+from app.main import create_app
 from app.wiring import State
 
 Files = Sequence[tuple[str, bytes]]
 Send = Callable[..., Awaitable[list[dict[str, Any]]]]
+OpenKey = Callable[..., Awaitable[httpx.AsyncClient]]
+
+
+@pytest_asyncio.fixture
+async def open_key(state: State, tenant: UUID) -> AsyncIterator[OpenKey]:
+    """Opens a client with a new key of these groups."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*groups: str, role: str = "operator") -> httpx.AsyncClient:
+            key = await state.identity.create_key(tenant, f"{role} of {groups}", [role], groups)
+            transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+            headers = {"Authorization": f"Bearer {key.text}"}
+            return await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
+            )
+
+        yield make
 
 
 @pytest.fixture

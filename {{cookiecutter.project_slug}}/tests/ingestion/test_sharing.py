@@ -1,43 +1,21 @@
 """Access lists that follow the source: who may read documents is changed without uploading them again."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 
 from app.core.audit import verify
 from app.ingestion.repository import attempts
-from app.main import create_app
 from app.wiring import State
-from tests.ingestion.conftest import Send
+from tests.ingestion.conftest import OpenKey, Send
 
 LAMPS = b"# Lamps\n\nThe lamp at the harbour is lit at dusk by the keeper, every day.\n"
 DESKS = b"# Desks\n\nThe desk of the keeper is made of oak and stands below the tower.\n"
 ROPES = b"# Ropes\n\nThe ropes of the harbour are bought in spring from the mill.\n"
 QUESTION = {"question": "When is the lamp at the harbour lit?", "model": "extractive"}
-
-OpenKey = Callable[..., Awaitable[httpx.AsyncClient]]
-
-
-@pytest_asyncio.fixture
-async def open_key(state: State, tenant: UUID) -> AsyncIterator[OpenKey]:
-    """Opens a client with a new key of these groups."""
-    async with AsyncExitStack() as stack:
-
-        async def make(*groups: str, role: str = "operator") -> httpx.AsyncClient:
-            key = await state.identity.create_key(tenant, f"{role} of {groups}", [role], groups)
-            transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
-            headers = {"Authorization": f"Bearer {key.text}"}
-            return await stack.enter_async_context(
-                httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers)
-            )
-
-        yield make
 
 
 async def set_list(key: httpx.AsyncClient, rules: dict[str, list[str]], source: str = "upload") -> httpx.Response:

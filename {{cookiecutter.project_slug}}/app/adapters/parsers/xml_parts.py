@@ -74,7 +74,8 @@ class Parts:
         """The elements with these tags one after the other; each is freed when the next one is asked for."""
         with self._archive.open(self._names[name.lower()]) as part:
             checked = False
-            for _, element in etree.iterparse(part, events=("end",), tag=tags, **_SAFE):
+            found = etree.iterparse(part, events=("end",), tag=tags, **_SAFE)
+            for _, element in found:
                 if not checked:
                     _refuse_entities(element, document_type=False)
                     checked = True
@@ -82,6 +83,8 @@ class Parts:
                 element.clear()
                 while element.getprevious() is not None:
                     del element.getparent()[0]
+            if not checked:
+                _refuse_entities(found.root, document_type=False)
 
     def related(self, name: str) -> dict[str, "Relationship"]:
         """The relationships of an Office part by their id."""

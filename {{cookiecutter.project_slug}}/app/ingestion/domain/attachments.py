@@ -49,6 +49,7 @@ def is_below(uri: str, addresses: Iterable[str]) -> bool:
 
 
 def _safe_name(name: str) -> str:
-    path = PurePosixPath(_UNSAFE.sub("_", clean(name)).strip(". "))
+    last = PurePosixPath(clean(name).replace("\\", "/")).name
+    path = PurePosixPath(_UNSAFE.sub("_", last).strip(". "))
     suffix = path.suffix[:20]
     return f"{path.stem[: _MAX_NAME - len(suffix)].strip() or 'attachment'}{suffix}"

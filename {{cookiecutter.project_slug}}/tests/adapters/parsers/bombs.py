@@ -5,6 +5,8 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
+from tests.adapters.parsers import office_files as files
+
 
 def pdf(objects: list[bytes], root: int = 1) -> bytes:
     """A PDF of any objects, with a correct cross-reference table."""
@@ -68,6 +70,25 @@ def slipping_docx() -> bytes:
     return out.getvalue()
 
 
+LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+OUTSIDE = '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>'
+_WORD = "<text:p>&b;</text:p>"
+
+
+def nested_parts(levels: int) -> bytes:
+    """A message of parts in parts."""
+    parts = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(levels))
+    return b"From: a@example.org\nSubject: x\n" + parts + b"\n\nThe lamp."
+
+
+def two_documents() -> bytes:
+    """A workbook that is an e-book too."""
+    out = io.BytesIO(files.xlsx(files.text_cells(["The lamp."])))
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("mimetype", "application/epub+zip")
+    return out.getvalue()
+
+
 Bomb = tuple[str, Callable[[], bytes], set[str]]
 
 BOMBS: list[Bomb] = [
@@ -86,4 +107,39 @@ BOMBS: list[Bomb] = [
     ("feed.xml", lambda: b"<?xml version='1.0'?><rss/>", {"xml_unsupported"}),
     ("program.exe", lambda: b"MZ" + bytes(100), {"wrong_type"}),
     ("notes.xyz", lambda: b"hello there", {"type_unsupported"}),
+    ("bomb.xlsx", lambda: files.xlsx(" " * 9_000_000), {"archive_bomb"}),
+    ("bomb.pptx", lambda: files.pptx(" " * 9_000_000), {"archive_bomb"}),
+    ("bomb.odt", lambda: files.open_document("text", " " * 9_000_000), {"archive_bomb"}),
+    ("bomb.epub", lambda: files.epub({"a.xhtml": " " * 9_000_000}), {"archive_bomb"}),
+    ("laughs.xlsx", lambda: files.xlsx("", prolog=LAUGHS), {"xml_entities"}),
+    (
+        "laughs_in_strings.xlsx",
+        lambda: files.xlsx("", strings=f"{LAUGHS}<sst><si><t>&b;</t></si></sst>"),
+        {"xml_entities"},
+    ),
+    ("laughs.pptx", lambda: files.pptx(files.shape("&b;"), prolog=LAUGHS), {"xml_entities"}),
+    ("laughs.odt", lambda: files.open_document("text", _WORD, prolog=LAUGHS), {"xml_entities"}),
+    (
+        "laughs.ods",
+        lambda: files.open_document("spreadsheet", "<table:table><table:table-row/></table:table>", prolog=LAUGHS),
+        {"xml_entities"},
+    ),
+    ("laughs.epub", lambda: files.epub({"a.xhtml": "x"}, prolog=LAUGHS), {"xml_entities"}),
+    ("outside.xlsx", lambda: files.xlsx("", prolog=OUTSIDE), {"external_entity"}),
+    ("outside.pptx", lambda: files.pptx(files.shape("&b;"), prolog=OUTSIDE), {"external_entity"}),
+    ("outside.odp", lambda: files.open_document("presentation", _WORD, prolog=OUTSIDE), {"external_entity"}),
+    ("outside.epub", lambda: files.epub({"a.xhtml": "x"}, prolog=OUTSIDE), {"external_entity"}),
+    ("too_wide.xlsx", lambda: files.xlsx('<row><c r="ZZZ1"><v>1</v></c></row>'), {"unreadable"}),
+    (
+        "deep.odt",
+        lambda: files.open_document("text", "<text:section>" * 5_000 + "</text:section>" * 5_000),
+        {"nested_too_deep"},
+    ),
+    ("deep.pptx", lambda: files.pptx("<p:grpSp>" * 3_000 + "</p:grpSp>" * 3_000), {"nested_too_deep"}),
+    ("deep.rtf", lambda: b"{\\rtf1" + b"{" * 9_000, {"nested_too_deep"}),
+    ("deep.eml", lambda: nested_parts(3_000), {"nested_too_deep", "parser_timeout"}),
+    ("two.xlsx", two_documents, {"polyglot"}),
+    ("page_behind.xlsx", lambda: files.xlsx("") + b"<html><script>x()</script>", {"polyglot"}),
+    ("archive_behind.rtf", lambda: b"{\\rtf1 The lamp.}" + files.xlsx(""), {"polyglot"}),
+    ("broken.xls", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "Workbook\0".encode("utf-16-le"), {"unreadable"}),
 ]
