@@ -41,16 +41,20 @@ def relations(**targets: str) -> str:
     return f'<Relationships xmlns="{_PACKAGE}">{each}</Relationships>'
 
 
+def _content_types(main: str, kind: str) -> str:
+    return f'<Types xmlns="{_TYPES}"><Override PartName="/{main}" ContentType="{kind}"/></Types>'
+
+
 def xlsx(
     rows: str, *, main: str = "xl/workbook.xml", sheets: str = "", prolog: str = "", after: str = "", **parts: str
 ) -> bytes:
-    """A workbook of one sheet. sheets: more of them; after: what follows the cells; parts: more, by their short name."""
+    """A workbook of one sheet. sheets: more of them; after: what follows the cells; parts: more, by short names."""
     folder = main.rpartition("/")[0]
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
     sheets = f'<sheets><sheet name="Fees" sheetId="1" r:id="r1"/>{sheets}</sheets>'
     return zipped(
         {
-            "[Content_Types].xml": f'<Types xmlns="{_TYPES}"><Override PartName="/{main}" ContentType="{kind}"/></Types>',
+            "[Content_Types].xml": _content_types(main, kind),
             main: f'<workbook xmlns="{_SHEET}" xmlns:r="{RELATIONSHIPS}">{sheets}</workbook>',
             f"{folder}/_rels/{main.rpartition('/')[2]}.rels": relations(
                 r1="worksheet worksheets/sheet1.xml", r2="sharedStrings strings.xml", r3="styles styles.xml"
@@ -77,11 +81,12 @@ def pptx(*slides: str, prolog: str = "", **parts: str) -> bytes:
     space = f'xmlns:p="{_SLIDES}" xmlns:a="{_DRAWING}" xmlns:r="{RELATIONSHIPS}"'
     return zipped(
         {
-            "[Content_Types].xml": f'<Types xmlns="{_TYPES}"><Override PartName="/{main}" ContentType="{kind}"/></Types>',
+            "[Content_Types].xml": _content_types(main, kind),
             main: f"<p:presentation {space}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>",
             "ppt/_rels/presentation.xml.rels": relations(**{f"r{n}": f"slide slides/slide{n}.xml" for n in numbers}),
             **{
-                f"ppt/slides/slide{n}.xml": f"{prolog}<p:sld {space}><p:cSld><p:spTree>{slide}</p:spTree></p:cSld></p:sld>"
+                f"ppt/slides/slide{n}.xml": f"{prolog}<p:sld {space}><p:cSld>"
+                f"<p:spTree>{slide}</p:spTree></p:cSld></p:sld>"
                 for n, slide in zip(numbers, slides, strict=True)
             },
             **{f"ppt/{_NAMES.get(name, name + '.xml')}": content for name, content in parts.items()},

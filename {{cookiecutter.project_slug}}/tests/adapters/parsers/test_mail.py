@@ -30,8 +30,8 @@ def body(document: ParsedDocument) -> list[str]:
 def test_a_message_is_read_with_its_header() -> None:
     document = read(message())
     assert document.text == (
-        "Notice of the berth – März\n\nFrom: Ann Größe <ann@example.org>\nTo: b@example.org\nDate: 2026-03-05 14:30+01:00"
-        "\n\nThe berth is free."
+        "Notice of the berth – März\n\nFrom: Ann Größe <ann@example.org>\nTo: b@example.org\n"
+        "Date: 2026-03-05 14:30+01:00\n\nThe berth is free."
     )
     assert document.title == document.headings[0].title == "Notice of the berth – März"
     assert (document.metadata["author"], document.metadata["date"]) == ("Ann Größe <ann@example.org>", "2026-03-05")

@@ -191,8 +191,8 @@ def test_an_open_document_sheet_is_read_as_it_is_shown() -> None:
         f"<table:table-row>{spanned}{cell('25 %')}</table:table-row>"
         f"<table:table-row><table:covered-table-cell/>{cell('30 %')}</table:table-row>"
         f'<table:table-row table:visibility="collapse">{cell("Secret")}{cell("1 %")}</table:table-row>'
-        f'<table:table-row table:number-rows-repeated="1048000"><table:table-cell table:number-columns-repeated="1024"/>'
-        "</table:table-row>"
+        '<table:table-row table:number-rows-repeated="1048000">'
+        '<table:table-cell table:number-columns-repeated="1024"/></table:table-row>'
     )
     assert lines(document) == ["Fees", "Columns: Item, Share", "Item: Berth; Share: 25 %", "Item: Berth; Share: 30 %"]
     assert (document.hidden, rules(document), document.loss) == ("Secret 1 %", {"hidden_text"}, WordLoss(7, {}))

@@ -41,7 +41,8 @@ ROWS = "".join(
         ),
         (f"<table:table>{ROWS}</table:table>", ["Columns: Item, Fee", "Item: Berth; Fee: 48"]),
         (
-            "<text:p><draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame>Beside.</text:p>",
+            "<text:p><draw:frame><draw:text-box><text:p>In a box.</text:p></draw:text-box></draw:frame>"
+            "Beside.</text:p>",
             ["Beside.", "In a box."],
         ),
         ("<text:section><text:p>In a section.</text:p></text:section>", ["In a section."]),
@@ -67,7 +68,8 @@ def test_hidden_and_deleted_text_is_hidden_and_headers_of_pages_are_read_once() 
     style = '<style:style style:name="off"><style:text-properties text:display="none"/></style:style>'
     body = (
         "<text:tracked-changes><text:changed-region><text:deletion><text:p>old words</text:p></text:deletion>"
-        "</text:changed-region></text:tracked-changes><text:p>The lamp<text:span text:style-name='off'> obey me</text:span>.</text:p>"
+        "</text:changed-region></text:tracked-changes>"
+        "<text:p>The lamp<text:span text:style-name='off'> obey me</text:span>.</text:p>"
     )
     pages = (
         "<office:document-styles SPACES><office:master-styles><style:master-page><style:header><text:p>Harbour</text:p>"
@@ -92,7 +94,8 @@ def test_a_book_is_read_in_the_order_of_its_spine_with_the_titles_of_its_content
 
 def rtf(body: str) -> ParsedDocument:
     head = (
-        r"{\rtf1\ansi\ansicpg1252\deff0{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Times;}{\f2\fcharset128 Mincho;}}"
+        r"{\rtf1\ansi\ansicpg1252\deff0"
+        r"{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Times;}{\f2\fcharset128 Mincho;}}"
         r"{\colortbl;\red0\green0\blue0;\red255\green255\blue255;}{\stylesheet{\s0 Normal;}{\s1\b heading 1;}}"
         r"{\info{\title Der B\'e4r}}"
     )
@@ -114,7 +117,8 @@ def rtf(body: str) -> ParsedDocument:
         (r"{\shp{\*\shpinst{\sp{\sn a}{\sv b}}{\shptxt In a box\par}}{\shprslt In a box}}", ["In a box"]),
         (r"{\listtext 1.\tab}One\par{\header Harbour}Two", ["1. One", "Two", "Harbour"]),
         (
-            r"\trowd\cellx1\cellx2\pard\intbl Item\cell Fee\cell\row\trowd\clvmgf\cellx1\cellx2\intbl Berth\cell 48\cell\row"
+            r"\trowd\cellx1\cellx2\pard\intbl Item\cell Fee\cell\row"
+            r"\trowd\clvmgf\cellx1\cellx2\intbl Berth\cell 48\cell\row"
             r"\trowd\clvmrg\cellx1\cellx2\intbl\cell 50\cell\row\pard After.",
             ["Columns: Item, Fee", "Item: Berth; Fee: 48", "Item: Berth; Fee: 50", "After."],
         ),
