@@ -5,7 +5,7 @@ import zlib
 from io import BytesIO
 
 from app.adapters.parsers.archive import check_archive, open_names
-from app.adapters.parsers.office import CONTENT_TYPES, office_kind
+from app.adapters.parsers.content_types import CONTENT_TYPES, office_kind
 from app.ingestion.domain.parsed_document import Unparsable
 
 _KINDS = {"word": "docx", "sheet": "xlsx", "presentation": "pptx"}

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.office import raw_texts
-from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, Row, Span, write_rows
+from app.adapters.parsers.content_types import raw_texts
+from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, Relationship, attribute, local
 
 HIDDEN_SHAPES = "shapes that are not shown were left out"
@@ -57,10 +57,10 @@ def _target(element: Element, related: Mapping[str, Relationship]) -> str:
     return "" if found is None or found.external else found.target
 
 
-def _table(table: Element) -> tuple[list[tuple[int, Row]], list[Span]]:
+def _table(table: Element) -> tuple[list[tuple[int, Row]], list[MergedCells]]:
     """The rows of a table, and its merged cells."""
     rows: list[tuple[int, Row]] = []
-    spans: list[Span] = []
+    spans: list[MergedCells] = []
     for number, row in enumerate(table.iterfind("{*}tr")):
         cells: Row = {}
         for column, cell in enumerate(row.iterfind("{*}tc")):
@@ -68,7 +68,7 @@ def _table(table: Element) -> tuple[list[tuple[int, Row]], list[Span]]:
                 cells[column] = text
             height, width = int(cell.get("rowSpan", 1)), int(cell.get("gridSpan", 1))
             if 1 < height * width <= MAX_SPAN_CELLS:
-                spans.append(Span(number, column, number + height - 1, column + width - 1))
+                spans.append(MergedCells(number, column, number + height - 1, column + width - 1))
         rows.append((number, cells))
     return rows, spans
 

@@ -1,43 +1,18 @@
-"""What the zipped Office formats have in common: parts found by their content types, facts, and content that acts."""
+"""What the zipped Office formats have in common: their main part, their facts, and content that acts."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from html import unescape
+from collections.abc import Iterator
 
 from app.adapters.parsers.builder import TextBuilder
+from app.adapters.parsers.content_types import CONTENT_TYPES, office_kind
 from app.adapters.parsers.xml_parts import Parts, local
 from app.ingestion.domain.parsed_document import Unparsable
 from app.safety.domain.text import Finding
 
-_MAIN = {
-    "word": re.compile(r"wordprocessingml\.(?:document|template)\.main\+xml|ms-word\..*\.main\+xml"),
-    "sheet": re.compile(
-        r"spreadsheetml\.(?:sheet|template)\.main\+xml|ms-excel\.(?:sheet|template|addin)\..*main\+xml"
-    ),
-    "presentation": re.compile(
-        r"presentationml\.(?:presentation|slideshow|template)\.main\+xml|ms-powerpoint\..*\.main\+xml"
-    ),
-}
-_USUAL = {"word/document.xml": "word", "xl/workbook.xml": "sheet", "ppt/presentation.xml": "presentation"}
-CONTENT_TYPES = "[Content_Types].xml"
 _EMBEDDED = frozenset({"oleobject", "package", "control"})
 _LINKED = frozenset(
     {"externallinkpath", "oleobject", "attachedtemplate", "subdocument", "frame", "image", "video", "audio"}
 )
-
-
-def office_kind(content_types: bytes, names: Iterable[str]) -> tuple[str, str] | None:
-    """`word`, `sheet` or `presentation` and the name of the main part, by the list of content types; where it names
-    none, by the usual name.
-    """
-    text = content_types.decode("utf-8", "replace")
-    for override in re.findall(r"<(?:\w+:)?Override\b[^>]*>", text):
-        for kind, pattern in _MAIN.items():
-            name = re.search(r"""\bPartName\s*=\s*["']/?([^"']+)""", override)
-            if name and pattern.search(override):
-                return kind, unescape(name[1])
-    return next(((_USUAL[name], name) for name in names if name in _USUAL), None)
 
 
 def office_parts(data: bytes, kind: str) -> tuple[Parts, str]:
@@ -82,10 +57,3 @@ def _relations(parts: Parts) -> Iterator[str]:
                 yield "linked"
             elif not external and kind in _EMBEDDED:
                 yield "embedded"
-
-
-def raw_texts(part: bytes, tag: str) -> Iterator[str]:
-    """The text of every element of this name, found by its tags alone."""
-    pattern = rf"<(?:\w+:)?{tag}(?:\s[^>]*)?>([^<]+)</".encode()
-    for match in re.finditer(pattern, part):
-        yield unescape(match[1].decode("utf-8", "replace"))

@@ -4,7 +4,7 @@ from itertools import groupby
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.open_document_styles import Visibility
 from app.adapters.parsers.open_document_text import inline_text, span_of
-from app.adapters.parsers.sheet_rows import Row, Span, write_rows
+from app.adapters.parsers.sheet_rows import MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local
 from app.ingestion.domain.parsed_document import Unparsable
 
@@ -40,7 +40,7 @@ def _table_of(element: Element) -> Element:
 class _Sheet:
     def __init__(self, builder: TextBuilder) -> None:
         self.builder = builder
-        self.spans: list[Span] = []
+        self.spans: list[MergedCells] = []
         self.hidden: list[range] = []
         self.columns = 0
         self.later: list[str] = []

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.open_document_styles import Visibility
-from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, Row, Span, write_rows
+from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, attribute, local
 
 BLOCK_ENDS = re.compile(
@@ -128,7 +128,7 @@ class Flow:
 
     def _write_table(self, table: Element) -> None:
         rows: list[tuple[int, Row]] = []
-        spans: list[Span] = []
+        spans: list[MergedCells] = []
         outer, self.apart = self.apart, []
         for number, row in enumerate(table.iterfind(".//{*}table-row")):
             cells: Row = {}
@@ -144,7 +144,9 @@ class Flow:
             self._write_note(element) if local(element) == "note" else self.write_element(element)
 
 
-def span_of(cell: Element, row: int, column: int) -> Span | None:
+def span_of(cell: Element, row: int, column: int) -> MergedCells | None:
     height = int(attribute(cell, "number-rows-spanned") or 1)
     width = int(attribute(cell, "number-columns-spanned") or 1)
-    return Span(row, column, row + height - 1, column + width - 1) if 1 < height * width <= MAX_SPAN_CELLS else None
+    return (
+        MergedCells(row, column, row + height - 1, column + width - 1) if 1 < height * width <= MAX_SPAN_CELLS else None
+    )

@@ -3,8 +3,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.content_types import raw_texts
 from app.adapters.parsers.drawings import drawing_places, paragraph_text, write_shapes
-from app.adapters.parsers.office import core_facts, office_parts, raw_texts, report_active_content
+from app.adapters.parsers.office import core_facts, office_parts, report_active_content
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, local, readable
 from app.ingestion.domain.parsed_document import ParsedDocument

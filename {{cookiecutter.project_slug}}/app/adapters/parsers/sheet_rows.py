@@ -11,13 +11,14 @@ Row = dict[int, str]
 """The cells that hold something, by column."""
 
 _NUMBER = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d.,:\s-]*\)?\s?(?:%|\w{0,3}|[^\w\s])|TRUE|FALSE|true|false")
+_DATE = re.compile(r"(?:19|20)\d\d(?:-\d\d-\d\d)?")
 MAX_SPAN_CELLS = 100_000
 _MAX_NAME = 80
 _LOOK_AHEAD = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class MergedCells:
     """A merged area: its cells all show what the first one holds. Ends are included."""
 
     top: int
@@ -26,7 +27,7 @@ class Span:
     right: int
 
 
-def write_rows(builder: TextBuilder, rows: Iterable[tuple[int, Row]], spans: Sequence[Span] = ()) -> None:
+def write_rows(builder: TextBuilder, rows: Iterable[tuple[int, Row]], spans: Sequence[MergedCells] = ()) -> None:
     """Write the rows, given with their numbers in ascending order.
 
     A missing number ends a table, and the next may have a header of its own; a row without cells, as a hidden one, does
@@ -47,9 +48,9 @@ def write_rows(builder: TextBuilder, rows: Iterable[tuple[int, Row]], spans: Seq
             builder.block("; ".join(cells), separator="\n")
 
 
-def _filled(rows: Iterable[tuple[int, Row]], spans: Sequence[Span]) -> Iterator[tuple[int, Row]]:
+def _filled(rows: Iterable[tuple[int, Row]], spans: Sequence[MergedCells]) -> Iterator[tuple[int, Row]]:
     """The rows with what merged areas show in them. A title across the sheet is not repeated."""
-    active: list[tuple[Span, str]] = []
+    active: list[tuple[MergedCells, str]] = []
     position = 0
     for number, row in rows:
         if not row:
@@ -104,9 +105,14 @@ def _header(head: Sequence[Row], earlier: dict[int, str]) -> tuple[int, dict[int
 
 
 def _are_names(row: Row, head: Sequence[Row], place: int) -> bool:
+    """Whether the texts can be names of columns. Two or more years or days can, beside a name."""
     texts = list(row.values())
+    dates = [text for text in texts if _DATE.fullmatch(text)]
+    names = [text for text in texts if not _NUMBER.fullmatch(text)]
     distinct = len(set(texts)) == len(texts) or _is_second_header(head, place)
-    return distinct and all(len(text) <= _MAX_NAME and not _NUMBER.fullmatch(text) for text in texts)
+    doubled = len(set(texts)) > 1 and _differs(row, head[place + 1 :])
+    whole = len(names) + (len(dates) if len(dates) > 1 else 0) == len(texts)
+    return bool(names) and whole and (distinct or doubled) and all(len(text) <= _MAX_NAME for text in texts)
 
 
 def _is_second_header(head: Sequence[Row], place: int) -> bool:

@@ -7,7 +7,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.number_formats import plain_number
-from app.adapters.parsers.sheet_rows import Span, write_rows
+from app.adapters.parsers.sheet_rows import MergedCells, write_rows
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
@@ -44,7 +44,7 @@ def _write_sheet(builder: TextBuilder, book: CalamineWorkbook, name: str, *, sho
         builder.hide(f"{name} " + " ".join(text for _, row in rows for text in row.values()), HIDDEN)
         return
     builder.heading(1, name)
-    spans = [Span(*start, *end) for start, end in sheet.merged_cell_ranges or ()]
+    spans = [MergedCells(*start, *end) for start, end in sheet.merged_cell_ranges or ()]
     write_rows(builder, ((number, row) for number, row in rows if row), sorted(spans, key=lambda span: span.top))
 
 

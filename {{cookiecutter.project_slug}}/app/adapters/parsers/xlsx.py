@@ -3,10 +3,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.content_types import raw_texts
 from app.adapters.parsers.drawings import drawing_places, write_shapes
 from app.adapters.parsers.number_formats import BUILT_IN, hides_numbers, shown_number
-from app.adapters.parsers.office import core_facts, office_parts, raw_texts, report_active_content
-from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, Row, Span, write_rows
+from app.adapters.parsers.office import core_facts, office_parts, report_active_content
+from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local, readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -42,7 +43,7 @@ class _Book:
 class _Sheet:
     """What stands in a sheet's part beside its cells."""
 
-    spans: list[Span] = field(default_factory=list)
+    spans: list[MergedCells] = field(default_factory=list)
     hidden_columns: list[range] = field(default_factory=list)
     rows_hidden: bool = False
     own_colours: bool = True
@@ -157,11 +158,11 @@ def _describe(parts: Parts, part: str) -> _Sheet:
     return sheet
 
 
-def _span(reference: str) -> Span | None:
+def _span(reference: str) -> MergedCells | None:
     match = _REFERENCE.fullmatch(reference)
     if not match or not match[3]:
         return None
-    span = Span(int(match[2]) - 1, _column(match[1]), int(match[4]) - 1, _column(match[3]))
+    span = MergedCells(int(match[2]) - 1, _column(match[1]), int(match[4]) - 1, _column(match[3]))
     cells = (span.bottom - span.top + 1) * (span.right - span.left + 1)
     return span if 1 < cells <= MAX_SPAN_CELLS and span.bottom >= span.top else None
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from app.core.errors import Invalid
 from app.identity.domain import GROUP_PATTERN, Principal
 from app.ingestion.domain.access_groups import widens_access
-from app.ingestion.domain.attachments import message_address
+from app.ingestion.domain.attachment_addresses import message_address
 from app.ingestion.domain.documents import AccessGroupsForbidden, UnsafeName, check_uri
 
 EVERY_ADDRESS: Final = "*"

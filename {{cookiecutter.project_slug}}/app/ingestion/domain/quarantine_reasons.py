@@ -17,7 +17,7 @@ class QuarantineReason:
 RELEASE = "Release it from quarantine if it should be published as it is."
 ACTIONS: Final[dict[str, str]] = {
     "empty_file": "Upload the file again with its content.",
-    "no_text": "Upload a version with real text; scanned pages need text recognition first.",
+    "no_text": "Upload a version with real text; scanned pages and pictures need text recognition (OCR) first.",
     "too_large": "Split the file, or raise the limit in policies/data.yaml.",
     "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
     "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",
@@ -26,7 +26,7 @@ ACTIONS: Final[dict[str, str]] = {
     "too_short": "Lower min_words in policies/data.yaml if documents may be so short.",
     "wrong_type": "Give the file the extension of its actual type.",
     "polyglot": "Do not trust this file: other programs read other content in it. Save it again as one type.",
-    "type_unsupported": "Convert it to Markdown, plain text, HTML, PDF, DOCX, CSV or JSON lines.",
+    "type_unsupported": "Convert it to a supported type, such as PDF, DOCX, XLSX, PPTX, HTML or plain text.",
     "type_not_allowed": "Allow the type for this source in policies/data.yaml.",
     "xml_unsupported": "Convert the XML to one of the supported types.",
     "xml_entities": "Save the document again without a document type definition.",

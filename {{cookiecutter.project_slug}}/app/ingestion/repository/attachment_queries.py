@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.ingestion.domain.attachments import MARK
+from app.ingestion.domain.attachment_addresses import MARK
 
 # Only a message has attachments: for other documents nothing is searched.
 _MESSAGE = text(

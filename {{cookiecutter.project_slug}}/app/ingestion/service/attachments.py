@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Contended
 from app.ingestion.domain.access_groups import common_access_groups
-from app.ingestion.domain.attachments import attached_files, is_below
+from app.ingestion.domain.attachment_addresses import attached_files, is_below
 from app.ingestion.domain.documents import ProcessingAttempt, Upload, UploadOptions
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.repository import attachment_queries, versions

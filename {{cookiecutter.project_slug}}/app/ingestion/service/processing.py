@@ -14,7 +14,7 @@ import structlog
 
 from app.core.telemetry import span
 from app.encryption.domain import Sealed
-from app.ingestion.domain.attachments import within_depth
+from app.ingestion.domain.attachment_addresses import within_depth
 from app.ingestion.domain.documents import ProcessingAttempt, ProcessingResult
 from app.ingestion.domain.near_duplicates import Signature, signature, similarity
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable

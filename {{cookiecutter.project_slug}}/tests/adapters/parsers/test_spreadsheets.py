@@ -103,6 +103,24 @@ def test_a_title_above_the_names_and_a_second_table_below_are_told_apart() -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "read"),
+    [
+        ([["Berths", 2024, 2025], ["North", 5, 6]], ["Columns: Berths, 2024, 2025", "Berths: North; 2024: 5; 2025: 6"]),
+        ([["Item", "Price", "Price"], ["Rope", 5, 6]], ["Columns: Item, Price", "Item: Rope; Price: 5; Price: 6"]),
+        ([[None, "Item", "Fee"], [0, "Rope", 5]], ["Columns: Item, Fee", "0; Item: Rope; Fee: 5"]),
+        ([["Rope", 5], ["Saw", 6]], ["Rope; 5", "Saw; 6"]),
+        ([["The berth is free."], ["Call the officer."]], ["The berth is free.", "Call the officer."]),
+    ],
+    ids=["years", "doubled names", "index", "no names", "sentences"],
+)
+def test_the_names_of_columns_are_told_by_their_shape(rows: list[list[object]], read: list[str]) -> None:
+    book = Workbook()
+    for row in rows:
+        book.active.append(row)
+    assert lines(saved(book))[1:] == read
+
+
 def test_what_a_reader_does_not_see_is_hidden_and_reported() -> None:
     book = Workbook()
     sheet = book.active
