@@ -9,10 +9,8 @@ from app.identity.domain import KeyTerms
 from app.ingestion.domain.access_lists import MAX_GROUPS, MAX_RULES
 from app.main import create_app
 from app.wiring import State
-from tests.ingestion.conftest import Send
-from tests.ingestion.test_sharing import LAMPS, OpenKey, open_key, set_list
-
-__all__ = ["open_key"]
+from tests.ingestion.conftest import OpenKey, Send
+from tests.ingestion.test_sharing import LAMPS, set_list
 
 
 def rules(*named: tuple[str, list[str]]) -> list[dict[str, Any]]:
