@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.open_document_styles import Visibility
+from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.open_document_text import BLOCK_ENDS, Flow, inline_text
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local, readable
@@ -28,7 +28,7 @@ def parse_odt(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         parts, builder = open_parts(data), TextBuilder()
         root = parts.xml("content.xml")
-        flow = Flow(builder, Visibility(parts, root))
+        flow = Flow(builder, OpenDocumentVisibility(parts, root))
         for text in root.iterfind("{*}body/{*}text"):
             flow.write(text)
         for line in _page_headers(parts):
@@ -40,7 +40,7 @@ def parse_odp(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         parts, builder = open_parts(data), TextBuilder()
         root = parts.xml("content.xml")
-        visibility = Visibility(parts, root)
+        visibility = OpenDocumentVisibility(parts, root)
         for number, page in enumerate(root.iterfind("{*}body/{*}presentation/{*}page"), 1):
             if visibility.hides_page(page):
                 builder.hide(" ".join(map(inline_text, page.iter("{*}p"))), _HIDDEN_SLIDES)

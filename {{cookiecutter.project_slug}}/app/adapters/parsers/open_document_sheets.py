@@ -2,7 +2,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.open_document_styles import Visibility
+from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.open_document_text import inline_text, span_of
 from app.adapters.parsers.sheet_rows import MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local
@@ -16,10 +16,10 @@ _TAGS = ("table-column", "table-row", "shapes")
 
 def write_sheets(builder: TextBuilder, parts: Parts) -> None:
     """Write each sheet. Its rows are read one after the other, because a sheet may be far larger than its text."""
-    visibility: Visibility | None = None
+    visibility: OpenDocumentVisibility | None = None
     elements = parts.elements("content.xml", *(f"{{*}}{tag}" for tag in _TAGS))
     for table, group in groupby(elements, _table_of):
-        visibility = visibility or Visibility(parts, table.getroottree().getroot())
+        visibility = visibility or OpenDocumentVisibility(parts, table.getroottree().getroot())
         name = attribute(table, "name") or ""
         if visibility.hides_table(table):
             texts = [squeeze(inline_text(each)) for each in group]

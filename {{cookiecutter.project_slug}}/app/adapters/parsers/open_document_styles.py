@@ -1,7 +1,7 @@
 from app.adapters.parsers.xml_parts import Element, Parts, attribute
 
 
-class Visibility:
+class OpenDocumentVisibility:
     """What the styles of an OpenDocument file hide: text, slides and sheets."""
 
     def __init__(self, parts: Parts, content: Element) -> None:

@@ -2,7 +2,7 @@ import re
 from collections.abc import Iterator
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.open_document_styles import Visibility
+from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, attribute, local
 
@@ -52,7 +52,7 @@ def _pieces(element: Element) -> Iterator[str]:
 class Flow:
     """Writes the paragraphs, lists, tables and frames of a text in their order."""
 
-    def __init__(self, builder: TextBuilder, visibility: Visibility) -> None:
+    def __init__(self, builder: TextBuilder, visibility: OpenDocumentVisibility) -> None:
         self.builder = builder
         self.visibility = visibility
         self.apart: list[Element] = []
