@@ -7,7 +7,7 @@ from app.adapters.parsers.builder import TextBuilder, squeeze
 
 Leave = Callable[[], None]
 """What is to be done at the end of an element."""
-Attributes = Mapping[str, str | None]
+HtmlAttributes = Mapping[str, str | None]
 
 # Ends a word where letters follow letters; no page contains it.
 _APART = "\0"
@@ -102,7 +102,7 @@ class LineWriter:
         self._level, self._marker, self._gap = 0, "", "\n\n"
         self.hide_unseen()
 
-    def open_block(self, tag: str, attributes: Attributes) -> Leave:
+    def open_block(self, tag: str, attributes: HtmlAttributes) -> Leave:
         self.end_block()
         if tag == "pre":
             self._preformatted += 1
@@ -123,7 +123,7 @@ class LineWriter:
             self._marker = ""
         self._gap = "\n" if tag in _ITEMS else "\n\n"
 
-    def _begin_item(self, attributes: Attributes) -> None:
+    def _begin_item(self, attributes: HtmlAttributes) -> None:
         marker, number = "- ", self._lists[-1] if self._lists else None
         if number is not None:
             number = whole(attributes.get("value"), number)

@@ -12,7 +12,7 @@ from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.css_cascade import Applied, Declaration, inline_declarations
 from app.adapters.parsers.css_visibility import Style, Styles
 from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, declared_display, is_furniture
-from app.adapters.parsers.html_lines import Attributes, Leave, LineWriter, whole
+from app.adapters.parsers.html_lines import HtmlAttributes, Leave, LineWriter, whole
 from app.adapters.parsers.html_tables import TableRows, is_layout
 from app.adapters.parsers.html_words import visible_words
 
@@ -158,7 +158,7 @@ class Page:
             return self._open_apart(tag, attributes, shown=inner.shown)
         return _nothing
 
-    def _open_apart(self, tag: str, attributes: Attributes, *, shown: bool) -> Leave:
+    def _open_apart(self, tag: str, attributes: HtmlAttributes, *, shown: bool) -> Leave:
         lines = self._lines
         if tag == "rt":
             lines.add("(")
@@ -206,8 +206,8 @@ class Page:
         return rows.end_group
 
 
-def _presentational(attributes: Attributes, tag: str, *, in_drawing: bool) -> Iterator[Declaration]:
-    """Attributes that say how an element looks, as declarations, which all others override."""
+def _presentational(attributes: HtmlAttributes, tag: str, *, in_drawing: bool) -> Iterator[Declaration]:
+    """HtmlAttributes that say how an element looks, as declarations, which all others override."""
     if tag == "dialog" and "open" not in attributes:
         yield Declaration("display", "none", False)
     for name, (property_name, always) in _PRESENTATIONAL.items():
@@ -220,7 +220,7 @@ def _presentational(attributes: Attributes, tag: str, *, in_drawing: bool) -> It
                 yield Declaration(property_name, "transparent" if value == "none" and name == "fill" else value, False)
 
 
-def _heading_level(tag: str, attributes: Attributes) -> int:
+def _heading_level(tag: str, attributes: HtmlAttributes) -> int:
     """From 1 to 6; 0 for what is no heading."""
     if match := _HEADING.fullmatch(tag):
         return int(match[1])
