@@ -19,7 +19,7 @@ _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
 )
 
-MarkupSpan = tuple[int, int]
+HiddenSpan = tuple[int, int]
 
 
 class _Open(NamedTuple):
@@ -39,14 +39,14 @@ def without_hidden_elements(text: str) -> tuple[str, list[str]]:
     return "".join([*visible, text[position:]]), [text[start:end] for start, end in spans]
 
 
-def hidden_elements(text: str) -> list[MarkupSpan]:
+def hidden_elements(text: str) -> list[HiddenSpan]:
     """Where elements stand that are hidden by their own attributes, in order. What is never closed is not hidden."""
     return merged(_found(text)) if "</" in text else []
 
 
-def merged(spans: Iterable[MarkupSpan]) -> list[MarkupSpan]:
+def merged(spans: Iterable[HiddenSpan]) -> list[HiddenSpan]:
     """The spans in order, with those within others or over their ends as one."""
-    result: list[MarkupSpan] = []
+    result: list[HiddenSpan] = []
     for start, end in sorted(spans):
         if result and start < result[-1][1]:
             result[-1] = (result[-1][0], max(end, result[-1][1]))
@@ -55,7 +55,7 @@ def merged(spans: Iterable[MarkupSpan]) -> list[MarkupSpan]:
     return result
 
 
-def _found(text: str) -> Iterator[MarkupSpan]:
+def _found(text: str) -> Iterator[HiddenSpan]:
     styles, stack, counts = Styles(), [_Open("", 0, Style(), False)], Counter[str]()
     for tag in _TAG.finditer(text):
         name = tag[2].lower()

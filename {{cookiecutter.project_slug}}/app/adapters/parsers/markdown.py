@@ -15,7 +15,7 @@ import yaml
 
 from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.decoding import decode
-from app.adapters.parsers.hidden_markup import MarkupSpan, hidden_elements, merged
+from app.adapters.parsers.hidden_markup import HiddenSpan, hidden_elements, merged
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
@@ -122,7 +122,7 @@ def _html_finder() -> "MarkdownIt":
     return finder
 
 
-def _html(source: str, tokens: Sequence["Token"], starts: Sequence[int]) -> Iterator[MarkupSpan]:
+def _html(source: str, tokens: Sequence["Token"], starts: Sequence[int]) -> Iterator[HiddenSpan]:
     """Where the source is HTML."""
     line, cursor = -1, 0
     for token in tokens:
@@ -158,7 +158,7 @@ def _located(places: Sequence[tuple[int, int]], offset: int) -> int:
     return at + offset - inside
 
 
-def _only_html(source: str, spans: Sequence[MarkupSpan]) -> str:
+def _only_html(source: str, spans: Sequence[HiddenSpan]) -> str:
     """The source, in which only HTML has a "<"."""
     parts, position = [], 0
     for start, end in spans:
@@ -167,7 +167,7 @@ def _only_html(source: str, spans: Sequence[MarkupSpan]) -> str:
     return "".join([*parts, source[position:].replace("<", _NO_TAG)])
 
 
-def _blanked(text: str, spans: Sequence[MarkupSpan]) -> str:
+def _blanked(text: str, spans: Sequence[HiddenSpan]) -> str:
     parts, position = [], 0
     for start, end in spans:
         parts += [text[position:start], " " * (end - start)]
@@ -175,7 +175,7 @@ def _blanked(text: str, spans: Sequence[MarkupSpan]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _comments(env: dict[str, Any], starts: Sequence[int]) -> Iterator[MarkupSpan]:
+def _comments(env: dict[str, Any], starts: Sequence[int]) -> Iterator[HiddenSpan]:
     """Definitions of links that lead nowhere, which are the comments of Markdown."""
     for definition in (*env.get("references", {}).values(), *env.get("duplicate_refs", ())):
         if definition["href"] in ("", "#"):
@@ -183,7 +183,7 @@ def _comments(env: dict[str, Any], starts: Sequence[int]) -> Iterator[MarkupSpan
             yield starts[first], starts[last] - 1
 
 
-def _cut(source: str, spans: Sequence[MarkupSpan]) -> tuple[str, Callable[[int], int]]:
+def _cut(source: str, spans: Sequence[HiddenSpan]) -> tuple[str, Callable[[int], int]]:
     """The source without the spans, and where a place of it went."""
     parts, position, removed = [], 0, [0]
     for start, end in spans:
@@ -194,7 +194,7 @@ def _cut(source: str, spans: Sequence[MarkupSpan]) -> tuple[str, Callable[[int],
     return "".join([*parts, source[position:]]), lambda place: place - removed[bisect_right(ends, place)]
 
 
-def _around(spans: Sequence[MarkupSpan], place: int) -> Sequence[MarkupSpan]:
+def _around(spans: Sequence[HiddenSpan], place: int) -> Sequence[HiddenSpan]:
     at = bisect_right(spans, (place, 1 << 62))
     return spans[max(0, at - 1) : at]
 
