@@ -21,6 +21,8 @@ from app.costs.domain.budgets import SERVICE
 from app.costs.service.budget_limits import USED
 from app.monitoring.domain.indicators import INDICATORS
 from app.monitoring.domain.rules import alerts_of
+from app.monitoring.service.data_health import UNHEALTHY
+from app.monitoring.service.drift_analysis import DRIFTED
 from app.retrieval.service.retrieval import Retrieval
 from benchmarks.alert_drill import Scrape, firing, over_time
 from tests.clock import until
@@ -41,6 +43,13 @@ PER_MINUTE = 6
 DAY = 24 * 60
 
 Doing = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def nothing_found_yet() -> None:
+    """Gauges of checks keep what earlier tests in this process found."""
+    DRIFTED.clear()
+    UNHEALTHY.clear()
 
 
 def metrics() -> set[str]:
