@@ -207,7 +207,7 @@ class Page:
 
 
 def _presentational(attributes: HtmlAttributes, tag: str, *, in_drawing: bool) -> Iterator[Declaration]:
-    """HtmlAttributes that say how an element looks, as declarations, which all others override."""
+    """Attributes that say how an element looks, as declarations, which all others override."""
     if tag == "dialog" and "open" not in attributes:
         yield Declaration("display", "none", False)
     for name, (property_name, always) in _PRESENTATIONAL.items():

@@ -200,6 +200,12 @@ RIGHT = [
     "and a guard during the night.",
 ]
 ROWS = [("Gloves", "40 boxes"), ("Lanterns", "9 boxes"), ("Ropes and hooks", "12 coils"), ("Paint", "3 cans")]
+QUESTIONS = [
+    ("How do I renew a card?", "At the desk on the first floor."),
+    ("What does it cost me?", "Nothing within the first year."),
+    ("Who may borrow books?", "Everybody older than six years."),
+    ("When do you open?", "At nine in the morning, daily."),
+]
 
 
 def columns(*, shift: float = 0, by_row: bool = True) -> str:

@@ -20,6 +20,7 @@ _MAX_GAPS = 6
 _MIN_ROWS, _MIN_NARROW_ROWS = 3, 6
 _WIDE_GUTTER = 1.5
 _PROSE_LETTERS, _PROSE_WORDS, _PROSE_FILL = 16, 3, 0.6
+_MAX_ENDED = 0.6
 _PARAGRAPH_GAP = 1.35
 _Stretch = tuple[float, float]
 
@@ -168,6 +169,8 @@ def _is_prose(rows: list[_Row]) -> bool:
     texts = [" ".join(piece.text for piece in row.pieces) for row in rows]
     width = max(row.extent[1] for row in rows) - min(row.extent[0] for row in rows)
     filled = median((row.extent[1] - row.extent[0]) / max(width, 0.1) for row in rows)
+    if sum(text.endswith((".", "?", "!", ":")) for text in texts) > _MAX_ENDED * len(texts):
+        return False
     letters, words = median(len(text) for text in texts), median(len(text.split()) for text in texts)
     return letters >= _PROSE_LETTERS and words >= _PROSE_WORDS and filled >= _PROSE_FILL
 

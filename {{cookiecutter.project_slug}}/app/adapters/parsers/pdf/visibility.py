@@ -89,7 +89,7 @@ class PageVisibility:
     _shown: list[_Shown] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.box = box_from(self.page.mediabox)
+        self.box = common(box_from(self.page.mediabox), box_from(self.page.cropbox))
         self._grounds, self._covers, self._pictures = (Areas(self.box) for _ in range(3))
         self.resources: Any = self.page.get("/Resources", DictionaryObject()).get_object()
 
