@@ -41,6 +41,7 @@ def write_rows(builder: TextBuilder, rows: Iterable[tuple[int, Row]], spans: Seq
             builder.block(" | ".join(dict.fromkeys(row.values())), separator="\n")
         if names:
             header = names
+            builder.name_columns(names.values())
             builder.block("Columns: " + ", ".join(dict.fromkeys(names.values())))
         skip = start + (2 if names and _is_second_header(head, start) else 1 if names else 0)
         for row in chain(head[skip:], block):

@@ -5,6 +5,7 @@ import pytest
 from app.adapters.parsers.builder import MAX_COLUMNS
 from app.adapters.parsers.child_protocol import decoded, encoded
 from app.adapters.parsers.dispatch import parse
+from tests.adapters.parsers.office_files import text_cells, xlsx
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,11 @@ from app.adapters.parsers.dispatch import parse
 )
 def test_the_names_of_columns_come_out_of_the_parser_process(name: str, content: str, columns: tuple[str, ...]) -> None:
     assert decoded(encoded(parse(content.encode(), name))).columns == columns
+
+
+def test_the_header_of_a_sheet_names_columns() -> None:
+    data = xlsx(text_cells(["article", "price"], ["lamp", "twelve"], ["rope", "three"]))
+    assert decoded(encoded(parse(data, "a.xlsx"))).columns == ("article", "price")
 
 
 def test_names_are_shortened_and_not_without_end() -> None:
