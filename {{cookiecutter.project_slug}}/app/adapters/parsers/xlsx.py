@@ -127,18 +127,24 @@ def _is_white(font: Element) -> bool:
 def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
     name = sheet.get("name", "")
     if sheet.get("state", "visible") != "visible":
-        book.builder.hide(f"{name} " + " ".join(_texts(book, part)), HIDDEN)
+        beside = (text for _, target in _beside(book.parts, part) for text in raw_texts(book.parts.read(target), "t"))
+        book.builder.hide(" ".join([name, *_texts(book, part), *beside]), HIDDEN)
         return
     book.builder.heading(1, name)
     described = _describe(book.parts, part)
     write_rows(book.builder, _rows(book, part, described), described.spans)
-    for related in book.parts.related(part).values():
-        if related.target not in book.parts or related.external:
-            continue
-        if related.kind == "comments":
-            _write_comments(book, related.target)
-        elif related.kind == "drawing":
-            write_shapes(book.builder, book.parts, related.target, book.parts.xml(related.target))
+    for kind, target in _beside(book.parts, part):
+        if kind == "comments":
+            _write_comments(book, target)
+        else:
+            write_shapes(book.builder, book.parts, target, book.parts.xml(target))
+
+
+def _beside(parts: Parts, sheet: str) -> Iterator[tuple[str, str]]:
+    """The kinds and parts of the comments and drawings of a sheet."""
+    for related in parts.related(sheet).values():
+        if related.kind in ("comments", "drawing") and related.target in parts and not related.external:
+            yield related.kind, related.target
 
 
 def _describe(parts: Parts, part: str) -> _Sheet:

@@ -133,11 +133,12 @@ def test_what_a_reader_does_not_see_is_hidden_and_reported() -> None:
     for name, state in (("Salaries", "hidden"), ("Keys", "veryHidden")):
         book.create_sheet(name).append([f"{name} of the boss"])
         book[name].sheet_state = state
+    book["Keys"]["A1"].comment = Comment("Confidential", "Ann")
     document = saved(book)
     assert lines(document)[1:] == ["Columns: Item, Fee", "Item: Berth; Fee: 48", "Item: Crane; Fee: 9"]
-    assert set(document.hidden.split()) >= {"Secret", "11", "white", "7", "Salaries", "Keys"}
+    assert set(document.hidden.split()) >= {"Secret", "11", "white", "7", "Salaries", "Keys", "Confidential"}
     assert rules(document) == {"hidden_text"}
-    assert document.loss == WordLoss(15, {})
+    assert document.loss == WordLoss(16, {})
 
 
 def test_white_text_on_a_filled_cell_is_seen() -> None:
