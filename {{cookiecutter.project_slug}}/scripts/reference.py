@@ -1,10 +1,8 @@
 """Writes docs/reference/, .env.example and the schema of the chart. `--check` only says what is stale."""
 
 import argparse
-import ast
 import importlib
 import inspect
-import json
 import os
 import pkgutil
 import sys
@@ -19,6 +17,7 @@ os.environ.setdefault("TERM", "dumb")
 import click  # noqa: E402
 import reference_assurance  # noqa: E402
 import reference_chart  # noqa: E402
+import reference_measurements  # noqa: E402
 import reference_mistakes  # noqa: E402
 import reference_sizing  # noqa: E402
 import typer  # noqa: E402
@@ -40,8 +39,6 @@ from reference_markdown import (  # noqa: E402
 
 import app  # noqa: E402
 from app.core.errors import Problem  # noqa: E402
-
-MIN_GRID_ROWS = 15
 
 
 def import_everything() -> None:
@@ -321,55 +318,6 @@ def dependencies_page() -> str:
     )
 
 
-def measurements_page() -> str:
-    results = sorted((ROOT / "benchmarks" / "results").glob("*.json"))
-    return page(
-        "Measurements",
-        "Results of the benchmarks, with the time and the machine. Absolute figures depend on the machine; ratios "
-        "transfer better. Every benchmark writes its result to `benchmarks/results`; run it to get your own.",
-        *(part for result in results for part in measured(result)),
-        "" if results else "Nothing has been measured yet.",
-    )
-
-
-def measured(result: Path) -> Iterator[str]:
-    scripts = [each for each in (ROOT / "benchmarks").glob("*.py") if result.stem.startswith(each.stem)]
-    yield f"## {result.stem.replace('_', ' ').capitalize()}"
-    if scripts:
-        script = max(scripts, key=lambda each: len(each.stem))
-        yield ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
-    measured_values = json.loads(result.read_text())
-    grids = {name: value for name, value in measured_values.items() if _is_grid(value)}
-    plain = {name: value for name, value in measured_values.items() if name not in grids}
-    yield table(("figure", "value"), [(f"`{name}`", value) for name, value in figures(plain)])
-    for name, rows in grids.items():
-        columns = next(iter(rows.values()))
-        yield f"### {result.stem.replace('_', ' ').capitalize()}: {name.replace('_', ' ')}"
-        yield table(
-            ("", *(f"`{column}`" for column in columns)),
-            [(f"`{row}`", *(str(value) for value in values.values())) for row, values in rows.items()],
-        )
-
-
-def _is_grid(value: Any) -> bool:
-    """Whether these are the same plain figures for many things, which read better as a table."""
-    rows = list(value.values()) if isinstance(value, dict) else []
-    return len(rows) >= MIN_GRID_ROWS and all(_is_row(row) and row.keys() == rows[0].keys() for row in rows)
-
-
-def _is_row(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, int | float) for each in value.values())
-
-
-def figures(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every figure of a result by its path, without lists, which are raw data."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from figures(inner, f"{name}.{key}" if name else key)
-    elif not isinstance(value, list):
-        yield name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
 def boundaries_page() -> str:
     from app.core.database import metadata
 
@@ -387,7 +335,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/routes.md": routes_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
-    "docs/reference/measurements.md": measurements_page,
+    "docs/reference/measurements.md": reference_measurements.measurements_page,
     "docs/reference/sizing.md": reference_sizing.sizing_page,
     "docs/reference/trust-boundaries.md": boundaries_page,
     "assurance/controls.md": reference_assurance.controls_page,

@@ -166,7 +166,7 @@ def stopped_by(report: Report) -> set[str]:
     ("way", "metrics"),
     [
         ("blunted prompt", {"answer_facts"}),
-        ("halved chunks", {"citation_precision"}),
+        ("tiny chunks", {"citation_precision"}),
         ("wrong embedder", {"retrieval_mrr"}),
         ("fusion weight 0", {"retrieval_recall"}),
         ("refusal threshold off", {"refusal_recall"}),
@@ -184,9 +184,9 @@ async def test_a_release_made_worse_is_refused_and_the_report_names_the_metric(
     elif way == "slow model":
         live = await bench.careful.releases.create("ada")
         worse = await bench.slow.releases.create("ada")
-    elif way == "halved chunks":
-        half = ChunkerParams()
-        worse = await with_index(quoting, ChunkerParams(half.target // 2, half.whole // 2, half.small // 2))
+    elif way == "tiny chunks":
+        usual = ChunkerParams()
+        worse = await with_index(quoting, ChunkerParams(usual.target // 6, usual.whole // 6, usual.small // 6))
     elif way == "wrong embedder":
         worse = await with_index(quoting, embedder=bench.scrambled)
     elif way == "fusion weight 0":

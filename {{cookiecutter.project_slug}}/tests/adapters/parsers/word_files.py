@@ -4,6 +4,9 @@ import io
 import zipfile
 from collections.abc import Mapping
 
+from app.adapters.parsers.dispatch import parse
+from app.ingestion.domain.parsed_document import ParsedDocument
+
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 NAMES = (
@@ -113,3 +116,15 @@ def _strict(text: str) -> str:
     for kind in ("wordprocessingml", "drawingml", "officeDocument"):
         text = text.replace(f"http://schemas.openxmlformats.org/{kind}/2006/", f"{_STRICT}{kind}/")
     return text
+
+
+def read(data: bytes) -> ParsedDocument:
+    """Reads it, and checks that no word is lost."""
+    document = parse(data, "a.docx")
+    assert document.loss is not None
+    assert dict(document.loss.lost) == {}
+    return document
+
+
+def text_of(*body: str, **parts: str) -> str:
+    return read(word(*body, parts=parts)).text
