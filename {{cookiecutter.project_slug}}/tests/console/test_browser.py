@@ -168,6 +168,7 @@ async def test_no_shortcut_reacts_while_somebody_types_or_holds_another_key(hous
         assert [address for address in page.requests if address.endswith("/claim")] == []
         await page.key("Escape")
         await page.wait("!document.querySelector('dialog[open]')")
+        await page.sees(QUESTION)  # the queue without the rule that was typed
         await page.key("j")
         await page.sees("Harbour rules")
 
