@@ -54,7 +54,8 @@ def list_documents(
         return await state.ingestion.list(caller, status=status, source=source, after=cursor, limit=limit)
 
     found = with_state(work)
-    table = Table(Column("document", no_wrap=True), "status", "address", "source", "readers")
+    folded = (Column(name, overflow="fold") for name in ("status", "address", "source", "readers"))
+    table = Table(Column("document", no_wrap=True), *folded)
     for each in found:
         cells = (_status(each), each.uri, each.source, ", ".join(each.access_groups) or "everybody")
         table.add_row(str(each.id), *(escape(cell) for cell in cells))

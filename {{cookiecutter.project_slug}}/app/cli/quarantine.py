@@ -50,7 +50,8 @@ def list_entries(
         )
 
     found = with_state(work)
-    table = Table(Column("entry", no_wrap=True), "since (UTC)", "reason", "address", "decision")
+    folded = (Column(name, overflow="fold") for name in ("since (UTC)", "reason", "address", "decision"))
+    table = Table(Column("entry", no_wrap=True), *folded)
     for each in found:
         cells = (f"{each.source}: {each.uri}", each.decision or "waits")
         table.add_row(str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", each.reason, *map(escape, cells))
