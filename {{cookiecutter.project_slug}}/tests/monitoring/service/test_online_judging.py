@@ -28,8 +28,8 @@ QUOTE = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
 ALL = OnlineRates(canary=1, refused=1, degraded=1, answered=1)
 
 
-def scored_by(state: State, tenants: Sequence[UUID], hours: float = 1, **rules: object) -> OnlineEvaluations:
-    """As a worker does it for these tenants, in so many hours."""
+def scored_by(state: State, tenants: Sequence[UUID], hours: float = 0, **rules: object) -> OnlineEvaluations:
+    """As a worker does it for these tenants, in so many hours. The ledger has the real day."""
 
     async def listed() -> list[UUID]:
         return list(tenants)
@@ -99,7 +99,7 @@ async def test_the_next_day_has_money_of_its_own(house: House, opened: Open, dat
     first = give(database_urls, tenant, [f"{QUOTE} First."])
     await scored_by(state, [tenant], daily_usd=0.000001).sweep()
     second = give(database_urls, tenant, [f"{QUOTE} Second."])
-    tomorrow = scored_by(state, [tenant], hours=25, daily_usd=0.000001)
+    tomorrow = scored_by(state, [tenant], hours=24, daily_usd=0.000001)
     assert await spent(state, tenant, tomorrow) == 0
     await tomorrow.sweep()
     assert stored(database_urls, [*first, *second]) == [1.0, 1.0]
