@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import PurePosixPath
 
@@ -14,6 +15,9 @@ _SMALL = 1_000_000
 
 EXTERNAL = re.compile(rb"<!\s*ENTITY[^>]*\b(?:SYSTEM|PUBLIC)\b", re.IGNORECASE)
 """An XML entity that refers to a file or a URL."""
+
+CORRUPT = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError)
+"""What reading an entry of a damaged archive raises."""
 
 
 def open_names(data: bytes) -> list[str]:

@@ -11,26 +11,44 @@ from urllib.parse import unquote
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from app.adapters.parsers.archive import check_archive
+from app.adapters.parsers.archive import CORRUPT, check_archive
 from app.ingestion.domain.parsed_document import Unparsable
 
-__all__ = ["Element", "Parts", "Relationship", "attribute", "joined", "local", "parse_xml", "readable"]
+__all__ = [
+    "Element",
+    "Parts",
+    "Relationship",
+    "attribute",
+    "joined",
+    "local",
+    "parse_xml",
+    "raise_for_memory",
+    "readable",
+]
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
 _TOO_DEEP = re.compile(r"depth|Excessive")
-_BROKEN = (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError, OSError)
 
 
 @contextmanager
 def readable() -> Iterator[None]:
-    """Errors: Unparsable in place of the errors of the libraries for archives and XML."""
+    """Errors: Unparsable in place of the errors of the libraries for archives and XML; MemoryError where XML meets the
+    limit.
+    """
     try:
         yield
     except etree.XMLSyntaxError as error:
+        raise_for_memory(error)
         if _TOO_DEEP.search(str(error)):
             raise Unparsable("nested_too_deep", "A part of the document is nested too deeply.") from error
         raise Unparsable("unreadable", "A part of the document is not well-formed XML.") from error
-    except _BROKEN as error:
+    except (KeyError, *CORRUPT) as error:
         raise Unparsable("unreadable", f"The document cannot be opened ({type(error).__name__}).") from error
+
+
+def raise_for_memory(error: Exception) -> None:
+    """Errors: MemoryError where the parser ran out of memory, which it reports as an error of syntax."""
+    if getattr(error, "code", None) == etree.ErrorTypes.ERR_NO_MEMORY:
+        raise MemoryError from error
 
 
 def parse_xml(data: bytes, *, document_type: bool = False) -> Element:

@@ -1,10 +1,16 @@
 """OpenDocument texts, e-books and RTF: all that a reader sees, in its order, under its headings."""
 
+import io
+import zipfile
+
 import pytest
+from lxml import etree
 
 from app.adapters.parsers.dispatch import parse
-from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
-from tests.adapters.parsers.office_files import epub, open_document
+from app.adapters.parsers.xml_parts import readable
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable, WordLoss
+from tests.adapters.parsers.office_files import epub, open_document, pptx, shape, text_cells, xlsx
+from tests.adapters.parsers.word_files import paragraph, word
 
 
 def lines(document: ParsedDocument) -> list[str]:
@@ -140,3 +146,32 @@ def test_rich_text_that_is_not_shown_is_hidden(hidden: str) -> None:
 
 def test_white_text_counts_as_seen_where_there_are_backgrounds() -> None:
     assert lines(rtf(r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard")) == ["Zone"]
+
+
+def damaged(data: bytes, name: str) -> bytes:
+    """The archive with nonsense where the packed content of this entry begins."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        entry = archive.getinfo(name)
+    start = entry.header_offset + 30 + len(name)
+    return data[:start] + b"\xff" * 20 + data[start + 20 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "part"),
+    [
+        ("a.docx", word(paragraph("Lit.")), "word/document.xml"),
+        ("a.xlsx", xlsx(text_cells(["Lit."])), "xl/worksheets/sheet1.xml"),
+        ("a.pptx", pptx(shape("Lit.")), "ppt/slides/slide1.xml"),
+        ("a.odt", open_document("text", "<text:p>Lit.</text:p>"), "content.xml"),
+        ("a.epub", epub({"a.xhtml": "<p>Lit.</p>"}), "book/all.opf"),
+    ],
+)
+def test_a_document_with_a_damaged_part_is_refused(name: str, data: bytes, part: str) -> None:
+    with pytest.raises(Unparsable) as refusal:
+        parse(damaged(data, part), name)
+    assert refusal.value.code == "unreadable"
+
+
+def test_xml_that_takes_too_much_memory_is_not_called_malformed() -> None:
+    with pytest.raises(MemoryError), readable():
+        raise etree.XMLSyntaxError("out of memory", etree.ErrorTypes.ERR_NO_MEMORY, 1, 1)

@@ -3,7 +3,6 @@
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -11,7 +10,8 @@ from typing import Any
 
 from lxml import etree
 
-from app.adapters.parsers.archive import EXTERNAL
+from app.adapters.parsers.archive import CORRUPT, EXTERNAL
+from app.adapters.parsers.xml_parts import raise_for_memory
 from app.ingestion.domain.parsed_document import Unparsable
 
 CONTENT_TYPES = "[Content_Types].xml"
@@ -20,7 +20,6 @@ _WORD_MAIN = re.compile(rb"wordprocessingml\.(?:document|template)\.main\+xml|ms
 _OVERRIDE = re.compile(rb"<[^<>]*\bPartName\s*=\s*[\"']/?([^\"']+)[\"'][^<>]*>")
 _STRICT = re.compile(rb"(\bxmlns(?::[\w.-]+)?\s*=\s*[\"'])http://purl\.oclc\.org/ooxml/(\w+)/(?=\w)")
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
-_CORRUPT = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Package:
     def __post_init__(self) -> None:
         try:
             self._archive = zipfile.ZipFile(BytesIO(self.data))
-        except _CORRUPT as error:
+        except CORRUPT as error:
             raise _unreadable(error) from error
         self._names = {_key(name): name for name in self._archive.namelist()}
         for name in self._archive.namelist():
@@ -70,8 +69,7 @@ class Package:
         try:
             return parse_xml(data)
         except (etree.XMLSyntaxError, UnicodeError) as error:
-            if getattr(error, "code", None) == etree.ErrorTypes.ERR_NO_MEMORY:
-                raise MemoryError from error
+            raise_for_memory(error)
             raise _unreadable(error) from error
 
     def relations(self, name: str) -> dict[str, Relation]:
@@ -88,7 +86,7 @@ class Package:
     def _bytes(self, entry: str) -> bytes:
         try:
             return self._archive.read(entry)
-        except _CORRUPT as error:
+        except CORRUPT as error:
             raise _unreadable(error) from error
 
 
@@ -97,7 +95,7 @@ def is_word_package(data: bytes) -> bool:
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             return _WORD_MAIN.search(archive.read(CONTENT_TYPES)) is not None
-    except (KeyError, *_CORRUPT):
+    except (KeyError, *CORRUPT):
         return False
 
 
