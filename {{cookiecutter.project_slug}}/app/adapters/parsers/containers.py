@@ -5,8 +5,7 @@ import zlib
 from io import BytesIO
 
 from app.adapters.parsers.archive import check_archive, open_names
-from app.adapters.parsers.content_types import CONTENT_TYPES, office_kind
-from app.adapters.parsers.docx.package import is_word_package
+from app.adapters.parsers.content_types import CONTENT_TYPES, default_kind, office_kind
 from app.ingestion.domain.parsed_document import Unparsable
 
 _KINDS = {"word": "docx", "sheet": "xlsx", "presentation": "pptx"}
@@ -38,7 +37,7 @@ def kind_of_archive(data: bytes, named: str | None) -> str:
     if kinds:
         return kinds.pop()
     check_archive(data)
-    if is_word_package(data):
+    if default_kind(_head(data, CONTENT_TYPES)) == "word":
         return "docx"
     if any(name in names for name in _APPLE) and named is None:
         detail = "The file is an Apple Pages, Numbers or Keynote document; export it as PDF, DOCX, XLSX or PPTX."

@@ -21,13 +21,27 @@ def office_kind(content_types: bytes, names: Iterable[str]) -> tuple[str, str] |
     """`word`, `sheet` or `presentation` and the name of the main part, by the list of content types; where it names
     none, by the usual name.
     """
+    usual = ((_USUAL[name], name) for name in names if name in _USUAL)
+    return next(main_parts(content_types), None) or next(usual, None)
+
+
+def main_parts(content_types: bytes) -> Iterator[tuple[str, str]]:
+    """The kinds and the names of the main parts that the list of content types names."""
     text = content_types.decode("utf-8", "replace")
     for override in re.findall(r"<(?:\w+:)?Override\b[^>]*>", text):
-        for kind, pattern in _MAIN.items():
-            name = re.search(r"""\bPartName\s*=\s*["']/?([^"']+)""", override)
-            if name and pattern.search(override):
-                return kind, unescape(name[1])
-    return next(((_USUAL[name], name) for name in names if name in _USUAL), None)
+        name = re.search(r"""\bPartName\s*=\s*["']/?([^"']+)""", override)
+        if name and (kind := _kind_of_main(override)):
+            yield kind, unescape(name[1])
+
+
+def default_kind(content_types: bytes) -> str | None:
+    """The kind of document that all parts of an ending are the main part of, which leaves their names to relations."""
+    defaults = re.findall(r"<(?:\w+:)?Default\b[^>]*>", content_types.decode("utf-8", "replace"))
+    return next(filter(None, map(_kind_of_main, defaults)), None)
+
+
+def _kind_of_main(declaration: str) -> str | None:
+    return next((kind for kind, pattern in _MAIN.items() if pattern.search(declaration)), None)
 
 
 def raw_texts(part: bytes, tag: str) -> Iterator[str]:

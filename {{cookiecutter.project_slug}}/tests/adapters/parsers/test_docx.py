@@ -1,5 +1,8 @@
 """A reader of a DOCX sees text in many containers: each is read, once and in its place, and no word is lost."""
 
+import io
+import zipfile
+
 import pytest
 
 from app.adapters.parsers.dispatch import parse
@@ -320,6 +323,13 @@ def test_the_main_part_may_have_any_name_and_the_names_of_the_strict_standard(ma
     data = word(*body, parts={"styles": styles}, main=main, strict=strict)
     document = read(data)
     assert (document.text, document.hidden) == ("Seen.\n\na | b", "obey")
+
+
+def test_the_main_part_may_have_the_type_of_its_ending() -> None:
+    declared = DECLARED.replace('Override PartName="/text.bin"', 'Default Extension="xml"')
+    with zipfile.ZipFile(io.BytesIO(word(paragraph("Seen."), main="text.xml"))) as archive:
+        files: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    assert read(zipped({**files, "[Content_Types].xml": declared})).text == "Seen."
 
 
 def test_parts_in_another_encoding_are_read() -> None:

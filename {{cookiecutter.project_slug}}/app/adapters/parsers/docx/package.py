@@ -11,13 +11,11 @@ from typing import Any
 from lxml import etree
 
 from app.adapters.parsers.archive import CORRUPT, EXTERNAL
+from app.adapters.parsers.content_types import CONTENT_TYPES, main_parts
 from app.adapters.parsers.xml_parts import raise_for_memory
 from app.ingestion.domain.parsed_document import Unparsable
 
-CONTENT_TYPES = "[Content_Types].xml"
 _DTD = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
-_WORD_MAIN = re.compile(rb"wordprocessingml\.(?:document|template)\.main\+xml|ms-word\.(?:document|template)\.macro")
-_OVERRIDE = re.compile(rb"<[^<>]*\bPartName\s*=\s*[\"']/?([^\"']+)[\"'][^<>]*>")
 _STRICT = re.compile(rb"(\bxmlns(?::[\w.-]+)?\s*=\s*[\"'])http://purl\.oclc\.org/ooxml/(\w+)/(?=\w)")
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 
@@ -51,7 +49,8 @@ class Package:
     def main_part(self) -> str:
         """The name of the part that holds the text of a Word document. Errors: Unparsable when there is none."""
         named = (each.target for each in self.relations("").values() if each.kind == "officeDocument")
-        for name in (*named, *self._declared(), "word/document.xml"):
+        declared = (name for kind, name in main_parts(self.part(CONTENT_TYPES) or b"") if kind == "word")
+        for name in (*named, *declared, "word/document.xml"):
             if name is not None and _key(name) in self._names:
                 return name
         raise Unparsable("unreadable", "The archive has no part with the text of a document.")
@@ -78,25 +77,11 @@ class Package:
         root = self.xml(posixpath.join(folder, "_rels", f"{base}.rels"))
         return dict(_relations(root, folder)) if root is not None else {}
 
-    def _declared(self) -> Iterator[str]:
-        for declaration in _OVERRIDE.finditer(self.part(CONTENT_TYPES) or b""):
-            if _WORD_MAIN.search(declaration[0]):
-                yield declaration[1].decode("utf-8", "replace")
-
     def _bytes(self, entry: str) -> bytes:
         try:
             return self._archive.read(entry)
         except CORRUPT as error:
             raise _unreadable(error) from error
-
-
-def is_word_package(data: bytes) -> bool:
-    """Whether the archive declares the main part of a Word document, whatever its name is."""
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            return _WORD_MAIN.search(archive.read(CONTENT_TYPES)) is not None
-    except (KeyError, *CORRUPT):
-        return False
 
 
 def parse_xml(data: bytes) -> Any:
