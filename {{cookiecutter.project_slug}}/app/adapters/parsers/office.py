@@ -1,7 +1,7 @@
 """What the zipped Office formats have in common: their main part, their facts, and content that acts."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from app.adapters.parsers.builder import TextBuilder
 from app.adapters.parsers.content_types import CONTENT_TYPES, office_kind
@@ -35,14 +35,26 @@ def core_facts(parts: Parts) -> tuple[str, dict[str, str]]:
 
 def report_active_content(builder: TextBuilder, parts: Parts) -> None:
     """Report macros, embedded files and links to other files: none of them is run, opened or followed."""
-    names = [name.lower() for name in parts.names]
-    if macros := sum(name.endswith("vbaproject.bin") or "/macrosheets/" in name for name in names):
-        builder.find(Finding("macros", "the file contains macros, which were not run", macros))
+    report_macros(builder, count_macros(parts.names))
     found = Counter(_relations(parts))
-    if embedded := found["embedded"]:
-        builder.find(Finding("embedded_files", "files inside the file were not read", embedded))
+    report_embedded_files(builder, found["embedded"])
     if linked := found["linked"]:
         builder.find(Finding("external_links", "content outside the file was not fetched", linked))
+
+
+def count_macros(names: Iterable[str]) -> int:
+    """Among the parts of an Office file."""
+    return sum(name.endswith("vbaproject.bin") or "/macrosheets/" in name for name in map(str.lower, names))
+
+
+def report_macros(builder: TextBuilder, count: int) -> None:
+    if count:
+        builder.find(Finding("macros", "the file contains macros, which were not run", count))
+
+
+def report_embedded_files(builder: TextBuilder, count: int) -> None:
+    if count:
+        builder.find(Finding("embedded_files", "files inside the file were not read", count))
 
 
 def _relations(parts: Parts) -> Iterator[str]:

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.office import report_embedded_files, report_macros
 from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.open_document_text import BLOCK_ENDS, Flow, inline_text
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local, readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
-from app.safety.domain.text import Finding
 
 _HIDDEN_SLIDES = "hidden slides were left out"
 _MACROS = re.compile(r"^(?:Basic|Scripts)/.", re.IGNORECASE)
@@ -98,10 +99,8 @@ def _page_headers(parts: Parts) -> list[str]:
 
 
 def _built(parts: Parts, builder: TextBuilder, kind: str) -> ParsedDocument:
-    if macros := sum(bool(_MACROS.match(name)) for name in parts.names):
-        builder.find(Finding("macros", "the file contains macros, which were not run", macros))
-    if embedded := sum(bool(re.match(r"Object \d+/content\.xml$", name)) for name in parts.names):
-        builder.find(Finding("embedded_files", "files inside the file were not read", embedded))
+    report_macros(builder, sum(bool(_MACROS.match(name)) for name in parts.names))
+    report_embedded_files(builder, sum(bool(re.match(r"Object \d+/content\.xml$", name)) for name in parts.names))
     title, metadata = _facts(parts)
     return with_word_loss(builder.build(kind, title, metadata), _places(parts, kind))
 
@@ -125,7 +124,5 @@ def _places(parts: Parts, kind: str) -> Iterator[tuple[str, str]]:
 
 
 def _untagged(part: bytes) -> str:
-    from html import unescape
-
     spaced = BLOCK_ENDS.sub(b" ", _UNSHOWN.sub(b"", part))
     return unescape(_TAG.sub(b"", spaced).decode("utf-8", "replace"))

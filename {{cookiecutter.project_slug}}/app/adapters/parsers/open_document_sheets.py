@@ -4,11 +4,10 @@ from itertools import groupby
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.open_document_text import inline_text, span_of
-from app.adapters.parsers.sheet_rows import MergedCells, Row, write_rows
+from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local
 from app.ingestion.domain.parsed_document import Unparsable
 
-HIDDEN = "hidden sheets, rows, columns or cells of a spreadsheet were left out"
 _MAX_ROWS, _MAX_COLUMNS = 1_048_576, 16_384
 _MAX_REPEATED = 1_000
 _TAGS = ("table-column", "table-row", "shapes")
@@ -23,7 +22,7 @@ def write_sheets(builder: TextBuilder, parts: Parts) -> None:
         name = attribute(table, "name") or ""
         if visibility.hides_table(table):
             texts = [squeeze(inline_text(each)) for each in group]
-            builder.hide(f"{name} {' '.join(texts)}", HIDDEN)
+            builder.hide(f"{name} {' '.join(texts)}", HIDDEN_CELLS)
             continue
         builder.heading(1, name)
         _Sheet(builder).write(group)
@@ -88,7 +87,7 @@ class _Sheet:
             if span := span_of(cell, number, column):
                 self.spans.append(span)
         if unseen:
-            self.builder.hide(" ".join(unseen), HIDDEN)
+            self.builder.hide(" ".join(unseen), HIDDEN_CELLS)
         return None if hidden else row
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.office import report_embedded_files
 from app.adapters.parsers.rtf_tables import RtfTable
 from app.adapters.parsers.rtf_words import BREAKS, CHARACTERS, CHARSETS, READ_WHEN_STARRED, SKIPPED, SYMBOLS
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
-from app.safety.domain.text import Finding
 
 _HIDDEN = "text that is not visible to a reader of the document was left out"
 _TOKEN = re.compile(
@@ -46,8 +46,7 @@ class _State:
 def parse_rtf(data: bytes, *, repair: bool) -> ParsedDocument:
     reader = _Reader(data)
     reader.read(data)
-    if embedded := data.count(b"\\objdata"):
-        reader.builder.find(Finding("embedded_files", "files inside the file were not read", embedded))
+    report_embedded_files(reader.builder, data.count(b"\\objdata"))
     title = _TITLE.search(data[:_HEAD])
     return reader.builder.build("rtf", _title(title[1], reader.default) if title else "")
 

@@ -13,6 +13,7 @@ Row = dict[int, str]
 _NUMBER = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d.,:\s-]*\)?\s?(?:%|\w{0,3}|[^\w\s])|TRUE|FALSE|true|false")
 _DATE = re.compile(r"(?:19|20)\d\d(?:-\d\d-\d\d)?")
 MAX_SPAN_CELLS = 100_000
+HIDDEN_CELLS = "hidden sheets, rows, columns or cells of a spreadsheet were left out"
 _MAX_NAME = 80
 _LOOK_AHEAD = 12
 

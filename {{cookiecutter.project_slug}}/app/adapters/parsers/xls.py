@@ -7,11 +7,10 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.number_formats import plain_number
-from app.adapters.parsers.sheet_rows import MergedCells, write_rows
+from app.adapters.parsers.office import report_macros
+from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MergedCells, write_rows
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
-from app.safety.domain.text import Finding
 
-HIDDEN = "hidden sheets, rows, columns or cells of a spreadsheet were left out"
 _MACROS = "_VBA_PROJECT".encode("utf-16-le")
 Value = int | float | str | bool | time | date | datetime | timedelta
 
@@ -28,8 +27,7 @@ def parse_xls(data: bytes, *, repair: bool) -> ParsedDocument:
     except CalamineError as error:
         code = "encrypted" if "password" in str(error).lower() else "unreadable"
         raise Unparsable(code, "The workbook cannot be opened.") from error
-    if _MACROS in data or b"vbaProject.bin" in data:
-        builder.find(Finding("macros", "the file contains macros, which were not run"))
+    report_macros(builder, int(_MACROS in data or b"vbaProject.bin" in data))
     return replace(builder.build("xls"), title="")
 
 
@@ -41,7 +39,7 @@ def _write_sheet(builder: TextBuilder, book: CalamineWorkbook, name: str, *, sho
         for number, row in enumerate(sheet.iter_rows())
     )
     if not shown:
-        builder.hide(f"{name} " + " ".join(text for _, row in rows for text in row.values()), HIDDEN)
+        builder.hide(f"{name} " + " ".join(text for _, row in rows for text in row.values()), HIDDEN_CELLS)
         return
     builder.heading(1, name)
     spans = [MergedCells(*start, *end) for start, end in sheet.merged_cell_ranges or ()]

@@ -7,13 +7,12 @@ from app.adapters.parsers.content_types import raw_texts
 from app.adapters.parsers.drawings import drawing_places, write_shapes
 from app.adapters.parsers.number_formats import BUILT_IN, hides_numbers, shown_number
 from app.adapters.parsers.office import core_facts, office_parts, report_active_content
-from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
+from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local, readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding
 
-HIDDEN = "hidden sheets, rows, columns or cells of a spreadsheet were left out"
 _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
 _SHEET_PART = re.compile(r"worksheets/[^/]*\.xml$", re.IGNORECASE)
 _COMMENTS_PART = re.compile(r"/comments?[^/]*\.xml$", re.IGNORECASE)
@@ -128,7 +127,7 @@ def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
     name = sheet.get("name", "")
     if sheet.get("state", "visible") != "visible":
         beside = (text for _, target in _beside(book.parts, part) for text in raw_texts(book.parts.read(target), "t"))
-        book.builder.hide(" ".join([name, *_texts(book, part), *beside]), HIDDEN)
+        book.builder.hide(" ".join([name, *_texts(book, part), *beside]), HIDDEN_CELLS)
         return
     book.builder.heading(1, name)
     described = _describe(book.parts, part)
@@ -193,7 +192,7 @@ def _rows(book: _Book, part: str, sheet: _Sheet) -> Iterator[tuple[int, Row]]:
             else:
                 row[column] = text
         if unseen:
-            book.builder.hide(" ".join(unseen), HIDDEN)
+            book.builder.hide(" ".join(unseen), HIDDEN_CELLS)
         if row or unseen or row_hidden:
             yield number, row
 

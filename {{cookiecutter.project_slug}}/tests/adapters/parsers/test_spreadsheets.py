@@ -194,6 +194,12 @@ def test_an_old_workbook_is_read_without_its_hidden_sheets() -> None:
     assert (document.hidden, rules(document)) == ("Hid Boss", {"hidden_text"})
 
 
+@pytest.mark.parametrize("macros", ["_VBA_PROJECT".encode("utf-16-le"), b"vbaProject.bin"])
+def test_an_old_workbook_with_macros_says_so(macros: bytes) -> None:
+    data = (DATA / "field-cases" / "xls-fees.xls").read_bytes() + macros
+    assert rules(parse(data, "fees.xls")) == {"hidden_text", "macros"}
+
+
 def ods(rows: str, **more: str) -> ParsedDocument:
     data = open_document("spreadsheet", f'<table:table table:name="Fees">{rows}</table:table>', **more)
     return parse(data, "fees.ods")

@@ -9,7 +9,7 @@ from lxml import etree
 from app.adapters.parsers.dispatch import parse
 from app.adapters.parsers.xml_parts import readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable, WordLoss
-from tests.adapters.parsers.office_files import epub, open_document, pptx, shape, text_cells, xlsx
+from tests.adapters.parsers.office_files import epub, open_document, pptx, shape, text_cells, xlsx, zipped
 from tests.adapters.parsers.word_files import paragraph, word
 
 
@@ -146,6 +146,33 @@ def test_rich_text_that_is_not_shown_is_hidden(hidden: str) -> None:
 
 def test_white_text_counts_as_seen_where_there_are_backgrounds() -> None:
     assert lines(rtf(r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard")) == ["Zone"]
+
+
+def rules(document: ParsedDocument) -> dict[str, int]:
+    return {finding.rule: finding.count for finding in document.findings}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("text", "a.odt"), ("spreadsheet", "a.ods"), ("presentation", "a.odp")])
+def test_an_open_document_says_that_it_has_macros_and_files_in_it(kind: str, name: str) -> None:
+    parts = {"Basic/Standard/Module1": "<x/>", "Object 1/content": "<x/>", "Object 2/content": "<x/>"}
+    assert rules(parse(open_document(kind, "", **parts), name)) == {"macros": 1, "embedded_files": 2}
+
+
+def test_rich_text_says_that_it_has_files_in_it() -> None:
+    assert rules(rtf(r"{\object{\*\objdata 00ff}{\result shown}}")) == {"embedded_files": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.odt", open_document("text", "", **{"META-INF/manifest": "<encryption-data/>"})),
+        ("a.epub", zipped({"mimetype": "application/epub+zip", "META-INF/encryption.xml": "<EncryptedKey/>"})),
+    ],
+)
+def test_a_protected_document_is_called_encrypted(name: str, data: bytes) -> None:
+    with pytest.raises(Unparsable) as refusal:
+        parse(data, name)
+    assert refusal.value.code == "encrypted"
 
 
 def damaged(data: bytes, name: str) -> bytes:
