@@ -315,6 +315,13 @@ def test_comments_and_embedded_documents_are_left_out_and_said() -> None:
     assert dict(document.loss.lost) == {"embedded document": 3}
 
 
+def test_a_document_with_macros_is_read_and_says_so() -> None:
+    with zipfile.ZipFile(out := io.BytesIO(word(paragraph("Seen."))), "a") as archive:
+        archive.writestr("word/vbaProject.bin", "x")
+    document = read(out.getvalue())
+    assert (document.text, {finding.rule for finding in document.findings}) == ("Seen.", {"macros"})
+
+
 @pytest.mark.parametrize("main", ["word/document.xml", "word/document22.xml", "content/main.xml", "text.xml"])
 @pytest.mark.parametrize("strict", [False, True])
 def test_the_main_part_may_have_any_name_and_the_names_of_the_strict_standard(main: str, strict: bool) -> None:

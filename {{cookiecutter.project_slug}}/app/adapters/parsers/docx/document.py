@@ -19,6 +19,7 @@ from app.adapters.parsers.docx.styles import Styles
 from app.adapters.parsers.docx.table_styles import TableStyles
 from app.adapters.parsers.docx.visibility import DocxVisibility
 from app.adapters.parsers.docx.words import words_in, words_in_chunk
+from app.adapters.parsers.office import count_macros, report_macros
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.safety.domain.text import Finding
@@ -74,6 +75,7 @@ class _Document:
         tracked = sum(1 for _ in self.root.iter(tag("w:ins"), tag("w:del"), tag("w:moveTo"), tag("w:moveFrom")))
         if tracked:
             self.builder.find(Finding("tracked_changes", _TRACKED, tracked))
+        report_macros(self.builder, count_macros(self.package.names))
         title, metadata = self._facts()
         return self.builder.build("docx", title, metadata)
 

@@ -46,6 +46,10 @@ class Package:
             if name.endswith((".xml", ".rels")):
                 _refuse_entities(self._bytes(name))
 
+    @property
+    def names(self) -> list[str]:
+        return list(self._names.values())
+
     def main_part(self) -> str:
         """The name of the part that holds the text of a Word document. Errors: Unparsable when there is none."""
         named = (each.target for each in self.relations("").values() if each.kind == "officeDocument")
