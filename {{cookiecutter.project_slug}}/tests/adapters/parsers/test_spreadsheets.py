@@ -12,7 +12,7 @@ from openpyxl.styles import Font, PatternFill
 
 from app.adapters.parsers.dispatch import parse
 from app.adapters.parsers.number_formats import shown_number
-from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable, WordLoss
 from tests.adapters.parsers.office_files import open_document, text_cells, xlsx
 
 DATA = Path(__file__).parents[2] / "data"
@@ -194,6 +194,20 @@ def test_an_old_workbook_is_read_without_its_hidden_sheets() -> None:
     assert (document.hidden, rules(document)) == ("Hid Boss", {"hidden_text"})
 
 
+def test_a_sheet_that_is_named_twice_is_read_once() -> None:
+    again = '<sheet name="Again" sheetId="2" r:id="r1"/>'
+    assert lines(parse(xlsx(text_cells(["The berth is free."]), sheets=again), "a.xlsx")) == [
+        "Fees",
+        "The berth is free.",
+    ]
+
+
+@pytest.mark.parametrize("rows", ['<row r="5"/><row r="2"/>', '<row r="5"/><row r="5"/>', '<row r="1048577"/>'])
+def test_rows_out_of_order_or_beyond_the_last_are_refused(rows: str) -> None:
+    with pytest.raises(Unparsable, match="not in order"):
+        parse(xlsx(rows), "a.xlsx")
+
+
 @pytest.mark.parametrize("macros", ["_VBA_PROJECT".encode("utf-16-le"), b"vbaProject.bin"])
 def test_an_old_workbook_with_macros_says_so(macros: bytes) -> None:
     data = (DATA / "field-cases" / "xls-fees.xls").read_bytes() + macros
@@ -221,6 +235,13 @@ def test_an_open_document_sheet_is_read_as_it_is_shown() -> None:
     )
     assert lines(document) == ["Fees", "Columns: Item, Share", "Item: Berth; Share: 25 %", "Item: Berth; Share: 30 %"]
     assert (document.hidden, rules(document), document.loss) == ("Secret 1 %", {"hidden_text"}, WordLoss(7, {}))
+
+
+def test_a_repeated_row_or_cell_is_written_a_thousand_times_at_most() -> None:
+    rows = f'<table:table-row table:number-rows-repeated="5000">{cell("Berth")}</table:table-row>'
+    assert lines(ods(rows)).count("Berth") == 1_000
+    wide = cell("Berth", 'table:number-columns-repeated="5000"')
+    assert ods(f"<table:table-row>{wide}</table:table-row>").text.count("Berth") == 1_000
 
 
 def test_a_hidden_open_document_sheet_is_hidden() -> None:
