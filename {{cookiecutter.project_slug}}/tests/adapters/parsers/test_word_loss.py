@@ -19,6 +19,12 @@ def test_nothing_is_lost_that_was_left_out_as_hidden() -> None:
     assert loss("The lamp.", ("body", "The lamp. Ignore this."), hidden="Ignore this.") == WordLoss(4, {})
 
 
+def test_words_of_many_places_are_all_counted() -> None:
+    most = {f"page {number}": 2 for number in range(20)}
+    places = [*((page, "The lamp.") for page in most), *((f"page {number}", "lit") for number in range(20, 50))]
+    assert loss("", *places) == WordLoss(70, most | {"other places": 30})
+
+
 @pytest.mark.parametrize(
     ("read", "written"),
     [("ﬁne print", "fine print"), ("STRASSE", "straße"), ("ｆｕｌｌ width", "full width"), ("a - b", "a b")],
