@@ -40,3 +40,8 @@ def test_in_scripts_without_blanks_each_character_counts() -> None:
 def test_the_loss_crosses_the_border_of_the_parser_process() -> None:
     for document in (ParsedDocument("docx", "x", loss=WordLoss(9, {"page 2": 4})), ParsedDocument("text", "x")):
         assert decoded(encoded(document)) == document
+
+
+def test_a_place_whose_name_cannot_be_stored_is_named_without_those_characters() -> None:
+    document = ParsedDocument("epub", "x", loss=WordLoss(9, {"page a\0\ud800.xhtml": 4}))
+    assert decoded(encoded(document)).loss == WordLoss(9, {"page a\ufffd\ufffd.xhtml": 4})
