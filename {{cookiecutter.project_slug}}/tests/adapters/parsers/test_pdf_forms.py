@@ -80,3 +80,9 @@ def test_a_password_is_neither() -> None:
 
 def test_a_broken_annotation_leaves_the_page() -> None:
     assert parse(form(LABEL, "/Subtype /Widget /FT /Tx /V (B-217) /Rect 7"), "a.pdf").text == "Locker number:"
+
+
+def test_only_so_many_annotations_of_a_page_are_read() -> None:
+    note = "<< /Type /Annot /Subtype /FreeText /F 2 /Rect [0 0 9 9] /Contents (x) >>"
+    noted = parse(page_of(line("Notes"), note, keys=f"/Annots [{'6 0 R ' * 5_001}]"), "a.pdf")
+    assert noted.hidden.count("x") == 5_000
