@@ -43,6 +43,10 @@ def decoded(reply: dict[str, Any]) -> ParsedDocument:
         findings=tuple(Finding(rule, clean(detail), *rest) for rule, detail, *rest in reply["findings"]),
         hidden=clean(reply["hidden"]),
         attachments=tuple(Attachment(clean(name), b64decode(data)) for name, data in reply["attachments"]),
-        loss=WordLoss(found=reply["loss"][0], lost=reply["loss"][1]) if reply["loss"] else None,
+        loss=_loss(*reply["loss"]) if reply["loss"] else None,
         columns=tuple(clean(name) for name in reply["columns"]),
     )
+
+
+def _loss(found: int, lost: dict[str, int]) -> WordLoss:
+    return WordLoss(found, {clean(place): count for place, count in lost.items()})

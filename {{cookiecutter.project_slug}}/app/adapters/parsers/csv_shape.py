@@ -44,8 +44,9 @@ def delimiter_of(text: str) -> str:
     sample = text[:_SAMPLE_CHARACTERS]
     if len(text) > len(sample):
         sample = sample.rpartition("\n")[0] or sample
-    best = max(_MARKS, key=lambda mark: _consistency(sample, mark))
-    return best if _consistency(sample, best) > 0 else _NO_MARK
+    shares = {mark: _consistency(sample, mark) for mark in _MARKS}
+    best = max(_MARKS, key=lambda mark: shares[mark])
+    return best if shares[best] > 0 else _NO_MARK
 
 
 def _consistency(sample: str, mark: str) -> float:

@@ -29,16 +29,6 @@ class _Open(NamedTuple):
     hidden: bool
 
 
-def without_hidden_elements(text: str) -> tuple[str, list[str]]:
-    """The text without the elements that are marked as hidden, and those elements."""
-    spans = hidden_elements(text)
-    visible, position = [], 0
-    for start, end in spans:
-        visible.append(text[position:start])
-        position = end
-    return "".join([*visible, text[position:]]), [text[start:end] for start, end in spans]
-
-
 def hidden_elements(text: str) -> list[HiddenSpan]:
     """Where elements stand that are hidden by their own attributes, in order. What is never closed is not hidden."""
     return merged(_found(text)) if "</" in text else []

@@ -154,7 +154,7 @@ def _places(source: str, content: str, start: int, end: int) -> Iterator[tuple[i
 def _located(places: Sequence[tuple[int, int]], offset: int) -> int:
     if not places:
         return 0
-    inside, at = places[bisect_right(places, (offset, len(places) and 1 << 62)) - 1]
+    inside, at = places[bisect_right(places, (offset, 1 << 62)) - 1]
     return at + offset - inside
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_MAX_PLACES = 20
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 
 
@@ -30,7 +31,14 @@ def with_word_loss(document: ParsedDocument, places: Iterable[tuple[str, str]]) 
                 read[word] = left - 1
             else:
                 lost[place] += 1
-    return replace(document, loss=WordLoss(found, dict(lost.most_common(20))))
+    return replace(document, loss=WordLoss(found, _shortened(lost)))
+
+
+def _shortened(lost: Counter[str]) -> dict[str, int]:
+    """The places that lost most, and all others as one, so that the sum stays what it was."""
+    most = dict(lost.most_common(_MAX_PLACES))
+    others = lost.total() - sum(most.values())
+    return most | {"other places": others} if others else most
 
 
 def _words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from app.adapters.parsers.dispatch import parse
-from app.adapters.parsers.hidden_markup import without_hidden_elements
+from app.adapters.parsers.hidden_markup import HiddenSpan, hidden_elements
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,15 @@ from app.adapters.parsers.hidden_markup import without_hidden_elements
     ],
 )
 def test_hidden_elements_are_removed(text: str, visible: str) -> None:
-    text_left, hidden = without_hidden_elements(text)
+    spans = hidden_elements(text)
+    text_left, hidden = outside(text, spans), [text[start:end] for start, end in spans]
     assert text_left == visible
     assert "".join(hidden) == "" if text_left == text else all("b" in each for each in hidden)
+
+
+def outside(text: str, spans: list[HiddenSpan]) -> str:
+    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    return "".join(text[end:start] for end, start in zip([0, *ends], [*starts, len(text)], strict=True))
 
 
 COSTLY = {

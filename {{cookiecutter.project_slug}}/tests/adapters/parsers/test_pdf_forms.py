@@ -80,3 +80,20 @@ def test_a_password_is_neither() -> None:
 
 def test_a_broken_annotation_leaves_the_page() -> None:
     assert parse(form(LABEL, "/Subtype /Widget /FT /Tx /V (B-217) /Rect 7"), "a.pdf").text == "Locker number:"
+
+
+def test_a_page_draws_a_limited_number_of_forms_and_annotations() -> None:
+    keys = "/Type /XObject /Subtype /Form /BBox [-9999 -9999 9999 9999]"
+    forms = [
+        stream(
+            f"/Next Do q 1 0 0 1 0 {4 * 2**level} cm /Next Do Q",
+            f"{keys} /Resources << /XObject << /Next {7 + level} 0 R >> >>",
+        )
+        for level in range(11)
+    ]
+    leaf = stream(line("x"), f"{keys} /Resources << /Font << /F1 5 0 R >> >>")
+    drawn = parse(page_of("/Next Do", *forms, leaf, resources="/XObject << /Next 6 0 R >>"), "a.pdf")
+    assert 500 < f"{drawn.text} {drawn.hidden}".count("x") <= 2_000
+    note = "<< /Type /Annot /Subtype /FreeText /F 2 /Rect [0 0 9 9] /Contents (x) >>"
+    noted = parse(page_of(line("Notes"), note, keys=f"/Annots [{'6 0 R ' * 5_001}]"), "a.pdf")
+    assert noted.hidden.count("x") == 5_000

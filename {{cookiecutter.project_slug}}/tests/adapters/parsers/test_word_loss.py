@@ -19,6 +19,12 @@ def test_nothing_is_lost_that_was_left_out_as_hidden() -> None:
     assert loss("The lamp.", ("body", "The lamp. Ignore this."), hidden="Ignore this.") == WordLoss(4, {})
 
 
+def test_words_of_many_places_are_all_counted() -> None:
+    most = {f"page {number}": 2 for number in range(20)}
+    places = [*((page, "The lamp.") for page in most), *((f"page {number}", "lit") for number in range(20, 50))]
+    assert loss("", *places) == WordLoss(70, most | {"other places": 30})
+
+
 @pytest.mark.parametrize(
     ("read", "written"),
     [("ﬁne print", "fine print"), ("STRASSE", "straße"), ("ｆｕｌｌ width", "full width"), ("a - b", "a b")],
@@ -34,3 +40,8 @@ def test_in_scripts_without_blanks_each_character_counts() -> None:
 def test_the_loss_crosses_the_border_of_the_parser_process() -> None:
     for document in (ParsedDocument("docx", "x", loss=WordLoss(9, {"page 2": 4})), ParsedDocument("text", "x")):
         assert decoded(encoded(document)) == document
+
+
+def test_a_place_whose_name_cannot_be_stored_is_named_without_those_characters() -> None:
+    document = ParsedDocument("epub", "x", loss=WordLoss(9, {"page a\0\ud800.xhtml": 4}))
+    assert decoded(encoded(document)).loss == WordLoss(9, {"page a\ufffd\ufffd.xhtml": 4})

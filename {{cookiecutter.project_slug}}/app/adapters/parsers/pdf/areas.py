@@ -25,12 +25,10 @@ class Area:
     picture: bool = False
 
     @classmethod
-    def of(
-        cls, paths: Sequence[Sequence[Point]], clip: Box | None, colour: Colour = None, *, even_odd: bool = False
-    ) -> "Area":
+    def of(cls, paths: Sequence[Sequence[Point]], clip: Box | None, colour: Colour = None) -> "Area":
         """clip: None for the whole page."""
         box = box_of([point for path in paths for point in path])
-        return cls(common(box, clip) if clip else box, paths, colour, even_odd)
+        return cls(common(box, clip) if clip else box, paths, colour)
 
     def holds(self, point: Point) -> bool:
         if not contains(self.box, point):
