@@ -169,3 +169,21 @@ async def test_no_attachment_stands_apart_from_a_message_with_a_long_address(
     assert sent.id
     await state.ingestion.delete(principal, sent.id)
     assert await documents() == {}
+
+
+async def test_a_held_attachment_opens_to_nobody_whom_its_message_excludes_by_then(
+    ingest: Send, documents: Documents, open_key: OpenKey, work: Callable[[], Awaitable[None]]
+) -> None:
+    board, fees = await open_key("board"), ("fees.txt", FEES + b" Caf\xe9.")
+    await ingest(("notice.eml", mail(fees)))
+    held = (await documents())["notice.eml#attachments/1-fees.txt"]["quarantine"]
+    (sent,) = await ingest(("notice.eml", mail(fees, text=HIDDEN)), access_groups="board")
+    assert sent["status"] == "quarantined"
+    released = await board.post(f"/v1/quarantine/{held['id']}/release", json={"note": "read by hand"})
+    assert released.status_code == 202, released.text
+    await work()
+    found = [
+        (await key.post("/v1/search", json={"query": "crane of the north pier"})).text
+        for key in (await open_key("harbour"), board)
+    ]
+    assert ["crane" in each for each in found] == [False, True]

@@ -1,16 +1,17 @@
 """Attachments of a message: stored with its publication, replaced with its next version, deleted with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Contended
 from app.ingestion.domain.access_groups import common_access_groups
+from app.ingestion.domain.access_lists import SharedDocument
 from app.ingestion.domain.attachment_addresses import attached_files, is_below
 from app.ingestion.domain.documents import ProcessingAttempt, Upload, UploadOptions
 from app.ingestion.domain.parsed_document import ParsedDocument
-from app.ingestion.repository import attachment_queries, versions
+from app.ingestion.repository import attachment_queries, sharing_queries, versions
 from app.ingestion.service.dependencies import ORIGINAL, UPLOADS, IngestionDependencies, enqueue_processing
 
 
@@ -50,7 +51,7 @@ async def _store(
     existing = await versions.lock_existing(connection, attempt.tenant_id, attempt.source, [file.uri])
     for document in existing.values():
         remaining = common_access_groups(document.live_groups, attempt.access_groups)
-        await restrict(deps, connection, attempt.tenant_id, {document.document_id: remaining})
+        await restrict(deps, connection, attempt.tenant_id, document.document_id, remaining)
     sealed = await deps.keys.seal(connection, attempt.tenant_id, ORIGINAL, file.data)
     options = UploadOptions(attempt.source, tuple(attempt.access_groups), _metadata(attempt))
     new = versions.NewVersion(
@@ -68,12 +69,28 @@ def _metadata(attempt: ProcessingAttempt) -> Mapping[str, str]:
 
 
 async def restrict(
-    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, groups: Mapping[UUID, list[str]]
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: list[str]
 ) -> None:
-    """Take the access to published documents from all but these groups."""
-    for document_id, remaining in groups.items():
-        await versions.set_access_groups(connection, document_id, remaining, deps.clock.now())
-        await deps.retrieval.set_access(connection, tenant_id, document_id, remaining)
+    """Take the access to a published document from all but these groups."""
+    await versions.set_access_groups(connection, document_id, groups, deps.clock.now())
+    await deps.retrieval.set_access(connection, tenant_id, document_id, groups)
+
+
+async def restrict_attachments(
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
+) -> None:
+    """Take the access to the attachments of a message from all but these groups, also to those that are still
+    processed or in quarantine.
+    """
+    restricted = []
+    for each in await attachment_queries.find_attached(connection, tenant_id, document_id):
+        own_groups = common_access_groups(each.live_groups, each.newest_groups)
+        remaining = tuple(common_access_groups(own_groups, groups))
+        restricted.append(SharedDocument(each.id, each.live_groups, each.newest_groups, remaining))
+    if restricted:
+        await sharing_queries.set_access_groups_of(connection, tenant_id, restricted, deps.clock.now())
+        groups_by_document = {each.id: each.new_groups for each in restricted}
+        await deps.retrieval.set_access_all(connection, tenant_id, groups_by_document)
 
 
 async def delete_document(
