@@ -98,11 +98,14 @@ async def delete_document(
 ) -> bool:
     """Delete a document with what came with it; False when there is none. No search finds it after the commit."""
     now = deps.clock.now()
-    attached = await attachment_queries.find_attached(connection, tenant_id, document_id)
     if not await versions.delete_document(connection, tenant_id, document_id, now, by):
         return False
-    await deps.retrieval.withdraw(connection, tenant_id, document_id)
-    for each in attached:
-        if await versions.delete_document(connection, tenant_id, each.id, now, by):
-            await deps.retrieval.withdraw(connection, tenant_id, each.id)
+    deleted = [document_id]
+    # After the message itself, and until there are none: each deletion waits for a publication that stores attachments.
+    while attached := await attachment_queries.find_attached(connection, tenant_id, document_id):
+        for each in attached:
+            await versions.delete_document(connection, tenant_id, each.id, now, by)
+            deleted.append(each.id)
+    for each_id in deleted:
+        await deps.retrieval.withdraw(connection, tenant_id, each_id)
     return True

@@ -169,8 +169,8 @@ async def _restrict_access(
     now = deps.clock.now()
     remaining = common_access_groups(existing.live_groups, groups)
     if set(remaining) != set(existing.live_groups):
-        await restrict(deps, connection, caller.tenant_id, existing.document_id, remaining)
         await restrict_attachments(deps, connection, caller.tenant_id, existing.document_id, groups)
+        await restrict(deps, connection, caller.tenant_id, existing.document_id, remaining)
     if groups != existing.newest_groups:
         before, after = (", ".join(each) or "everybody" for each in (existing.newest_groups, groups))
         subject = f"document {existing.document_id}"
