@@ -211,10 +211,22 @@ async def test_a_message_that_is_deleted_while_it_is_published_leaves_no_attachm
             deletions.append(asyncio.create_task(client.delete(f"/v1/documents/{sent['id']}")))
             async with state.database.transaction(None) as connection:
                 while not (await connection.execute(WAITING)).scalar_one():
-                    await asyncio.sleep(0.01)
+                    continue
         await store_attachments(*arguments)
 
     monkeypatch.setattr(processing, "store_attachments", store)
     await work()
     assert [(await each).status_code for each in deletions] == [204]
     assert await documents() == {}
+
+
+async def test_the_same_file_with_two_messages_stays_with_the_one_that_is_left(
+    ingest: Send, documents: Documents, client: httpx.AsyncClient
+) -> None:
+    (first,) = await ingest(("one.eml", mail(("fees.txt", FEES))))
+    await ingest(("two.eml", mail(("fees.txt", FEES), text="The fees again, for those who asked.")))
+    assert (await client.delete(f"/v1/documents/{first['id']}")).status_code == 204
+    assert {uri: each["status"] for uri, each in (await documents()).items()} == {
+        "two.eml": "published",
+        "two.eml#attachments/1-fees.txt": "published",
+    }

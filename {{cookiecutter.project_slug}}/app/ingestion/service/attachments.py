@@ -9,7 +9,14 @@ from app.core.errors import Contended
 from app.ingestion.domain.access_groups import common_access_groups
 from app.ingestion.domain.access_lists import SharedDocument
 from app.ingestion.domain.attachment_addresses import attached_files, is_below
-from app.ingestion.domain.documents import ProcessingAttempt, Upload, UploadOptions
+from app.ingestion.domain.documents import (
+    ContentKey,
+    ExistingDocument,
+    LiveDuplicate,
+    ProcessingAttempt,
+    Upload,
+    UploadOptions,
+)
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.repository import attachment_queries, sharing_queries, versions
 from app.ingestion.service.dependencies import ORIGINAL, UPLOADS, IngestionDependencies, enqueue_processing
@@ -33,29 +40,38 @@ async def store_attachments(
     if not files:
         return
     tenant_id, source, groups = attempt.tenant_id, attempt.source, tuple(attempt.access_groups)
-    found = await versions.find_live_content(connection, tenant_id, source, [file.digest for file in files])
-    same = {key.digest for key in found if key.access_groups == groups}
+    documents = await versions.lock_existing(connection, tenant_id, source, kept)
+    live = await versions.find_live_content(connection, tenant_id, source, [file.digest for file in files])
+    one_copy = deps.data.source(source).duplicates.exact == "quarantine"
     received: dict[UUID, int] = {}
     for file in files:
-        if file.digest not in same:
-            stored = await _store(deps, connection, attempt, file)
-            received[stored.document_id] = stored.version
-            same.add(file.digest)
+        existing = documents.get(file.uri)
+        same = live.setdefault(ContentKey(file.digest, groups), [])
+        unchanged = existing and any(each.document_id == existing.document_id and each.newest for each in same)
+        if unchanged or (same and one_copy):
+            continue
+        stored = await _store(deps, connection, attempt, file, existing, copy=bool(same))
+        received[stored.document_id] = stored.version
+        same.append(LiveDuplicate(stored.document_id, stored.version, "received"))
     if received:
         await enqueue_processing(connection, tenant_id, received, bulk=True)
 
 
 async def _store(
-    deps: IngestionDependencies, connection: AsyncConnection, attempt: ProcessingAttempt, file: Upload
+    deps: IngestionDependencies,
+    connection: AsyncConnection,
+    attempt: ProcessingAttempt,
+    file: Upload,
+    existing: ExistingDocument | None,
+    copy: bool,
 ) -> versions.StoredVersion:
-    existing = await versions.lock_existing(connection, attempt.tenant_id, attempt.source, [file.uri])
-    for document in existing.values():
-        remaining = common_access_groups(document.live_groups, attempt.access_groups)
-        await restrict(deps, connection, attempt.tenant_id, document.document_id, remaining)
+    if existing:
+        remaining = common_access_groups(existing.live_groups, attempt.access_groups)
+        await restrict(deps, connection, attempt.tenant_id, existing.document_id, remaining)
     sealed = await deps.keys.seal(connection, attempt.tenant_id, ORIGINAL, file.data)
     options = UploadOptions(attempt.source, tuple(attempt.access_groups), _metadata(attempt))
     new = versions.NewVersion(
-        attempt.tenant_id, options, file, sealed, "received", deps.clock.now(), attempt.received_by
+        attempt.tenant_id, options, file, sealed, "received", deps.clock.now(), attempt.received_by, copy
     )
     stored = await versions.store_upload(connection, new)
     if stored is None:
