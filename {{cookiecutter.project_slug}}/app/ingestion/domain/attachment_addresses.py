@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import PurePosixPath
 
 from app.core.text import clean
@@ -14,9 +13,10 @@ from app.safety.domain.text import Finding
 MARK = "#attachments/"
 """Stands between the address of a message and the number and name of an attachment."""
 MAX_DEPTH = 3
+MAX_ADDRESS = 500
+"""Of the outermost message: the addresses of its attachments are longer by their names."""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f/\\%#:]+|\.{2,}")
 _MAX_NAME = 100
-_MAX_ADDRESS = 500
 
 
 def message_address(uri: str) -> str:
@@ -26,19 +26,23 @@ def message_address(uri: str) -> str:
 
 def attached_files(parsed: ParsedDocument, uri: str) -> list[Upload]:
     """The attachments of the message at this address, with safe names and an address for each."""
-    base = uri if len(uri) <= _MAX_ADDRESS else f"sha256-{sha256(uri.encode()).hexdigest()}"
     names = [_safe_name(each.name) for each in parsed.attachments]
     return [
-        Upload(name, each.data, f"{base}{MARK}{number}-{name}")
+        Upload(name, each.data, f"{uri}{MARK}{number}-{name}")
         for number, (name, each) in enumerate(zip(names, parsed.attachments, strict=True), 1)
     ]
 
 
-def within_depth(parsed: ParsedDocument, uri: str) -> ParsedDocument:
-    """Without attachments where the message is nested too deeply in others; a finding says so."""
-    if not parsed.attachments or uri.count(MARK) < MAX_DEPTH:
+def within_limits(parsed: ParsedDocument, uri: str) -> ParsedDocument:
+    """Without attachments where the message is nested too deeply in others, or its address is too long to stand in
+    theirs; a finding says so.
+    """
+    if not parsed.attachments or (uri.count(MARK) < MAX_DEPTH and len(message_address(uri)) <= MAX_ADDRESS):
         return parsed
-    detail = f"attachments of messages more than {MAX_DEPTH} levels deep were left out"
+    detail = (
+        f"attachments of messages more than {MAX_DEPTH} levels deep, or at an address of more than {MAX_ADDRESS} "
+        "characters, were left out"
+    )
     finding = Finding("attachments_left_out", detail, len(parsed.attachments))
     return replace(parsed, attachments=(), findings=(*parsed.findings, finding))
 

@@ -18,20 +18,24 @@ _MESSAGE = text(
 )
 _ATTACHED = text(
     """
-    select id, uri, access_groups from documents
-    where tenant_id = :tenant and source = :source and deleted_at is null and starts_with(uri, :prefix)
-    order by uri for update
+    select d.id, d.uri, d.access_groups as live_groups, v.access_groups as newest_groups
+    from documents d join document_versions v on v.document_id = d.id and v.version = d.version
+    where d.tenant_id = :tenant and d.source = :source and d.deleted_at is null and starts_with(d.uri, :prefix)
+    order by d.uri for update of d
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AttachedDocument:
-    """live_groups: the access groups of its published version."""
+    """live_groups: the access groups of its published version. newest_groups: those of its newest one, which may still
+    be processed or in quarantine.
+    """
 
     id: UUID
     uri: str
     live_groups: tuple[str, ...]
+    newest_groups: tuple[str, ...]
 
 
 async def find_attached(connection: AsyncConnection, tenant_id: UUID, document_id: UUID) -> list[AttachedDocument]:
@@ -42,4 +46,4 @@ async def find_attached(connection: AsyncConnection, tenant_id: UUID, document_i
         return []
     values = scope | {"source": message.source, "prefix": message.uri + MARK}
     rows = (await connection.execute(_ATTACHED, values)).all()
-    return [AttachedDocument(row.id, row.uri, tuple(row.access_groups)) for row in rows]
+    return [AttachedDocument(row.id, row.uri, tuple(row.live_groups), tuple(row.newest_groups)) for row in rows]

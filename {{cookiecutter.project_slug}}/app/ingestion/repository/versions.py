@@ -131,7 +131,7 @@ class NewVersion:
     status: str
     received_at: datetime
     received_by: str
-    copy: bool = False
+    copy: bool
 
 
 @dataclass(frozen=True, slots=True)

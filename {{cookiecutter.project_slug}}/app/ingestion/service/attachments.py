@@ -1,16 +1,24 @@
 """Attachments of a message: stored with its publication, replaced with its next version, deleted with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import Contended
 from app.ingestion.domain.access_groups import common_access_groups
+from app.ingestion.domain.access_lists import SharedDocument
 from app.ingestion.domain.attachment_addresses import attached_files, is_below
-from app.ingestion.domain.documents import ProcessingAttempt, Upload, UploadOptions
+from app.ingestion.domain.documents import (
+    ContentKey,
+    ExistingDocument,
+    LiveDuplicate,
+    ProcessingAttempt,
+    Upload,
+    UploadOptions,
+)
 from app.ingestion.domain.parsed_document import ParsedDocument
-from app.ingestion.repository import attachment_queries, versions
+from app.ingestion.repository import attachment_queries, sharing_queries, versions
 from app.ingestion.service.dependencies import ORIGINAL, UPLOADS, IngestionDependencies, enqueue_processing
 
 
@@ -32,29 +40,38 @@ async def store_attachments(
     if not files:
         return
     tenant_id, source, groups = attempt.tenant_id, attempt.source, tuple(attempt.access_groups)
-    found = await versions.find_live_content(connection, tenant_id, source, [file.digest for file in files])
-    same = {key.digest for key in found if key.access_groups == groups}
+    documents = await versions.lock_existing(connection, tenant_id, source, kept)
+    live = await versions.find_live_content(connection, tenant_id, source, [file.digest for file in files])
+    one_copy = deps.data.source(source).duplicates.exact == "quarantine"
     received: dict[UUID, int] = {}
     for file in files:
-        if file.digest not in same:
-            stored = await _store(deps, connection, attempt, file)
-            received[stored.document_id] = stored.version
-            same.add(file.digest)
+        existing = documents.get(file.uri)
+        same = live.setdefault(ContentKey(file.digest, groups), [])
+        unchanged = existing and any(each.document_id == existing.document_id and each.newest for each in same)
+        if unchanged or (same and one_copy):
+            continue
+        stored = await _store(deps, connection, attempt, file, existing, copy=bool(same))
+        received[stored.document_id] = stored.version
+        same.append(LiveDuplicate(stored.document_id, stored.version, "received"))
     if received:
         await enqueue_processing(connection, tenant_id, received, bulk=True)
 
 
 async def _store(
-    deps: IngestionDependencies, connection: AsyncConnection, attempt: ProcessingAttempt, file: Upload
+    deps: IngestionDependencies,
+    connection: AsyncConnection,
+    attempt: ProcessingAttempt,
+    file: Upload,
+    existing: ExistingDocument | None,
+    copy: bool,
 ) -> versions.StoredVersion:
-    existing = await versions.lock_existing(connection, attempt.tenant_id, attempt.source, [file.uri])
-    for document in existing.values():
-        remaining = common_access_groups(document.live_groups, attempt.access_groups)
-        await restrict(deps, connection, attempt.tenant_id, {document.document_id: remaining})
+    if existing:
+        remaining = common_access_groups(existing.live_groups, attempt.access_groups)
+        await restrict(deps, connection, attempt.tenant_id, existing.document_id, remaining)
     sealed = await deps.keys.seal(connection, attempt.tenant_id, ORIGINAL, file.data)
     options = UploadOptions(attempt.source, tuple(attempt.access_groups), _metadata(attempt))
     new = versions.NewVersion(
-        attempt.tenant_id, options, file, sealed, "received", deps.clock.now(), attempt.received_by
+        attempt.tenant_id, options, file, sealed, "received", deps.clock.now(), attempt.received_by, copy
     )
     stored = await versions.store_upload(connection, new)
     if stored is None:
@@ -68,12 +85,28 @@ def _metadata(attempt: ProcessingAttempt) -> Mapping[str, str]:
 
 
 async def restrict(
-    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, groups: Mapping[UUID, list[str]]
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: list[str]
 ) -> None:
-    """Take the access to published documents from all but these groups."""
-    for document_id, remaining in groups.items():
-        await versions.set_access_groups(connection, document_id, remaining, deps.clock.now())
-        await deps.retrieval.set_access(connection, tenant_id, document_id, remaining)
+    """Take the access to a published document from all but these groups."""
+    await versions.set_access_groups(connection, document_id, groups, deps.clock.now())
+    await deps.retrieval.set_access(connection, tenant_id, document_id, groups)
+
+
+async def restrict_attachments(
+    deps: IngestionDependencies, connection: AsyncConnection, tenant_id: UUID, document_id: UUID, groups: Sequence[str]
+) -> None:
+    """Take the access to the attachments of a message from all but these groups, also to those that are still
+    processed or in quarantine.
+    """
+    restricted = []
+    for each in await attachment_queries.find_attached(connection, tenant_id, document_id):
+        own_groups = common_access_groups(each.live_groups, each.newest_groups)
+        remaining = tuple(common_access_groups(own_groups, groups))
+        restricted.append(SharedDocument(each.id, each.live_groups, each.newest_groups, remaining))
+    if restricted:
+        await sharing_queries.set_access_groups_of(connection, tenant_id, restricted, deps.clock.now())
+        groups_by_document = {each.id: each.new_groups for each in restricted}
+        await deps.retrieval.set_access_all(connection, tenant_id, groups_by_document)
 
 
 async def delete_document(
@@ -81,11 +114,14 @@ async def delete_document(
 ) -> bool:
     """Delete a document with what came with it; False when there is none. No search finds it after the commit."""
     now = deps.clock.now()
-    attached = await attachment_queries.find_attached(connection, tenant_id, document_id)
     if not await versions.delete_document(connection, tenant_id, document_id, now, by):
         return False
-    await deps.retrieval.withdraw(connection, tenant_id, document_id)
-    for each in attached:
-        if await versions.delete_document(connection, tenant_id, each.id, now, by):
-            await deps.retrieval.withdraw(connection, tenant_id, each.id)
+    deleted = [document_id]
+    # After the message itself, and until there are none: each deletion waits for a publication that stores attachments.
+    while attached := await attachment_queries.find_attached(connection, tenant_id, document_id):
+        for each in attached:
+            await versions.delete_document(connection, tenant_id, each.id, now, by)
+            deleted.append(each.id)
+    for each_id in deleted:
+        await deps.retrieval.withdraw(connection, tenant_id, each_id)
     return True

@@ -14,7 +14,7 @@ import structlog
 
 from app.core.telemetry import span
 from app.encryption.domain import Sealed
-from app.ingestion.domain.attachment_addresses import within_depth
+from app.ingestion.domain.attachment_addresses import within_limits
 from app.ingestion.domain.documents import ProcessingAttempt, ProcessingResult
 from app.ingestion.domain.near_duplicates import Signature, signature, similarity
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -130,7 +130,7 @@ async def _parse_and_check(deps: IngestionDependencies, attempt: ProcessingAttem
     try:
         with _measure("parse"):
             parsed = await deps.parser.parse(attempt.data, attempt.name, repair=_REPAIRABLE in attempt.released)
-        parsed = within_depth(parsed, attempt.uri)
+        parsed = within_limits(parsed, attempt.uri)
     except Unparsable as error:
         return await _quarantine(deps, attempt, quarantine_reason(error.code, error.detail), ())
     with _measure("judge"):

@@ -43,10 +43,10 @@ async def set_document_access(
         if document is None:
             raise DocumentNotFound(f"There is no document {document_id}.")
         attached = [
-            await sharing_queries.lock_document(connection, tenant_id, each.id, groups)
+            SharedDocument(each.id, each.live_groups, each.newest_groups, groups)
             for each in await find_attached(connection, tenant_id, document_id)
         ]
-        return await _apply(deps, connection, caller, [document, *filter(None, attached)], [])
+        return await _apply(deps, connection, caller, [document, *attached], [])
 
 
 async def set_source_access(

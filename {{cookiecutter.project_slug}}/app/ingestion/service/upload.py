@@ -28,8 +28,7 @@ from app.ingestion.domain.documents import (
 )
 from app.ingestion.domain.quarantine_reasons import quarantine_reason
 from app.ingestion.repository import quarantine_entries, sharing_queries, versions
-from app.ingestion.repository.attachment_queries import find_attached
-from app.ingestion.service.attachments import restrict
+from app.ingestion.service.attachments import restrict, restrict_attachments
 from app.ingestion.service.dependencies import (
     ORIGINAL,
     UPLOADS,
@@ -170,9 +169,8 @@ async def _restrict_access(
     now = deps.clock.now()
     remaining = common_access_groups(existing.live_groups, groups)
     if set(remaining) != set(existing.live_groups):
-        attached = await find_attached(connection, caller.tenant_id, existing.document_id)
-        restricted = {each.id: common_access_groups(each.live_groups, groups) for each in attached}
-        await restrict(deps, connection, caller.tenant_id, {existing.document_id: remaining} | restricted)
+        await restrict_attachments(deps, connection, caller.tenant_id, existing.document_id, groups)
+        await restrict(deps, connection, caller.tenant_id, existing.document_id, remaining)
     if groups != existing.newest_groups:
         before, after = (", ".join(each) or "everybody" for each in (existing.newest_groups, groups))
         subject = f"document {existing.document_id}"
