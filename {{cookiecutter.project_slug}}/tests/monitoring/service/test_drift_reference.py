@@ -13,6 +13,7 @@ from app.identity.domain import Principal
 from app.monitoring.domain.drift.drift_policy import DriftPolicy
 from app.monitoring.domain.drift.signals import SIGNALS, EvaluatedRelease
 from app.monitoring.service import DriftAnalysis
+from app.monitoring.service.affected_tenants import AffectedTenants
 from app.monitoring.service.drift_analysis import DRIFTED
 from app.releases.domain import EvaluationEvidence, Release
 from app.wiring import State
@@ -32,7 +33,9 @@ def drift(state: State, tenant: UUID, clock: ManualClock) -> DriftAnalysis:
     async def tenants() -> list[UUID]:
         return [tenant]
 
-    return replace(state.monitoring.drift, clock=clock, policy=POLICY, tenants=tenants, _drifted={})
+    return replace(
+        state.monitoring.drift, clock=clock, policy=POLICY, tenants=tenants, affected=AffectedTenants(DRIFTED, SIGNALS)
+    )
 
 
 def answers(tenant: UUID, count: int, newest: datetime, total_ms: float = 100.0, **values: object) -> list[PastAnswer]:
@@ -69,7 +72,7 @@ async def test_a_new_usual_ends_the_drift_from_the_old_one(
     # A worker that starts anew knows what was found before, also where nothing is due.
     for signal in SIGNALS:
         DRIFTED.labels(signal).set(0)
-    restarted = replace(drift, _drifted={})
+    restarted = replace(drift, affected=AffectedTenants(DRIFTED, SIGNALS))
     assert await restarted.run(tenant) == []
     assert (drifted_tenants(), drifted_tenants("costs")) == (1, 0)
 
