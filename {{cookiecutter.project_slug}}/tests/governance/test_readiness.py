@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -248,6 +250,16 @@ async def test_a_table_that_the_database_does_not_isolate_is_named(
         assert result.status == "red"
         assert "answers" in result.found or "feedback" in result.found
     assert (await ready.statuses())["access.row_security"] == "green"
+
+
+async def test_data_that_was_not_checked_for_two_days_is_not_ready(ready: ReadyService) -> None:
+    other, days_ago = uuid4(), "now() - interval '3 days'"
+    checked = f"insert into monitoring_runs values ('{other}', 'health', {days_ago}, {days_ago})"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TenantEvidence, "_tenants", AsyncMock(return_value=[ready.tenant, other]))
+        with by_sql(checked, f"delete from monitoring_runs where tenant_id = '{other}'")(ready):
+            result = (await ready.state.readiness.report()).find("quality.data_health")
+    assert (result.status, "3 days old" in result.found) == ("red", True)
 
 
 @pytest.mark.parametrize("check", ATTESTED)

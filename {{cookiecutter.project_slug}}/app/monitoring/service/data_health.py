@@ -19,6 +19,7 @@ from app.monitoring.domain.data_health.health_policy import HealthPolicy
 from app.monitoring.domain.data_health.health_signal import HEALTH_SIGNALS, HealthExample, HealthReport, HealthSignal
 from app.monitoring.repository import health_queries, health_store, runs
 from app.monitoring.repository.health_queries import ObservedIndex
+from app.monitoring.service.affected_tenants import AffectedTenants
 from app.retrieval.service.index_registry import IndexRegistry
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ class DataHealth:
     indexes: IndexRegistry
     policy: HealthPolicy
     tenants: Callable[[], Awaitable[list[UUID]]]
-    _unhealthy: dict[str, set[UUID]] = field(default_factory=dict)
+    affected: AffectedTenants = field(default_factory=lambda: AffectedTenants(UNHEALTHY, HEALTH_SIGNALS))
 
     async def run(self, tenant_id: UUID) -> Sequence[HealthSignal]:
         """The signals of the last check; of a new one when that was a day ago."""
@@ -85,11 +86,7 @@ class DataHealth:
         return HealthReport(last, tuple(signals), examples)
 
     def _measure(self, tenant_id: UUID, signals: Sequence[HealthSignal]) -> None:
-        unhealthy = {each.signal for each in signals if each.unhealthy}
-        for signal in HEALTH_SIGNALS:
-            tenants = self._unhealthy.setdefault(signal, set())
-            (tenants.add if signal in unhealthy else tenants.discard)(tenant_id)
-            UNHEALTHY.labels(signal).set(len(tenants))
+        self.affected.record(tenant_id, {each.signal for each in signals if each.unhealthy})
 
 
 def _change(

@@ -35,6 +35,7 @@ from app.monitoring.domain.drift.signals import (
 )
 from app.monitoring.domain.failures.stored_pattern import PatternExample
 from app.monitoring.repository import drift_store
+from app.monitoring.service.affected_tenants import AffectedTenants
 from app.monitoring.service.question_embedding import QuestionVectors
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class DriftAnalysis:
     policy: DriftPolicy
     tenants: Callable[[], Awaitable[list[UUID]]]
     live: Callable[[], Awaitable[EvaluatedRelease | None]]
-    _drifted: dict[str, set[UUID]] = field(default_factory=dict)
+    affected: AffectedTenants = field(default_factory=lambda: AffectedTenants(DRIFTED, SIGNALS))
 
     async def run(self, tenant_id: UUID) -> list[StoredCheck]:
         """One look at each signal that is due, stored. Nothing before there is a reference, and enough new answers."""
@@ -194,11 +195,7 @@ class DriftAnalysis:
 
     def _measure(self, tenant_id: UUID, newest: Mapping[SignalName, StoredCheck]) -> None:
         """newest: those of the reference; of a signal that has none, nothing is known to have drifted."""
-        for signal in SIGNALS:
-            tenants = self._drifted.setdefault(signal, set())
-            drifted = signal in newest and newest[signal].drifted
-            (tenants.add if drifted else tenants.discard)(tenant_id)
-            DRIFTED.labels(signal).set(len(tenants))
+        self.affected.record(tenant_id, {signal for signal, check in newest.items() if check.drifted})
 
 
 def _since_pinned(references: DriftReferences | None, checks: Sequence[StoredCheck]) -> list[StoredCheck]:

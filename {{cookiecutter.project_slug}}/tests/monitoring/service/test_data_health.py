@@ -17,6 +17,7 @@ from app.monitoring.domain.alert_catalogue import CAUSES
 from app.monitoring.domain.data_health.column_change import ColumnChange
 from app.monitoring.domain.data_health.health_signal import HEALTH_SIGNALS, IN_PROCESS, NOT_IN_INDEX, HealthSignal
 from app.monitoring.service import DataHealth
+from app.monitoring.service.affected_tenants import AffectedTenants
 from app.monitoring.service.data_health import UNHEALTHY
 from app.wiring import State
 from tests.conftest import ROOT
@@ -38,7 +39,9 @@ def health(state: State, tenant: UUID, clock: ManualClock) -> DataHealth:
     async def tenants() -> list[UUID]:
         return [tenant]
 
-    return replace(state.monitoring.data_health, clock=clock, tenants=tenants, _unhealthy={})
+    return replace(
+        state.monitoring.data_health, clock=clock, tenants=tenants, affected=AffectedTenants(UNHEALTHY, HEALTH_SIGNALS)
+    )
 
 
 async def checked(health: DataHealth, tenant: UUID) -> Rows:
@@ -284,7 +287,7 @@ async def test_each_check_takes_the_place_of_the_one_before(
     # A worker that starts anew knows what was found before.
     for signal in HEALTH_SIGNALS:
         UNHEALTHY.labels(signal).set(0)
-    await replace(health, _unhealthy={}).run(tenant)
+    await replace(health, affected=AffectedTenants(UNHEALTHY, HEALTH_SIGNALS)).run(tenant)
     assert (unhealthy_tenants("volume"), unhealthy_tenants("columns")) == (1, 0)
     checked_at = clock.now()
     clock.advance(23 * 3600)

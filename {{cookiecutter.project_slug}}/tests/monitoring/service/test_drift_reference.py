@@ -13,8 +13,9 @@ from app.identity.domain import Principal
 from app.monitoring.domain.drift.drift_policy import DriftPolicy
 from app.monitoring.domain.drift.signals import SIGNALS, EvaluatedRelease
 from app.monitoring.service import DriftAnalysis
+from app.monitoring.service.affected_tenants import AffectedTenants
 from app.monitoring.service.drift_analysis import DRIFTED
-from app.releases.domain import EvaluationEvidence
+from app.releases.domain import EvaluationEvidence, Release
 from app.wiring import State
 from tests.governance.conftest import person as approver
 from tests.monitoring.stored import PastAnswer, store
@@ -32,7 +33,9 @@ def drift(state: State, tenant: UUID, clock: ManualClock) -> DriftAnalysis:
     async def tenants() -> list[UUID]:
         return [tenant]
 
-    return replace(state.monitoring.drift, clock=clock, policy=POLICY, tenants=tenants, _drifted={})
+    return replace(
+        state.monitoring.drift, clock=clock, policy=POLICY, tenants=tenants, affected=AffectedTenants(DRIFTED, SIGNALS)
+    )
 
 
 def answers(tenant: UUID, count: int, newest: datetime, total_ms: float = 100.0, **values: object) -> list[PastAnswer]:
@@ -69,7 +72,7 @@ async def test_a_new_usual_ends_the_drift_from_the_old_one(
     # A worker that starts anew knows what was found before, also where nothing is due.
     for signal in SIGNALS:
         DRIFTED.labels(signal).set(0)
-    restarted = replace(drift, _drifted={})
+    restarted = replace(drift, affected=AffectedTenants(DRIFTED, SIGNALS))
     assert await restarted.run(tenant) == []
     assert (drifted_tenants(), drifted_tenants("costs")) == (1, 0)
 
@@ -183,13 +186,26 @@ async def test_only_a_release_that_passed_its_evaluation_restarts_a_reference(
     first = await state.environments.resolve()
     assert (await state.releases.history(first.id)).state == "live"
     assert await state.monitoring.drift.live() is None
-    release = await state.releases.create("ana", changes={"retrieval.dense_weight": 0.4})
+    release, other = [await evaluated_and_live(state, dense_weight) for dense_weight in (0.4, 0.3)]
+    await state.rollouts.rollback("ana", "the one before was better")
+    assert (await state.environments.resolve()).id == release.id != other.id
+
+    # A worker that has only begun reads which release is live.
+    live_releases = state.environments.live_releases
+    live_releases.by_name, live_releases.known = {}, False
+    live = await state.monitoring.drift.live()
+    assert live is not None
+    assert live.id == release.id
+    went_live = [event.at for event in (await state.releases.history(release.id)).events if event.after == "live"]
+    assert live.since == max(went_live) > min(went_live)
+    assert abs(live.since - state.clock.now()) < timedelta(minutes=5)
+
+
+async def evaluated_and_live(state: State, dense_weight: float) -> Release:
+    release = await state.releases.create("ana", changes={"retrieval.dense_weight": dense_weight})
     async with state.database.transaction(None) as connection:
         await state.releases.mark_evaluated(connection, release.id, "tests", EvaluationEvidence(release.id, "PASS"))
     await state.approvals.approve(approver("bob"), release.id, "read the report")
     await state.rollouts.activate("ana", release.id, "ship it")
     await state.environments.refresh()
-    live = await state.monitoring.drift.live()
-    assert live is not None
-    assert live.id == release.id
-    assert abs(live.since - state.clock.now()) < timedelta(minutes=5)
+    return release
