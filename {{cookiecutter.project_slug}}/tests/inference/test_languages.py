@@ -49,3 +49,11 @@ async def test_a_stream_is_cut_where_the_language_of_the_question_ends_a_sentenc
     assert name == "answer"
     assert [each["text"].strip() for _, each in texts] == STREAMED[language]
     assert answer["text"] == written
+
+
+async def test_a_stream_for_a_question_too_short_to_tell_is_cut_as_the_best_passage(service: Service) -> None:
+    written = " ".join(STREAMED["de"])
+    await service.publish(written.replace(" [1]", ""))
+    service.model.faults.append(Fault(pieces=(written[:23], written[23:40], written[40:])))
+    *texts, _ = await ask(service, question="Mahngebühr Bücherei?")
+    assert [each["text"].strip() for _, each in texts] == STREAMED["de"]

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from app.retrieval.domain import chunk
 from app.retrieval.repository import index_catalogue
 from app.retrieval.repository.search_queries import SearchQuery, search
+from app.retrieval.service import document_preparation
 from tests.retrieval.test_indexes import SeparateService, ask, caller, ignore, live_index, put, switch_to, words
 
 __all__ = ["caller", "live_index", "words"]
@@ -76,6 +78,18 @@ async def test_an_index_of_before_goes_on_and_a_new_one_finds_more(state, live_i
     assert await found("harbour office") > 0
     assert await found("営業時間") > 0
     await switch_to(service, live_index)
+
+
+@pytest.mark.parametrize("sentences", [60, 700], ids=["in the loop", "in a thread"])
+async def test_each_index_is_chunked_by_the_version_it_was_built_with(retrieval, request_of, sentences):
+    new = await retrieval.indexes.live()
+    old = replace(new, number=new.number + 1, fingerprint=replace(new.fingerprint, chunker="structure-1"))
+    text = "図書館は午前九時に開館します。" * sentences
+    prepared = await document_preparation.prepare([new, old], request_of(text), retrieval.passages)
+    of_new, of_old = ([each.chunk for each in prepared.by_index[index.number]] for index in (new, old))
+    assert of_new == chunk(text, [], new.fingerprint.params, "structure-2")
+    assert of_old == chunk(text, [], old.fingerprint.params, "structure-1")
+    assert len(of_new) > len(of_old)
 
 
 async def test_a_question_that_the_embedder_cannot_read_is_searched_by_words(

@@ -37,10 +37,13 @@ _LETTERS = {
 }
 
 
-@lru_cache(maxsize=4096)
 def language_of(text: str) -> str:
     """A code of ISO 639-1, or `und`. Deterministic; Latin text without any known function word is `und`."""
-    text = text[:_SAMPLE]
+    return _language_of(text[:_SAMPLE])
+
+
+@lru_cache(maxsize=4096)
+def _language_of(text: str) -> str:
     if not text.isascii() and (script := _script_of(text)):
         return script
     lower = text.lower()

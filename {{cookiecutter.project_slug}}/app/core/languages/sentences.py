@@ -29,7 +29,7 @@ NEVER_LAST = _all_of(
     """
 )
 CLOSERS = "\"'”’»)\\]」』）】"
-FULL_STOP = rf"[.!?…]+[{CLOSERS}]*(?:\[\d+\])*(?=\s)|[。！？｡؟۔।॥။។]+[{CLOSERS}]*"
+FULL_STOP = rf"(?<![.!?…])[.!?…]+[{CLOSERS}]*(?:\[\d+\])*(?=\s)|[。！？｡؟۔।॥။។]+[{CLOSERS}]*"
 """What may end a sentence; the second kind needs no space after it."""
 THAI_SPACE = "(?<=[\u0e01-\u0e4e]{2}) (?=[\u0e01-\u0e4e])"
 """Thai has no full stop: a space ends a sentence, unless that is too short to be one or goes on with a conjunction."""
@@ -37,7 +37,7 @@ _THAI_CONJUNCTIONS = ("และ", "หรือ", "แต่", "ที่", "�
 LONGEST_THAI_CONJUNCTION = max(map(len, _THAI_CONJUNCTIONS))
 _SHORTEST_THAI_SENTENCE = 20
 _STOP = re.compile(f"{FULL_STOP}|{THAI_SPACE}")
-_LAST_WORD = re.compile(r"[^\s(\[\"'“‘]+$")
+_BEFORE_WORD = "([\"'“‘"
 FIRST_WORD = re.compile(r"[\"'“‘(\[]*([^\W_]+)")
 _LINE = re.compile(r"[^\n]+")
 STRUCTURE = re.compile(r"\s*(?:#{1,6}\s|[-*+•‣–]\s|\(?\d{1,3}[.)]\s|\(?[a-z][.)]\s|\||>\s|```|={3,}|-{3,})")
@@ -85,8 +85,7 @@ def _continues(text: str, start: int, end: int, line_start: int, content: str) -
     """Whether a line continues the sentence before it: a wrapped line does; a new item, row or heading does not."""
     if text.count("\n", end, line_start) > 1 or STRUCTURE.match(content):
         return False
-    last = text[text.rfind("\n", start, end) + 1 : end] if "\n" in text[start:end] else text[start:end]
-    return is_wrapped(last, content)
+    return is_wrapped(text[max(start, text.rfind("\n", start, end) + 1) : end], content)
 
 
 def is_wrapped(line: str, following: str) -> bool:
@@ -110,7 +109,7 @@ def _split(text: str, block: TextSpan, language: str) -> list[TextSpan]:
 def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int, language: str) -> bool:
     following = text[stop.end() : min(end, stop.end() + 40)].lstrip()
     if stop[0] == " ":
-        return is_thai_sentence(text[start : stop.start()], following)
+        return is_thai_sentence(text, start, stop.start(), following)
     if not following:
         return True
     follower = FIRST_WORD.match(following)
@@ -122,15 +121,19 @@ def _ends_sentence(text: str, start: int, stop: re.Match[str], end: int, languag
     return not is_abbreviation(word, follower.group(1) if follower else "", language)
 
 
-def is_thai_sentence(text: str, following: str) -> bool:
-    """Whether a space in Thai ends a sentence. following: at least the next few letters."""
-    return len(text.strip()) >= _SHORTEST_THAI_SENTENCE and not following.startswith(_THAI_CONJUNCTIONS)
+def is_thai_sentence(text: str, start: int, end: int, following: str) -> bool:
+    """Whether a space in Thai, at `end`, ends a sentence. following: at least the next few letters."""
+    span = _trim(text, start, end)
+    return span.end - span.start >= _SHORTEST_THAI_SENTENCE and not following.startswith(_THAI_CONJUNCTIONS)
 
 
 def last_word(text: str, start: int, end: int) -> str:
     """The word before `end`; empty where there is none."""
-    found = _LAST_WORD.search(text, start, end)
-    return found.group() if found else ""
+    end -= text.endswith("\n", start, end)
+    at = end
+    while at > start and not text[at - 1].isspace() and text[at - 1] not in _BEFORE_WORD:
+        at -= 1
+    return text[at:end]
 
 
 def needs_follower(word: str, language: str) -> bool:

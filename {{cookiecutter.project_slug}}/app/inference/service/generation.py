@@ -9,7 +9,6 @@ import structlog
 
 from app.core.clock import Deadline
 from app.core.ids import new_mark
-from app.core.languages.identification import language_of
 from app.costs.domain import CostPolicy, Usage
 from app.inference.domain.answer import Draft, StreamEnded
 from app.inference.domain.draft import (
@@ -23,6 +22,7 @@ from app.inference.domain.draft import (
     tool_summary_draft,
 )
 from app.inference.domain.grounding.checked_text import CheckedText
+from app.inference.domain.grounding.extractive import question_language
 from app.inference.domain.prompt import build_request
 from app.inference.domain.release_names import PROMPT, TOOL_PROMPT
 from app.inference.service.context import AnswerContext
@@ -177,7 +177,7 @@ class Generation:
         results = ctx.tool_session.results if ctx.tool_session else ()
         prompt = ctx.release.prompt(prepared.prompt).text
         passages, output = prepared.evidence.passages, ctx.loaded.output_filter
-        language = language_of(ctx.question.text)
+        language = question_language(ctx.question.text, passages)
         return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary, language)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:

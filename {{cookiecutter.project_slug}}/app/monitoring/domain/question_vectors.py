@@ -10,8 +10,9 @@ from app.core.languages.identification import language_of
 from app.core.languages.words import terms
 
 QuestionArray = NDArray[np.float32]
-WORDS = "words@256"
-"""The name of the vectors of words, in place of an embedder's."""
+WORDS = "words-2@256"
+"""The name of the vectors of words, in place of an embedder's. It changes with what counts as a word, so that
+stored ones are made anew and never compared with others."""
 _DIMENSIONS = 256
 
 

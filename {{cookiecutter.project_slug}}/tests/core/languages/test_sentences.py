@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,22 @@ def test_every_word_is_in_exactly_one_sentence_in_order(text: str) -> None:
         assert not text[at : span.start].strip()
         at = span.end
     assert not text[at:].strip()
+
+
+COSTLY = {
+    "initials": "J. R. Tolkien ",
+    "abbreviations": "See e.g. Foo ",
+    "dots": ".",
+    "clauses of Thai": "ห้องสมุด และ",
+}
+
+
+@pytest.mark.parametrize("unit", COSTLY.values(), ids=COSTLY)
+def test_a_sentence_of_three_million_characters_is_cut_in_one_pass(unit: str) -> None:
+    """In quadratic time most of them would take hours."""
+    began = time.process_time()
+    sentences(unit * (3_000_000 // len(unit)))
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,11 @@ def test_a_fingerprint_pins_the_sizes_of_its_chunks() -> None:
     sizes = {"target": 100, "whole": 150, "small": 20}
     assert Fingerprint("none", 0, chunker_params=sizes).params == ChunkerParams(**sizes)
     assert Fingerprint("none", 0, chunker_params=sizes) != Fingerprint("none", 0)
+
+
+def test_an_index_of_before_there_were_analyzers_takes_text_as_it_is() -> None:
+    old, new = Fingerprint("none", 0, analyzer="plain"), Fingerprint("none", 0)
+    text = "図書館はどこですか？"
+    assert (old.index_text(text), old.query_text(text), old.length_scale(text)) == (text, text, 1)
+    assert text not in (new.index_text(text), new.query_text(text))
+    assert new.length_scale(text) > 1

@@ -56,7 +56,7 @@ def _ends(text: str, stop: re.Match[str], ended: bool, language: str) -> int | N
         return _sentence_ends(text, stop, ended, language)
     if not ended and len(text) - stop.end() < LONGEST_THAI_CONJUNCTION:
         return None
-    return stop.end() * is_thai_sentence(text[: stop.start()], text[stop.end() :])
+    return stop.end() * is_thai_sentence(text, 0, stop.start(), text[stop.end() :])
 
 
 def _in_code(text: str, at: int, at_line_end: bool = False) -> bool:

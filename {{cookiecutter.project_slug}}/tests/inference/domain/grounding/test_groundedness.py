@@ -139,3 +139,9 @@ def test_an_answer_in_two_parts_is_as_grounded_as_the_whole(first: list[str], se
     whole = check_grounding("\n\n".join([*first, *second]), PASSAGES)
     assert (parts.sentences, parts.unsupported) == (whole.sentences, whole.unsupported)
     assert {each.passage for each in parts.supports} == {each.passage for each in whole.supports}
+
+
+def test_words_of_a_claim_are_compared_in_its_language() -> None:
+    visitors = Passage("Die Häuser und die Wege sind für die Besucher.")
+    assert check_grounding("Das ist für die Katzen und die Hunde [1].", [visitors]).unsupported == 1
+    assert check_grounding("Das Buch ist in der Bücherei [1].", [Passage("Die Büchereien verleihen Bücher.")]).supports
