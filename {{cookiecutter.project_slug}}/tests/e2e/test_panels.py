@@ -132,6 +132,14 @@ def test_every_panel_is_answered_from_what_is_scraped(base: str, families: set[s
 
 
 @pytest.mark.slow
+def test_answers_are_shown_by_the_release_that_gave_them(base: str) -> None:
+    panel = next(each for board in DASHBOARDS for each in board.panels if each.title == "Answers by release")
+    expression = panel.queries[0].expression.replace("$__rate_interval", "1m")
+    until(lambda: bool(asked(base, expression)), "no release is shown")
+    assert [each["metric"] for each in asked(base, expression)] == [{"release": "1", "arm": "live"}]
+
+
+@pytest.mark.slow
 def test_every_rule_is_evaluated_on_what_is_scraped(base: str, families: set[str]) -> None:
     rules = all_rules(base)
     assert {rule["name"]: rule["lastError"] for rule in rules if rule["health"] != "ok"} == {}

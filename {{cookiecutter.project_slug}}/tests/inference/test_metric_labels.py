@@ -30,6 +30,7 @@ LABELS = {
     "model": "the models of the chain, and the embedders",
     "outcome": "an outcome that its metric lists",
     "reason": "the reasons of refusals",
+    "release": "the numbers of the releases that a process serves now",
     "responsible": "who a failure goes to",
     "result": "a result that its metric lists",
     "route": "the paths of routes, as they are declared",

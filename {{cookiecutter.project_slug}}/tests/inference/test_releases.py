@@ -5,6 +5,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from app.adapters.chat.standin import Fault
 from app.identity.domain import Principal
@@ -92,6 +94,7 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     control, trial = state.environments.current().id, await another(quoting)
     await approve(quoting, trial)
     await state.rollouts.start_canary("ada", trial, 50, "carefully")
+    before = by_arm(await metrics(quoting))
     seen = {}
     for number in range(12):
         answer = (await quoting.ask(WHO, conversation=f"talk {number}")).json()
@@ -109,7 +112,38 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     assert len(found) == 24
     assert {outcome.arm for outcome in found} == {"canary", "control"}
     assert all(outcome.latency_ms > 0 and outcome.groundedness == 1.0 for outcome in found)
+    numbers = {arm: str(release.number) for arm, release in state.environments.standing().by_arm.items()}
+    shown = await metrics(quoting)
+    assert served_by_arm(shown) == numbers
+    counted = by_arm(shown)
+    for arm in ("control", "canary"):
+        answers = sum(outcome.arm == arm for outcome in found)
+        for metric in ("app_answers_total", "app_answer_groundedness_count"):
+            assert counted[metric, arm] - before.get((metric, arm), 0) == answers
     await state.rollouts.end_canary("ada", "the test is over")
+    assert set(served_by_arm(await metrics(quoting))) == {"live"}
+
+
+async def metrics(service: Service) -> list[Sample]:
+    async with service.client() as client:
+        families = text_string_to_metric_families((await client.get("/metrics")).text)
+    return [sample for family in families for sample in family.samples]
+
+
+def by_arm(samples: list[Sample]) -> dict[tuple[str, str], float]:
+    """Values by metric and arm of production."""
+    found: dict[tuple[str, str], float] = {}
+    for sample in samples:
+        if sample.labels.get("environment") == "production" and "arm" in sample.labels:
+            key = sample.name, sample.labels["arm"]
+            found[key] = found.get(key, 0) + sample.value
+    return found
+
+
+def served_by_arm(samples: list[Sample]) -> dict[str, str]:
+    """The numbers of the releases of production."""
+    named = [each.labels for each in samples if each.name == "app_release_info"]
+    return {each["arm"]: each["release"] for each in named if each["environment"] == "production"}
 
 
 async def test_a_failure_during_a_canary_is_recorded(quoting: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,11 +48,16 @@ log = structlog.get_logger(__name__)
 RECORD_SECONDS = 0.3
 """The least time for storing a finished answer, even past its deadline."""
 
-ANSWERED = counter("app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment"))
-LATE = counter("app_answers_late_total", "Answers that took longer than answer_p95_ms of policies/slo.yaml")
+ANSWERED = counter(
+    "app_answers_total", "Answers, by status and model", ("status", "model", "degraded", "environment", "arm")
+)
+LATE = counter(
+    "app_answers_late_total", "Answers that took longer than answer_p95_ms of policies/slo.yaml", ("environment", "arm")
+)
 GROUNDEDNESS = histogram(
     "app_answer_groundedness",
     "Share of an answer's sentences that its evidence supports",
+    ("environment", "arm"),
     buckets=(0.2, 0.4, 0.6, 0.8, 0.9, 0.99, 1),
 )
 SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to human review", ("rule", "timing"))
@@ -224,10 +229,11 @@ class Delivery:
 
 
 def _count(ctx: AnswerContext, answer: Answer) -> None:
-    ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), answer.environment).inc()
+    side = ctx.assigned.assignment.environment, ctx.assigned.assignment.arm
+    ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), *side).inc()
     if (time.perf_counter() - ctx.timer.started) * 1000 > ctx.loaded.policies.get(SloPolicy).answer_p95_ms:
-        LATE.inc()
+        LATE.labels(*side).inc()
     if answer.groundedness is not None:
-        GROUNDEDNESS.observe(answer.groundedness)
+        GROUNDEDNESS.labels(*side).observe(answer.groundedness)
     for rule in {finding.rule for finding in answer.findings if is_of_output(finding)}:
         FILTERED.labels(rule).inc()

@@ -31,6 +31,23 @@ def _share(metric: str, selector: str, legend: str) -> Query:
     return Query(f"{Counted(metric, selector).rate(WINDOW)} / {Counted(metric).rate(WINDOW)}", legend)
 
 
+def _by_arm(metric: str, selector: str = "") -> str:
+    return f"sum by (environment, arm) (rate({Counted(metric, selector).vector}[{WINDOW}]))"
+
+
+def _share_by_arm(metric: str, selector: str = "") -> Query:
+    """Of all answers; 0 for an arm that has answers and none of these."""
+    answers = _by_arm("app_answers_total")
+    return Query(f"({_by_arm(metric, selector)} or 0 * {answers}) / {answers}", "{{environment}} {{arm}}")
+
+
+_OF_PROCESS = "instance, environment, arm"
+_BY_RELEASE = Query(
+    f"sum by (release, arm) (sum by ({_OF_PROCESS}) (rate(app_answers_total[{WINDOW}])) "
+    f"* on ({_OF_PROCESS}) group_left (release) max by ({_OF_PROCESS}, release) (app_release_info))",
+    "release {{release}}, {{arm}}",
+)
+
 SERVICE = Dashboard(
     "service",
     "Service",
@@ -294,7 +311,36 @@ RELEASES = Dashboard(
         ),
         _panel("Moves", "Of environments, by kind.", "ops", _by("kind", "app_release_moves_total")),
         _panel(
-            "Answers by environment", "The canary's share shows here.", "reqps", _by("environment", "app_answers_total")
+            "Answers by environment", "Production beside staging.", "reqps", _by("environment", "app_answers_total")
+        ),
+        _panel("Answers by release", "By the number of the release and its arm.", "reqps", _BY_RELEASE),
+        _panel(
+            "Refused by arm",
+            "The share of questions that are refused: the canary beside its control.",
+            "percentunit",
+            _share_by_arm("app_answers_total", 'status="refused"'),
+        ),
+        _panel(
+            "Degraded by arm",
+            "The share of answers without the first model or with a step left out.",
+            "percentunit",
+            _share_by_arm("app_answers_total", 'degraded="true"'),
+        ),
+        _panel(
+            "Late by arm",
+            "The share of answers that took longer than answer_p95_ms of policies/slo.yaml.",
+            "percentunit",
+            _share_by_arm("app_answers_late_total"),
+        ),
+        _panel(
+            "Groundedness by arm",
+            "Share of the sentences that the evidence supports: the median.",
+            "percentunit",
+            Query(
+                f"histogram_quantile(0.5, sum by (le, environment, arm) "
+                f"(rate(app_answer_groundedness_bucket[{WINDOW}])))",
+                "{{environment}} {{arm}}",
+            ),
         ),
         _panel("Emergencies", "Releases that went live without approval.", "ops", _total("app_break_glass_total")),
     ),

@@ -1,5 +1,6 @@
 """Environments: a pointer to the live release and perhaps a canary, and the moves of the pointer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -80,6 +81,13 @@ class EnvironmentReleases:
     live: Release
     previous: Release | None = None
     canary: Release | None = None
+
+    @property
+    def by_arm(self) -> Mapping[Arm, Release]:
+        """The release that each arm gets: `live` alone, or `control` and `canary` while there is a canary."""
+        if self.pointer.canary is None or self.canary is None:
+            return {"live": self.live}
+        return {"control": self.live, "canary": self.canary}
 
     def assign(self, unit: str) -> tuple[Release, Arm]:
         """The release for a conversation or tenant."""

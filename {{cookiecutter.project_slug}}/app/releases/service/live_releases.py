@@ -16,6 +16,11 @@ from app.releases.service.releases import Releases
 log = structlog.get_logger(__name__)
 
 _number = gauge("app_release_number", "Number of the release that this process serves", ("environment", "arm"))
+_served = gauge(
+    "app_release_info",
+    "1 for each release that this process serves; joins its number to metrics by arm",
+    ("environment", "arm", "release"),
+)
 
 
 @dataclass
@@ -52,10 +57,13 @@ class LiveReleases:
 
     def _replace(self, live_releases: Mapping[str, EnvironmentReleases], problem: Problem | None) -> None:
         self.problem, self.known = problem, True
+        _served.clear()
         for name, standing in live_releases.items():
             before = self.by_name.get(name)
             _number.labels(name, "live").set(standing.live.number)
             _number.labels(name, "canary").set(standing.canary.number if standing.canary else 0)
+            for arm, release in standing.by_arm.items():
+                _served.labels(name, arm, str(release.number)).set(1)
             if before is None or before.pointer != standing.pointer:
                 log.info(
                     "releases.release_served",
