@@ -51,6 +51,12 @@ async def show_budgets() -> Response:
     return _page("/console/budgets")
 
 
+@router.get("/error-budgets")
+async def show_error_budgets() -> Response:
+    """The page of the objectives and their error budgets. It holds no data and asks for a key."""
+    return _page("/console/error-budgets")
+
+
 @router.get("/quarantine")
 async def show_quarantine() -> Response:
     """The page of quarantine. It holds no data and asks for a key."""

@@ -23,6 +23,7 @@ PAGES = {
     "/console/": "reviews.html",
     "/console/budgets": "budgets.html",
     "/console/document": "document.html",
+    "/console/error-budgets": "error_budgets.html",
     "/console/quarantine": "quarantine.html",
 }
 

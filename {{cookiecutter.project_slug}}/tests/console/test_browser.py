@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import pytest_asyncio
 
@@ -14,6 +15,7 @@ from tests.actions.conftest import Shop
 from tests.clock import leap
 from tests.console.browser import Browser, Page, browser, installed
 from tests.console.conftest import PAGE, QUESTION, House
+from tests.monitoring.stored import PastAnswer, store
 
 pytestmark = [
     pytest.mark.slow,
@@ -372,6 +374,31 @@ async def test_an_operator_sees_the_budget_of_the_own_tenant_only(house: House, 
         await page.sees("left of $2.00. The service allows $5.00.")
         assert "Whole service" not in await page.text()
         assert "Reviews" not in await page.text()
+
+
+async def test_the_role_service_sees_what_was_used_of_each_error_budget(
+    house: House, chromium: Browser, database_urls: Urls
+) -> None:
+    store(database_urls, [PastAnswer(house.tenant, degraded=number % 2 == 0) for number in range(2_000)])
+    try:
+        reader = await house.client("gwen", "service")
+        async with reader, chromium.tab() as page:
+            standing = (await reader.get("/v1/monitoring/error-budgets")).json()
+            await page.open(f"{house.base}/console/error-budgets")
+            await page.type("key", await house.key("sven", "service"))
+            await page.press("Sign in")
+            await page.sees("Releases are stopped: the error budget of")
+            text = await page.text()
+            for each in standing["budgets"]:
+                assert each["meaning"] in text
+            [undegraded] = [each for each in standing["budgets"] if each["objective"] == "undegraded"]
+            assert undegraded["state"] == "spent"
+            assert f"{undegraded['bad']:,} of {undegraded['events']:,} went wrong" in text
+            assert await page.nameless() == []
+            assert page.log == []
+    finally:
+        with psycopg.connect(database_urls.owner) as owner:
+            owner.execute("delete from answers where tenant_id = %s", (house.tenant,))
 
 
 async def test_the_role_service_sees_the_budget_of_the_whole_service(house: House, chromium: Browser) -> None:

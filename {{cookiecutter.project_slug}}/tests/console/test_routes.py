@@ -102,7 +102,7 @@ def test_the_key_is_stored_in_the_tab_only() -> None:
 
 
 async def test_without_a_key_there_is_no_data(state: State) -> None:
-    addresses_called = {each for text in SCRIPTS.values() for each in re.findall(r"[\"`](v1/[a-z/]+)", text)}
+    addresses_called = {each for text in SCRIPTS.values() for each in re.findall(r"[\"`](v1/[a-z/-]+)", text)}
     assert {"v1/caller", "v1/reviews", "v1/budgets", "v1/costs", "v1/costs/units"} <= addresses_called
     async with anonymous(state) as nobody:
         for path in (path for path in addresses_called if not path.endswith("/")):

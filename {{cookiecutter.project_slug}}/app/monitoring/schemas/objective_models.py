@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.core.base_models import ExactModel
+from app.core.objectives import Objectives
 from app.core.reasons import Reason
 from app.monitoring.domain.alert_notices import AlertNotice, NoticeState
 from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ErrorBudgetState, ExceptionKind
@@ -14,6 +15,7 @@ from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, Err
 
 class ErrorBudgetResponse(BaseModel):
     objective: str = Field(description="The field of `objectives` in policies/slo.yaml.")
+    meaning: str = Field(description="Which events must go well.")
     target: float = Field(description="The share of events that must go well.")
     events: int = Field(description="Within the window.")
     bad: int
@@ -25,6 +27,7 @@ class ErrorBudgetResponse(BaseModel):
     def of(cls, budget: ErrorBudget) -> "ErrorBudgetResponse":
         return cls(
             objective=budget.objective,
+            meaning=Objectives.model_fields[budget.objective].description or "",
             target=budget.target,
             events=budget.events,
             bad=budget.bad,
