@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from app.core.objectives import Objectives
 from app.core.slo import SloPolicy
 from app.costs.domain.budgets import SERVICE
 from app.costs.service.budget_limits import USED
+from app.monitoring.domain.drift.drift_policy import DriftPolicy
 from app.monitoring.domain.indicators import INDICATORS
 from app.monitoring.domain.rules import alerts_of
 from app.monitoring.service.data_health import UNHEALTHY
@@ -166,3 +168,47 @@ async def test_a_budget_that_is_used_up(service: Service, tmp_path: Path) -> Non
     fired = await drilled(service, tmp_path, fault)
     assert {"BudgetUsedUp", "BudgetNearlyUsedUp"} <= fired
     assert about("Undegraded", fired - {"BudgetUsedUp", "BudgetNearlyUsedUp"}) or len(fired) == 2, fired
+
+
+USUAL = (
+    "Who built the lighthouse of Karlen in the year {}?",
+    "Was the bridge over the Sarn opened in {}?",
+    "Is the main span of the bridge {} metres long?",
+    "Can the lamp of the lighthouse be seen from {} kilometres away?",
+)
+UNSEEN = (
+    "How long is the rye dough of the canteen kneaded for {} loaves?",
+    "At what heat does the canteen bake {} loaves of rye bread?",
+)
+CANTEEN = (
+    "The canteen kneads its rye dough for eleven minutes, however many loaves are made. "
+    "Rye bread is baked at 240 degrees. Loaves cool on the rack for an hour before they are cut."
+)
+
+
+async def test_questions_about_something_new(quoting: Service, database_urls: Urls, tmp_path: Path) -> None:
+    async def asked(patterns: tuple[str, ...], count: int) -> None:
+        async with quoting.client() as client:
+            for start in range(0, count, PER_MINUTE):
+                questions = [patterns[n % len(patterns)].format(n + 3) for n in range(start, start + PER_MINUTE)]
+                replies = await asyncio.gather(
+                    *(client.post("/v1/answers", json={"question": each}) for each in questions)
+                )
+                assert {(reply.status_code, reply.json()["status"]) for reply in replies} == {(200, "answered")}
+
+    await quoting.publish(CANTEEN, title="Canteen", uri="canteen.md")
+    await asked(USUAL, 108)
+    with psycopg.connect(database_urls.owner) as owner:
+        owner.execute(
+            "update answers set created_at = created_at - interval '20 days' where tenant_id = %s", (quoting.tenant,)
+        )
+    await asked(USUAL, 24)
+    policy = DriftPolicy(min_reference=100, window=100, step=20)
+    drift = replace(quoting.state.monitoring.drift, policy=policy)
+    assert not [each.check.signal for each in await drift.run(quoting.tenant) if each.drifted]
+
+    async def fault() -> None:
+        await asked(UNSEEN, 60)
+        await drift.run(quoting.tenant)
+
+    assert await drilled(quoting, tmp_path, fault) == {"TrafficDrifted"}
