@@ -118,7 +118,7 @@ async def _measure(
     home: Path, url: str, key: str, questions: list[str], answers: int, postgres: psutil.Process
 ) -> dict[str, Any]:
     chosen = [questions[n % len(questions)] for n in range(answers)]
-    async with _collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
+    async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
         upstream = f"http://127.0.0.1:{model_port}/v1"
         environment = {
             "DATABASE_URL": url,
@@ -178,7 +178,7 @@ def _summary(rounds: list[tuple[Run, dict[str, float], Run, dict[str, float]]]) 
 
 
 @asynccontextmanager
-async def _collector() -> AsyncIterator[int]:
+async def collector() -> AsyncIterator[int]:
     """An OTLP collector that discards the traces."""
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -24,6 +24,7 @@ from benchmarks.retrieval_quality import DEPTH, ask, ingest
 
 DATA = Path(__file__).parent / "data" / "languages"
 SHORT = ("de", "ja")
+EMBEDDERS = {"none": "words", "minilm": "words_and_vectors", "e5": "words_and_multilingual_vectors"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ async def main(short: bool) -> None:
     sets = [LanguageSet.read(path) for path in sorted(DATA.glob("*.json")) if not short or path.stem in SHORT]
     everything = RankingSet({name: text for each in sets for name, text in each.ranking.passages.items()}, [])
     result: dict[str, dict[str, dict[str, float]]] = {}
-    for embedder, label in (("none", "words"), ("minilm", "words_and_vectors")):
+    for embedder, label in EMBEDDERS.items():
         by_language = result[label] = {}
         async with service(embedder=embedder) as state:
             for each in sets:

@@ -14,6 +14,7 @@ from pathlib import Path
 LOCKS = {
     "requirements.lock": ["requirements.in"],
     "requirements-dev.lock": ["--constraints=requirements.lock", "requirements-dev.in"],
+    "requirements-multilingual.lock": ["--constraints=requirements.lock", "requirements-multilingual.in"],
     "requirements-model.lock": ["--no-deps", "requirements-model.in"],
     "requirements-deploy.lock": ["--constraints=requirements-dev.lock", "requirements-deploy.in"],
     "requirements-scan.lock": ["requirements-scan.in"],

@@ -25,16 +25,18 @@ class ModelSettings(BaseModel):
 class SearchSettings(BaseModel):
     """What new indexes are made with: the embedder, and the configuration of the search by words."""
 
-    embedder: Literal["minilm", "openai", "none"] = Field(
-        "minilm", description="What makes vectors for new indexes: bundled MiniLM, a provider, or none (words alone)."
+    embedder: Literal["minilm", "e5", "openai", "none"] = Field(
+        "minilm",
+        description="What makes vectors for new indexes: bundled MiniLM, multilingual-e5-small (`make "
+        "env-multilingual` installs it), a provider, or none (words alone).",
     )
-    embedder_next: Literal["minilm", "openai", "none"] | None = Field(
+    embedder_next: Literal["minilm", "e5", "openai", "none"] | None = Field(
         None, description="A second embedder to hold, so that a switch to an index made with it fails no request."
     )
     embedder_folder: Path | None = Field(
         None, description="Folder with model.onnx and tokenizer.json, instead of the bundled MiniLM."
     )
-    embedder_threads: int = Field(1, ge=1, le=64, description="Processor threads of one calculation of minilm.")
+    embedder_threads: int = Field(1, ge=1, le=64, description="Processor threads of one calculation of minilm or e5.")
     embedder_url: str = Field(
         "https://api.openai.com/v1", description="Base URL of an OpenAI-compatible API with /embeddings."
     )

@@ -17,7 +17,7 @@ from app.adapters.embeddings.weights import (
 from app.core.errors import StartRefused
 from app.retrieval.ports import Embedder
 
-EmbedderKind = Literal["minilm", "openai", "none"]
+EmbedderKind = Literal["minilm", "e5", "openai", "none"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
         return DeferredEmbedder(
             bundled_name(), MINILM, MINILM_DIMENSIONS, lambda: _open_local(bundled_minilm(), choice.threads)
         )
+    if kind == "e5":
+        from app.adapters.embeddings.e5 import E5, E5_DIMENSIONS, bundled_e5_name, open_e5
+
+        return DeferredEmbedder(bundled_e5_name(), E5, E5_DIMENSIONS, lambda: open_e5(choice.threads))
     return NoEmbedder()
 
 

