@@ -126,6 +126,8 @@ def _setting_of(embedder: str) -> str:
         return f"APP_EMBEDDER=openai, APP_EMBEDDER_MODEL={model} and APP_EMBEDDER_DIMENSIONS={pinned}"
     if name == "minilm-int8":
         return "APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER"
+    if name == "e5-small-q4":
+        return "APP_EMBEDDER=e5"
     return (
         f"APP_EMBEDDER=minilm and APP_EMBEDDER_FOLDER to the folder of {name}" if name else f"APP_EMBEDDER={embedder}"
     )

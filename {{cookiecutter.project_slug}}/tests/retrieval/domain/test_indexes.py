@@ -14,6 +14,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     [
         ("none", "APP_EMBEDDER=none"),
         (bundled_name(), "APP_EMBEDDER=minilm and no APP_EMBEDDER_FOLDER"),
+        (name_of("e5-small-q4", "00", "11"), "APP_EMBEDDER=e5"),
         (name_of("gte-small", "00", "11"), "APP_EMBEDDER=minilm and APP_EMBEDDER_FOLDER to the folder of gte-small"),
         ("openai:small@8", "APP_EMBEDDER=openai, APP_EMBEDDER_MODEL=small and APP_EMBEDDER_DIMENSIONS=8"),
     ],
