@@ -18,7 +18,7 @@ from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.inference.domain.answer import Answer, Question
+from app.inference.domain.answer import Answer, ModelNotFound, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.routes.environment import environment_of
@@ -60,6 +60,15 @@ async def models(caller: Lister, request: Request, answers: Service) -> ModelLis
     """The names for `model`; `default` is the whole chain, in the order of the fallback."""
     names = answers.models(await answers.assign(caller, environment_of(request)))
     return ModelListResponse(data=[ModelResponse(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
+
+
+@router.get("/v1/models/{model:path}")
+async def model(model: str, caller: Lister, request: Request, answers: Service) -> ModelResponse:
+    """One of GET /v1/models."""
+    names = answers.models(await answers.assign(caller, environment_of(request)))
+    if model not in (WHOLE_CHAIN, *names):
+        raise ModelNotFound(f"There is no model '{model[:80]}'.")
+    return ModelResponse(id=model, owned_by=_owner(model))
 
 
 def _owner(name: str) -> str:
