@@ -118,7 +118,7 @@ async def test_the_real_client_gets_message_type_code_and_param(service: Service
         with pytest.raises(openai.NotFoundError) as missing:
             await client.models.retrieve("gpt-9")
         assert missing.value.code == "model_not_found"
-            assert (await client.models.retrieve("stand-in")).owned_by == "provider"
+        assert (await client.models.retrieve("stand-in")).owned_by == "provider"
         service.model.always = Fault(pieces=("It was built by Marta Holm [1]. ", "Its "), cut=True)
         stream = await client.chat.completions.create(model="default", messages=GOOD["messages"], stream=True)  # type: ignore[call-overload]
         with pytest.raises(openai.APIError) as broken:
