@@ -4,6 +4,7 @@ import base64
 import math
 import struct
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest_asyncio
 from app.core.embedded import Urls
 from app.identity.domain import KeyTerms
 from app.retrieval.domain import IndexRow
+from app.retrieval.ports import Embedder
 from app.settings import Settings
 from app.wiring import build
 from tests.conftest import adopt
@@ -72,6 +74,33 @@ async def test_it_is_charged_to_the_caller_and_rate_limited(service: Service) ->
     assert (feature, tokens, key) == ("embedding_query", reply["usage"]["prompt_tokens"], caller.key_id)
     assert model == reply["model"]
     assert [each["name"] for each in reply["warnings"]] == ["what"]
+
+
+@dataclass(frozen=True)
+class Paid:
+    """The bundled embedder under a name that has a price."""
+
+    embedder: Embedder
+    model: str = "stand-in"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.embedder, name)
+
+
+async def test_a_paid_embedder_is_within_the_budget(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    [(name, embedder)] = service.state.retrieval.embedders.items()
+    monkeypatch.setitem(service.state.retrieval.embedders, name, Paid(embedder))  # type: ignore[arg-type]
+    asked = {"model": "default", "input": TEXTS}
+    budgets = service.state.costs.budgets
+    async with service.client() as http:
+        charged = await http.post(URL, json=asked)
+        await budgets.set("tests", service.tenant, "day", 1, "a test needs it")
+        refused = await http.post(URL, json=asked)
+        await budgets.set("tests", service.tenant, "day", 10**9, "a test needs it")
+    assert charged.status_code == 200, charged.text
+    [(micro_usd,)] = await service.rows("select micro_usd from ledger where model = 'stand-in'")
+    assert micro_usd == charged.json()["usage"]["total_tokens"]
+    assert (refused.status_code, refused.json()["error"]["type"]) == (402, "insufficient_quota")
 
 
 @pytest.mark.parametrize(
