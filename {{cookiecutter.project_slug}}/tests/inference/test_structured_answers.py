@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from app.adapters.chat.standin import Fault
-from app.inference.domain.human_review import NO_REVIEW
+from app.inference.domain.human_review import NO_REVIEW, ReviewPolicy
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import WHO, events
 
@@ -145,7 +145,21 @@ async def test_what_may_not_leave_is_masked_in_values_or_withheld(service: Servi
     assert leaked["answer"]["refusal"] == "withheld"
 
 
-async def test_a_held_or_unanswerable_question_needs_no_object(service: Service) -> None:
+async def test_a_held_answer_is_no_object_either(service: Service) -> None:
+    rule = {"name": "people", "send": "before", "due_minutes": 60}
+    change_serving(service.state, review=ReviewPolicy.model_validate({"owner": "tests", "overlap": 0, "rules": [rule]}))
+    answering(service, GOOD)
+    async with service.client() as http:
+        asked = {"model": "default", "messages": [USER], "response_format": FORMAT}
+        whole = (await http.post(CHAT, json=asked)).json()["choices"][0]
+        streamed = await http.post(CHAT, json={**asked, "stream": True})
+    assert (whole["message"]["content"], whole["finish_reason"]) == (None, "content_filter")
+    deltas = [chunk["choices"][0]["delta"] for _, chunk in events(streamed.text)[:-1]]
+    assert [each["refusal"] for each in deltas if "refusal" in each] == [whole["message"]["refusal"]]
+    assert not any(each.get("content") for each in deltas)
+
+
+async def test_an_unanswerable_question_needs_no_object(service: Service) -> None:
     off = await complete(service, GOOD, messages=[{"role": "user", "content": "How do volcanoes form on Io?"}])
     assert off["choices"][0]["message"]["refusal"] == off["answer"]["text"]
 

@@ -87,8 +87,16 @@ def check_schema(schema: JsonObject) -> None:
 
     Errors: FormatInvalid.
     """
-    if len(orjson.dumps(schema)) > MAX_SCHEMA_CHARACTERS:
+    written = orjson.dumps(schema)
+    if len(written) > MAX_SCHEMA_CHARACTERS:
         raise FormatInvalid(f"The schema is longer than {MAX_SCHEMA_CHARACTERS:,} characters.")
+    _check_written(written)
+
+
+@lru_cache(maxsize=256)
+def _check_written(written: bytes) -> None:
+    """Remembers schemas that are good: clients send the same with each request."""
+    schema: JsonObject = orjson.loads(written)
     for name, value in _keywords(schema, 0):
         if name in ("$ref", "$dynamicRef") and not _LOCAL_REFERENCE.fullmatch(str(value)):
             raise FormatInvalid("The schema refers to another address; only references within it (#/...) are followed.")

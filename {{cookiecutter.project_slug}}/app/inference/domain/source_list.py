@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from app.inference.domain.answer import Answer, Citation
 from app.safety.domain.output_filter import OutputFilter
@@ -56,7 +55,7 @@ def url_citations(answer: Answer) -> list[dict[str, Any]]:
 
 def address_of(citation: Citation) -> str:
     """Where the document is on the web; for one that is not there, where this service shows the cited place."""
-    if urlsplit(citation.uri).scheme in ("http", "https"):
+    if citation.uri.startswith(("http://", "https://")):
         return citation.uri
     place = f"version={citation.version}&start={citation.start}&end={citation.end}"
     return f"/v1/documents/{citation.document_id}/text?{place}"

@@ -28,6 +28,9 @@ UNREADABLE = {
     "file": ("Files in messages", "Send the file to POST /v1/documents, then ask."),
 }
 
+OPTIONS = frozenset({"stop", "seed", "top_p", "frequency_penalty", "presence_penalty", "response_format", "tools"})
+"""The fields that become options of the question."""
+
 
 class NoQuestion(Invalid):
     code, title, param = "no_question", "There is no question in the messages", "messages"
@@ -68,6 +71,8 @@ def question_of(body: ChatCompletionRequest, actions: Collection[str]) -> Questi
 
 
 def _options(body: ChatCompletionRequest, at: int, own: Sequence[ChatToolRequest]) -> ClientOptions:
+    if len(body.messages) == 1 and OPTIONS.isdisjoint(body.model_fields_set):
+        return NO_OPTIONS
     options = ClientOptions(
         "\n\n".join(each.text for each in body.messages if each.is_instruction and each.text.strip()),
         _sampling(body),
@@ -117,6 +122,8 @@ def _is_clients(tool: ChatToolRequest, actions: Collection[str]) -> bool:
 
 
 def _tools(own: Sequence[ChatToolRequest]) -> tuple[Tool, ...]:
+    if sum(len(tool.function.model_dump_json()) for tool in own) > MAX_TOOL_CHARACTERS:
+        raise ToolInvalid(f"The tools together are longer than {MAX_TOOL_CHARACTERS:,} characters.")
     tools = []
     for tool in own:
         function, parameters = tool.function, tool.function.parameters or {"type": "object", "properties": {}}
@@ -131,8 +138,6 @@ def _tools(own: Sequence[ChatToolRequest]) -> tuple[Tool, ...]:
         tools.append(Tool(function.name, function.description or "", parameters))
     if len({tool.name for tool in tools}) < len(tools):
         raise ToolInvalid("Two tools have the same name.")
-    if sum(tool.characters for tool in tools) > MAX_TOOL_CHARACTERS:
-        raise ToolInvalid(f"The tools together are longer than {MAX_TOOL_CHARACTERS:,} characters.")
     return tuple(tools)
 
 

@@ -123,7 +123,7 @@ class ReplyForm:
     def message(self, reply: Reply) -> dict[str, Any]:
         """The message of a reply, without its role."""
         if isinstance(reply, HeldAnswer):
-            return {"content": WAITS, "refusal": None}
+            return {"content": None, "refusal": WAITS} if self.structured else {"content": WAITS, "refusal": None}
         if reply.tool_calls:
             calls = [_call(call) for call in reply.tool_calls]
             return {"content": None, "refusal": None, "tool_calls": calls}
@@ -134,8 +134,11 @@ class ReplyForm:
         more = {"annotations": annotations} if annotations else {}
         return {"content": reply.text + self.ending(reply), "refusal": None, **more}
 
-    def ending(self, reply: Answer) -> str:
-        return self.sources(reply) if self.sources and not reply.refusal else ""
+    def ending(self, reply: Reply) -> str:
+        """What stands below the text."""
+        if self.sources is None or isinstance(reply, HeldAnswer) or reply.refusal:
+            return ""
+        return self.sources(reply)
 
 
 def _form(body: ChatCompletionRequest, question: Question, assigned: AssignedRelease) -> ReplyForm:
@@ -178,8 +181,7 @@ def _head(opening: StreamStart, kind: str) -> dict[str, Any]:
 def _completion(reply: Reply, form: ReplyForm = PLAIN_TEXT) -> bytes:
     opening = StreamStart(reply.id, reply.created_at, HELD if isinstance(reply, HeldAnswer) else reply.model)
     message = {"role": "assistant", **form.message(reply)}
-    finish = WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
-    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(reply), "logprobs": None}
     usage = {} if isinstance(reply, HeldAnswer) else {"usage": _usage(reply)}
     head = _head(opening, "chat.completion")
     return orjson.dumps({**head, "choices": [choice], **usage, "answer": reply.as_dict()})
@@ -244,16 +246,16 @@ async def _chunks(
 
 def _last_chunks(chunks: _Chunks, reply: Reply, form: ReplyForm) -> Iterator[bytes]:
     """What follows the text that was sent piece by piece."""
-    if isinstance(reply, HeldAnswer):
-        yield chunks.text(WAITS)
-        yield chunks.end(WITHHELD, reply.as_dict())
-        return
     message = form.message(reply)
-    text = message["content"] if form.structured else form.ending(reply)
-    if text:
+    whole = form.structured or isinstance(reply, HeldAnswer)
+    if text := message["content"] if whole else form.ending(reply):
         yield chunks.text(text)
     yield from chunks.rest(message)
-    yield chunks.end(reply.finish_reason, reply.as_dict(), message.get("annotations"))
+    yield chunks.end(_finish(reply), reply.as_dict(), message.get("annotations"))
+
+
+def _finish(reply: Reply) -> str:
+    return WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
 
 
 def _streamed(stored: StoredResponse, with_usage: bool) -> EventStream:

@@ -21,7 +21,7 @@ WITHHELD = "What came back is withheld by the security policy."
 def check_options(loaded: LoadedRelease, question: Question) -> None:
     """Errors: InstructionsTooLong, ModelRequired."""
     options, limit = question.options, loaded.security.limits.system_message_characters
-    if len(options.instructions) > limit:
+    if loaded.security.system_messages == "follow" and len(options.instructions) > limit:
         raise InstructionsTooLong(f"System messages together have at most {limit:,} characters.")
     if (error := options.needs_model) and not loaded.models_for(question.model):
         raise error(f"`{error.param}` needs a language model, and only the extractive answerer may answer.")
