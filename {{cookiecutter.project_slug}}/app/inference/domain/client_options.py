@@ -19,12 +19,12 @@ class InstructionsTooLong(Invalid):
 
 class ModelRequired(Invalid):
     code, title = "model_required", "No language model can do this here"
-    param = "response_format"
     action = "Name a model of GET /v1/models other than extractive, or leave the field out."
 
-
-class ModelRequiredForTools(ModelRequired):
-    param = "tools"
+    def __init__(self, field: str) -> None:
+        detail = "There is only the extractive answerer for this request."
+        faults = [{"field": field, "message": "needs a language model", "kind": self.code}]
+        super().__init__(f"`{field}` needs a language model. {detail}", errors=faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class ClientOptions:
     exchange: tuple[Message, ...] = ()
 
     @property
-    def needs_model(self) -> type[ModelRequired] | None:
-        """The error where there is no language model; None where none is needed."""
+    def needs_model(self) -> str | None:
+        """The field that only a language model can serve; None where there is none."""
         if self.format is not None:
-            return ModelRequired
-        return ModelRequiredForTools if self.tools or self.exchange else None
+            return "response_format"
+        return "tools" if self.tools or self.exchange else None
 
     @property
     def unused_when_quoting(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from app.inference.domain.answer import Question, RequestWarning
-from app.inference.domain.client_options import ClientOptions, InstructionsTooLong
+from app.inference.domain.client_options import ClientOptions, InstructionsTooLong, ModelRequired
 from app.inference.domain.tool_calls import MAX_RESULT_CHARACTERS, ToolResult, ToolSession
 from app.inference.service.loaded_release import LoadedRelease
 from app.llm.domain.messages import Message
@@ -23,8 +23,8 @@ def check_options(loaded: LoadedRelease, question: Question) -> None:
     options, limit = question.options, loaded.security.limits.system_message_characters
     if loaded.security.system_messages == "follow" and len(options.instructions) > limit:
         raise InstructionsTooLong(f"System messages together have at most {limit:,} characters.")
-    if (error := options.needs_model) and not loaded.models_for(question.model):
-        raise error(f"`{error.param}` needs a language model, and only the extractive answerer may answer.")
+    if (field := options.needs_model) and not loaded.models_for(question.model):
+        raise ModelRequired(field)
 
 
 def screen_options(loaded: LoadedRelease, question: Question) -> tuple[Question, tuple[Finding, ...]]:

@@ -30,12 +30,11 @@ from app.inference.domain.grounding.extractive import question_language
 from app.inference.domain.prompt import build_request, system_message, with_options
 from app.inference.domain.release_names import PROMPT, TOOL_PROMPT
 from app.inference.domain.stop_sequences import StopSequences
-from app.inference.domain.structured_draft import ObjectChecks
 from app.inference.domain.tool_calls import ToolResult
 from app.inference.service.client_requests import read_exchange
 from app.inference.service.context import AnswerContext
 from app.inference.service.cost_meter import affordable_models
-from app.inference.service.structured_answers import repaired
+from app.inference.service.structured_answers import object_checks, repaired
 from app.inference.service.tool_calling import ToolCalling
 from app.llm.domain.errors import ContentFiltered, ModelFailure
 from app.llm.domain.messages import ChatRequest, CompletionEnd, estimate_usage
@@ -212,11 +211,8 @@ class Generation:
     def _structured(
         self, ctx: AnswerContext, prepared: PreparedCall, form: AnswerFormat, result: FallbackResult
     ) -> DraftOutcome:
-        results, output, passages = _results(ctx), ctx.loaded.output_filter, prepared.evidence.passages
-        known = [*(each.text for each in passages), *(each.text for each in results)]
-        sentences = output.sentences(ctx.release.prompt(prepared.prompt).text, known, ctx.canary)
-        checks = ObjectChecks(form, prepared.evidence, results, ctx.loaded.risk_tier, output, sentences)
         with ctx.timer.step("check"):
+            checks = object_checks(ctx, form, prepared.evidence, prepared.prompt, _results(ctx))
             outcome = checks.outcome(result.model, result.completion)
         return self._with_reasons(ctx, prepared, outcome, () if ctx.tool_session else result.failures)
 

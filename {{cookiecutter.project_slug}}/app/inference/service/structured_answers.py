@@ -1,13 +1,27 @@
 """Answers in the client's own JSON format, with one try to repair a reply that is not in it."""
 
+from collections.abc import Sequence
+
 from app.core.clock import Deadline
 from app.costs.domain import Usage
 from app.inference.domain.answer_format import AnswerFormat, ObjectInvalid
 from app.inference.domain.draft import NO_USAGE
-from app.inference.domain.structured_draft import REPAIR, says_no_answer
+from app.inference.domain.structured_draft import REPAIR, ObjectChecks, says_no_answer
+from app.inference.domain.tool_calls import ToolResult
 from app.inference.service.context import AnswerContext
 from app.llm.domain.messages import ChatRequest, Message
 from app.llm.service import AllModelsFailed, FallbackChain, FallbackResult
+from app.retrieval.domain import Evidence
+
+
+def object_checks(
+    ctx: AnswerContext, form: AnswerFormat, evidence: Evidence, prompt: str, results: Sequence[ToolResult]
+) -> ObjectChecks:
+    """prompt: the name of the one that the model was given. results: of tools, which can support a value."""
+    output = ctx.loaded.output_filter
+    known = [*(each.text for each in evidence.passages), *(each.text for each in results)]
+    sentences = output.sentences(ctx.release.prompt(prompt).text, known, ctx.canary)
+    return ObjectChecks(form, evidence, results, ctx.loaded.risk_tier, output, sentences)
 
 
 async def repaired(

@@ -19,7 +19,7 @@ from app.retrieval.service.retrieval import Retrieval
 InputType = Literal["query", "document"]
 
 
-class NoEmbedder(Invalid):
+class VectorsUnavailable(Invalid):
     code, title, param = "no_embedder", "There is no embedder here", "model"
     action = "Let the operator set an embedder and build an index with it."
 
@@ -33,16 +33,19 @@ class TextEmbeddings:
 
     @property
     def embedder(self) -> Embedder:
-        """Errors: NoEmbedder, EmbedderMismatch."""
+        """Errors: VectorsUnavailable, EmbedderMismatch."""
         self.index.check_embedder(self.retrieval.embedders)
         if not self.index.dense:
-            raise NoEmbedder("The index of the live release has no vectors.")
+            raise VectorsUnavailable("The index of the live release has no vectors.")
         return self.retrieval.embedders[self.index.fingerprint.embedder]
 
     async def embed(
         self, caller: Principal, texts: Sequence[str], kind: InputType, deadline: Deadline
     ) -> EmbeddingResult:
-        """One vector for each text. Errors: NoEmbedder, EmbedderMismatch, EmbeddingFailed, OutOfTime, BudgetUsedUp."""
+        """One vector for each text.
+
+        Errors: VectorsUnavailable, EmbedderMismatch, EmbeddingFailed, OutOfTime, BudgetUsedUp.
+        """
         embedder, limit, costs = self.embedder, max_tokens(texts), self.retrieval.costs
         hold = await costs.reservations.hold(caller.tenant_id, costs.max_cost(embedder.model, Usage(limit)))
         try:
