@@ -16,10 +16,12 @@ from app.console import routes as console_routes
 from app.console.service import addresses
 from app.core.admission import Admission, AdmissionControl, AdmissionLimits, LimitAdaptation
 from app.core.concurrency_limit import AdaptiveLimit
+from app.core.cors import CrossOrigin, origin_headers
 from app.core.database import background
 from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
+from app.core.methods import HeadAndOptions
 from app.core.ownership import OwnershipPolicy
 from app.core.prefix import UnderPrefix
 from app.core.slo import SloPolicy
@@ -112,11 +114,14 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     app.router.routes.extend(_routes(*(room for room in rooms if console or room != "console")))
     add_documentation(app, state.settings.root_path)
     limits = _admission_limits(state, adaptation.slots)
+    app.add_middleware(HeadAndOptions, routes=lambda: app.routes)
     app.add_middleware(Intake, limits=_body_limits(state), admission=limits)
     app.add_middleware(Closed, why=state.environments.closed, open_paths=WITHOUT_KEY | console)
     app.add_middleware(Observed)
-    app.state.admission = AdmissionControl(limits)
+    app.state.admission = AdmissionControl(limits, origin_headers(state.settings.cors_origins))
     app.add_middleware(Admission, control=app.state.admission)
+    if origins := state.settings.cors_origins:
+        app.add_middleware(CrossOrigin, origins=origins)
     if prefix := state.settings.root_path:
         app.add_middleware(UnderPrefix, prefix=prefix)
     return app

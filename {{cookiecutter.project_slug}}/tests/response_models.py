@@ -41,7 +41,7 @@ class ResponseModels:
 
         await self._app(scope, receive, record)
         model = declared_model(scope.get("route"), status)
-        if is_json and model is not None:
+        if is_json and model is not None and scope["method"] != "HEAD":
             self._check(f"{scope['method']} {scope['path']} {status}", model, body)
 
     def _check(self, request: str, model: Any, body: bytes) -> None:

@@ -10,6 +10,7 @@ import orjson
 import structlog
 
 from app.core.concurrency_limit import AdaptiveLimit
+from app.core.cors import OriginHeaders, no_origin_headers
 from app.core.fair_queue import Tenant
 from app.core.http import App, Receive, Scope, Send, safe_request_id
 from app.core.prefix import without_prefix
@@ -78,6 +79,7 @@ class AdmissionControl:
     """
 
     limits: AdmissionLimits
+    origin_headers: OriginHeaders = no_origin_headers
     _rejected: dict[str, int] = field(default_factory=dict)
     _heads: dict[tuple[str, bool, int], tuple[int, bytes, Headers]] = field(default_factory=dict)
 
@@ -115,7 +117,8 @@ class AdmissionControl:
         request_id = safe_request_id(next((value for name, value in headers if name == b"x-request-id"), None))
         name = (request_id or uuid4().hex).encode()
         body = b'%b"request_id":"%b","instance":%b}' % (before, name, _json(path))
-        return Rejection(status, [*shared, (b"x-request-id", name)], body)
+        own = [(b"x-request-id", name), *self.origin_headers(inner, headers)]
+        return Rejection(status, [*shared, *own], body)
 
     def _count_rejection(self, kind: str) -> None:
         if not self._rejected:

@@ -1,8 +1,12 @@
+import re
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from app.core.options import ServerLimits
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
 
 
 class ServerSettings(BaseModel):
@@ -62,6 +66,24 @@ class ServerSettings(BaseModel):
         pattern=r"^(/[A-Za-z0-9._~-]+)*$",
         description="Prefix of the service's paths behind a proxy, such as /answers, whether the proxy takes it off.",
     )
+
+    cors_origins: tuple[str, ...] = Field(
+        (),
+        max_length=100,
+        description='Origins whose web pages may call the API with a key, as JSON: ["https://chat.example.com"]. '
+        "Exact ones; without cookies, and never the console. Empty: none.",
+    )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: Sequence[str]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    "each is a scheme, a host in small letters and a port if it is not the usual one, as in "
+                    "https://chat.example.com; no path, no *"
+                )
+        return tuple(origins)
 
     def server_limits(self) -> ServerLimits:
         return ServerLimits(

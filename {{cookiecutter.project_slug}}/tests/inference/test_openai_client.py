@@ -112,7 +112,7 @@ async def test_tools_name_actions_that_run_here(client: openai.AsyncOpenAI, serv
 
 
 async def test_an_unknown_tool_is_refused(client: openai.AsyncOpenAI, service: Service) -> None:
-    tool = {"type": "function", "function": {"name": "run_on_my_machine", "parameters": {"type": "object"}}}
+    tool = {"type": "function", "function": {"name": "an_action_that_is_not_there"}}
     with pytest.raises(openai.UnprocessableEntityError):
         await client.chat.completions.create(model="default", messages=ASKED, tools=[tool])  # type: ignore[arg-type,list-item]
     done = await client.chat.completions.create(

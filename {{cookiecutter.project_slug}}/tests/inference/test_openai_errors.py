@@ -63,7 +63,7 @@ async def test_a_problem_of_the_middleware_has_it_too(service: Service, monkeypa
         check(await client.post(CHAT, content=parts()), 413, "too_large", INVALID)
         check(await client.get(CHAT), 405, "method_not_allowed", INVALID)
         check(await client.delete("/v1/models"), 405, "method_not_allowed", INVALID)
-        check(await client.get("/v1/models/gpt-9"), 404, "not_found", INVALID)
+        check(await client.get("/v1/models/gpt-9"), 404, "model_not_found", INVALID, "model")
         other = await client.get("/v1/nothing")
         assert "error" not in other.json()
 
@@ -117,7 +117,8 @@ async def test_the_real_client_gets_message_type_code_and_param(service: Service
         assert "messages" in error.body["message"]
         with pytest.raises(openai.NotFoundError) as missing:
             await client.models.retrieve("gpt-9")
-        assert missing.value.code == "not_found"
+        assert missing.value.code == "model_not_found"
+        assert (await client.models.retrieve("stand-in")).owned_by == "provider"
         service.model.always = Fault(pieces=("It was built by Marta Holm [1]. ", "Its "), cut=True)
         stream = await client.chat.completions.create(model="default", messages=GOOD["messages"], stream=True)  # type: ignore[call-overload]
         with pytest.raises(openai.APIError) as broken:

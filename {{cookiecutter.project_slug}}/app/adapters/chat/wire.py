@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -14,11 +14,13 @@ from app.core.text import clean
 from app.costs.domain import Usage
 from app.llm.domain.errors import InvalidResponse, OutputFiltered
 from app.llm.domain.messages import (
+    DEFAULT_SAMPLING,
     ChatRequest,
     Completion,
     CompletionEnd,
     Finish,
     Message,
+    Sampling,
     ToolCall,
     confidence_of,
     estimate_usage,
@@ -81,16 +83,33 @@ def body_of(request: ChatRequest, model: str, dialect: Dialect, stream: bool) ->
     if request.tools:
         functions = ({"name": t.name, "description": t.description, "parameters": t.parameters} for t in request.tools)
         body["tools"] = [{"type": "function", "function": tool} for tool in functions]
-        body["tool_choice"] = "auto" if request.allow_tool_calls else "none"
+        body["tool_choice"] = _tool_choice(request)
     if request.temperature is not None and dialect.send_temperature:
         body["temperature"] = request.temperature
     if request.logprobs and dialect.send_logprobs:
         body["logprobs"] = True
+    if request.sampling is not DEFAULT_SAMPLING:
+        body |= _sampling(request.sampling)
+    if request.response_format is not None:
+        body["response_format"] = request.response_format
     if stream:
         body["stream"] = True
         if dialect.send_stream_options:
             body["stream_options"] = {"include_usage": True}
     return orjson.dumps(body)
+
+
+def _tool_choice(request: ChatRequest) -> str | Json:
+    if not request.allow_tool_calls:
+        return "none"
+    if request.tool_choice in (None, "required"):
+        return request.tool_choice or "auto"
+    return {"type": "function", "function": {"name": request.tool_choice}}
+
+
+def _sampling(sampling: Sampling) -> Json:
+    """The fields that were set; `stop` as a list."""
+    return {name: value for name, value in asdict(sampling).items() if value not in (None, ())}
 
 
 def _message(message: Message) -> Json:

@@ -6,17 +6,23 @@ from uuid import UUID
 
 from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
+from app.inference.domain.client_options import NO_OPTIONS, ClientOptions
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.tool_calls import AnswerAction
+from app.llm.domain.messages import ToolCall
 from app.releases.domain import PRODUCTION
 from app.retrieval.domain import Evidence, Passage
 from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.text import Finding
 
 AnswerStatus = Literal["answered", "refused"]
-FinishReason = Literal["stop", "length", "content_filter"]
-"""stop: complete; length: cut off at the token limit; content_filter: withheld by a content filter."""
-RefusalReason = Literal["no_evidence", "off_topic", "no_answer", "declined", "withheld", "evidence_timeout"]
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
+"""stop: complete; length: cut off at the token limit; content_filter: withheld by a content filter; tool_calls: the
+client is to run its tools and to send their results.
+"""
+RefusalReason = Literal[
+    "no_evidence", "off_topic", "no_answer", "declined", "withheld", "evidence_timeout", "not_structured"
+]
 
 REFUSAL_TEXTS: Mapping[RefusalReason, str] = {
     "no_evidence": "There is nothing in the documents about this.",
@@ -25,6 +31,7 @@ REFUSAL_TEXTS: Mapping[RefusalReason, str] = {
     "declined": "The model's provider refused this question.",
     "withheld": "The answer was withheld by the security policy.",
     "evidence_timeout": "There was no time to look into the documents.",
+    "not_structured": "No model gave the answer in the format that was asked for.",
 }
 
 
@@ -67,7 +74,8 @@ class StreamEnded(Unavailable):
 class Question:
     """sentences: the most that the extractive answerer quotes. passages: the most that are retrieved.
     model: one of the chain, or None for the whole chain. actions: the actions that a model may propose.
-    webhook: the address that is notified when a held answer is decided. warnings: fields without effect.
+    webhook: the address that is notified when a held answer is decided. warnings: fields without effect. options: what
+    else a client of the OpenAI API asks for.
     """
 
     text: str
@@ -79,6 +87,7 @@ class Question:
     actions: tuple[str, ...] = ()
     webhook: str | None = None
     warnings: tuple[RequestWarning, ...] = ()
+    options: ClientOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,14 @@ class ScreenedQuestion(Question):
     def of(cls, question: Question, text: str, findings: tuple[Finding, ...]) -> "ScreenedQuestion":
         values = {each.name: getattr(question, each.name) for each in fields(question)}
         return cls(**{**values, "text": text, "findings": findings})
+
+    def warnings_for(self, quoted: bool) -> tuple[RequestWarning, ...]:
+        """quoted: no model wrote the answer, so that options for one had no effect."""
+        if not quoted or self.options is NO_OPTIONS:
+            return self.warnings
+        known = {warning.name for warning in self.warnings}
+        unused = (name for name in self.options.unused_when_quoting if name not in known)
+        return (*self.warnings, *(RequestWarning(name, "No model wrote this answer; it is quoted.") for name in unused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +192,7 @@ class Draft:
     finish_reason: FinishReason = "stop"
     groundedness: float | None = None
     confidence: float | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +203,7 @@ class Answer:
     first_text: until the first text of a stream was sent. groundedness: the share of its sentences that the evidence
     supports; None for a refusal. confidence: the geometric mean of the probabilities of the model's tokens; None where
     no model wrote it, no review rule needs it or its provider does not report it. warnings: fields of the request
-    without effect.
+    without effect. tool_calls: of the client's own tools.
     """
 
     id: UUID
@@ -211,6 +229,7 @@ class Answer:
     confidence: float | None = None
     finish_reason: FinishReason = "stop"
     warnings: tuple[RequestWarning, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -240,4 +259,5 @@ class Answer:
             "actions": [each.as_dict() for each in self.actions],
             "finish_reason": self.finish_reason,
             "warnings": [each.as_dict() for each in self.warnings],
+            "tool_calls": self.tool_calls,
         }

@@ -20,7 +20,7 @@ from app.inference.domain.grounding.extractive import best_sentences, coverage
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.tool_calls import ToolSession
 from app.llm.domain.errors import ContentFiltered, InvalidResponse, ModelFailure
-from app.llm.domain.messages import CompletionEnd
+from app.llm.domain.messages import CompletionEnd, ToolCall
 from app.retrieval.domain import Evidence
 from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.personal_data import PersonalDataProtection
@@ -66,6 +66,11 @@ def tool_summary_draft(session: ToolSession, output: OutputFilter = OUTPUT_FILTE
     return Draft(EXTRACTIVE, output.quoted(summary), (), NO_USAGE, findings=output.mask_findings(summary))
 
 
+def client_call_draft(calls: tuple[ToolCall, ...], model: str, end: CompletionEnd) -> Draft:
+    """The model calls tools of the client; what it writes beside the calls is left out."""
+    return Draft(model, "", (), end.usage, end.estimated, finish_reason="tool_calls", tool_calls=calls)
+
+
 def protected_draft(draft: Draft, protection: PersonalDataProtection) -> Draft:
     """The draft as the privacy policy wants answers. Its text was masked before, and its quotes are here."""
     if protection.answers == "flag":
@@ -104,10 +109,11 @@ class ModelsFailed:
 
 @dataclass(frozen=True)
 class DraftOutcome:
-    """reasons: why the answer is degraded."""
+    """reasons: why the answer is degraded. earlier_usage: of a call whose reply had to be repaired."""
 
     draft: Draft
     reasons: tuple[str, ...] = ()
+    earlier_usage: Usage = NO_USAGE
 
 
 def draft_outcome(

@@ -1,17 +1,21 @@
 """Replaying an answer: the conditions that it was generated under, and what differs when it is generated again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from app.core.json_types import JsonObject
 from app.inference.domain.answer import Question
+from app.inference.domain.client_options import NO_OPTIONS, ClientOptions
 from app.retrieval.domain import Evidence
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerConditions:
-    """The options of the question, the asker's groups, and the evidence: chunks with their scores."""
+    """The options of the question, the asker's groups, and the evidence: chunks with their scores. options: those of a
+    client of the OpenAI API; None for none.
+    """
 
     sentences: int
     passages: int
@@ -21,12 +25,14 @@ class AnswerConditions:
     groups: tuple[str, ...]
     evidence: tuple[tuple[UUID, float], ...]
     degraded: str | None
+    options: JsonObject | None = None
 
     @classmethod
     def of(cls, question: Question, groups: Iterable[str], evidence: Evidence) -> "AnswerConditions":
         evidence_scores = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
         options = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
-        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded)
+        of_client = None if question.options is NO_OPTIONS else question.options.as_dict()
+        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, of_client)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "AnswerConditions":
@@ -34,7 +40,8 @@ class AnswerConditions:
         return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence})
 
     def question(self, text: str) -> Question:
-        return Question(text, self.sentences, self.passages, self.max_tokens, self.temperature, self.model)
+        question = Question(text, self.sentences, self.passages, self.max_tokens, self.temperature, self.model)
+        return question if self.options is None else replace(question, options=ClientOptions.read(self.options))
 
 
 @dataclass(frozen=True, slots=True)

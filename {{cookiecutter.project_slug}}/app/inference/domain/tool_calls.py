@@ -9,7 +9,7 @@ import orjson
 
 from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, ProposalRefused, RiskClass
 from app.costs.domain import Usage
-from app.llm.domain.messages import Tool
+from app.llm.domain.messages import Tool, ToolCall
 from app.safety.domain.markup import neutralise
 from app.safety.domain.text import Finding
 
@@ -77,7 +77,8 @@ class ToolSession:
     passages: the text of those that the model has read. untrusted_results: of actions with untrusted results.
     results: in the order of the calls; they can support the answer. usage: of all model calls before the last.
     documents: those whose text the model has read. findings: what screening found in results. reasons: why the answer
-    is degraded.
+    is degraded. client_tools: those that the client runs; client_calls: calls of them that end this answer;
+    client_results: what the client sent for earlier calls.
     """
 
     offers: tuple[ActionOffer, ...]
@@ -90,10 +91,14 @@ class ToolSession:
     usage: Usage = field(default_factory=lambda: Usage(0))
     findings: tuple[Finding, ...] = ()
     reasons: list[str] = field(default_factory=list)
+    client_tools: tuple[Tool, ...] = ()
+    client_calls: tuple[ToolCall, ...] = ()
+    client_results: list[ToolResult] = field(default_factory=list)
 
     @property
     def tools(self) -> tuple[Tool, ...]:
-        return tuple(Tool(offer.name, offer.description, offer.parameters) for offer in self.offers)
+        own = (Tool(offer.name, offer.description, offer.parameters) for offer in self.offers)
+        return (*own, *self.client_tools)
 
     def offer(self, name: str) -> ActionOffer:
         return next(offer for offer in self.offers if offer.name == name)

@@ -1,31 +1,22 @@
 """Finds the fields of a request that have no effect, for the answer's `warnings`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from app.inference.domain.answer import RequestWarning
+from app.inference.domain.client_options import MAX_TOKENS
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.schemas import AnswerRequest, ChatCompletionRequest, ChatMessageRequest
 
 MOST_WARNINGS, LONGEST_NAME = 50, 100
+WHOLE_CHAIN = "default"
+"""The name of all models together, in the order of the fallback."""
 
-_PARTS = {
-    "image_url": ("images", "Images are ignored; only the text of the question is read."),
-    "input_audio": ("audio_input", "Audio is ignored; only the text of the question is read."),
-    "file": ("files", "Files in messages are not read; documents are sent to POST /v1/documents."),
-}
 _MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
-    "n": ("There is always one answer.", (1,)),
-    "stop": ("The answer does not end at stop sequences.", ("", [])),
-    "response_format": ("The answer is always text.", ({"type": "text"},)),
     "modalities": ("The answer is always text.", (["text"],)),
     "audio": ("The answer is always text.", ()),
-    "top_p": ("It is not passed on to the model.", (1,)),
-    "frequency_penalty": ("It is not passed on to the model.", (0,)),
-    "presence_penalty": ("It is not passed on to the model.", (0,)),
     "logit_bias": ("It is not passed on to the model.", ({},)),
-    "seed": ("It is not passed on to the model; POST /v1/answers/{id}/replay shows what a second run gives.", ()),
     "logprobs": ("Log probabilities are not returned; `answer.confidence` is, where a review rule needs it.", (False,)),
     "top_logprobs": ("Log probabilities are not returned.", (0,)),
     "user": ("The API key identifies the caller.", ()),
@@ -37,9 +28,9 @@ _MEMBERS: Mapping[str, tuple[str, Sequence[Any]]] = {
 }
 
 
-def warnings_of(body: ChatCompletionRequest) -> tuple[RequestWarning, ...]:
-    """Warnings about fields of a request in the OpenAI format that have no effect."""
-    warnings = (*_of_messages(body.messages), *_of_tools(body), *_of_limits(body), *_of_members(body))
+def warnings_of(body: ChatCompletionRequest, own_tools: Collection[str] = ()) -> tuple[RequestWarning, ...]:
+    """Warnings about fields of a request in the OpenAI format that have no effect. own_tools: the client's."""
+    warnings = (*_of_messages(body.messages), *_of_tools(body, own_tools), *_of_limits(body), *_of_members(body))
     return _each_once(warnings)
 
 
@@ -48,32 +39,47 @@ def warnings_of_question(body: AnswerRequest) -> tuple[RequestWarning, ...]:
     return _each_once(_of_model(body.model, body.model_fields_set))
 
 
+def unknown_fields(extra: Mapping[str, Any] | None) -> list[RequestWarning]:
+    """Warnings about fields that a request has beyond those of its model."""
+    names = (name[:LONGEST_NAME] for name in islice(_set(extra), MOST_WARNINGS))
+    return [RequestWarning(name, f"`{name}` has no effect.") for name in names]
+
+
 def _each_once(warnings: Sequence[RequestWarning] | Iterator[RequestWarning]) -> tuple[RequestWarning, ...]:
     return tuple(islice({warned.name: warned for warned in warnings}.values(), MOST_WARNINGS))
 
 
+def question_place(messages: Sequence[ChatMessageRequest]) -> int | None:
+    """Where the question is: the last message, or the one before calls of tools and their results."""
+    asked = [place for place, each in enumerate(messages) if each.role == "user"]
+    return asked[-1] if asked and messages[-1].role in ("user", "tool") else None
+
+
 def _of_messages(messages: Sequence[ChatMessageRequest]) -> Iterator[RequestWarning]:
-    *before, last = messages
-    if any(each.role in ("system", "developer") for each in before):
-        yield RequestWarning("system", "System and developer messages are not followed; the release's own prompt is.")
-    if any(each.role not in ("system", "developer") for each in before):
+    at = question_place(messages) or 0
+    if any(not each.is_instruction for each in messages[:at]):
         yield RequestWarning(
             "history", "Earlier messages are not read; only the last message of the user is the question."
         )
-    for part in last.content if isinstance(last.content, list) else ():
-        kind = str(part.get("type"))
-        if kind != "text":
-            name, message = _PARTS.get(kind, (f"messages.{kind}"[:LONGEST_NAME], "Only text is read in messages."))
-            yield RequestWarning(name, message)
-    for name in _set(last.model_extra):
+    question = messages[at]
+    for part in question.content if isinstance(question.content, list) else ():
+        if (kind := str(part.get("type"))) != "text":
+            yield RequestWarning(f"messages.{kind}"[:LONGEST_NAME], "Only text is read in messages.")
+    for name in _set(question.model_extra):
         yield RequestWarning(f"messages.{name}"[:LONGEST_NAME], f"`{name[:LONGEST_NAME]}` of a message has no effect.")
 
 
-def _of_tools(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
-    if any([*_set(tool.function.model_extra), *_set(tool.model_extra)] for tool in body.tools or ()):
-        message = "Only the names in `tools` count: descriptions and parameters of an action are this service's."
+def _of_tools(body: ChatCompletionRequest, own: Collection[str]) -> Iterator[RequestWarning]:
+    functions = [tool.function for tool in body.tools or ()]
+    if any(each.name not in own and (each.description or each.parameters is not None) for each in functions):
+        message = "Only the names of actions count: their descriptions and parameters are this service's."
+        if body.tool_choice == "none":
+            message = "With the tool_choice `none` no tool is offered to the model."
         yield RequestWarning("tools", message)
-    if body.tool_choice not in (None, "auto", "none"):
+    choice = body.tool_choice
+    named = choice.get("function") if isinstance(choice, dict) else None
+    forced = (choice == "required" and own) or (isinstance(named, dict) and named.get("name") in own)
+    if choice not in (None, "auto", "none") and not forced:
         yield RequestWarning(
             "tool_choice", "The model itself decides whether it proposes an action; only `none` and `auto` count."
         )
@@ -82,6 +88,9 @@ def _of_tools(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
 def _of_limits(body: ChatCompletionRequest) -> Iterator[RequestWarning]:
     if body.max_tokens is not None and body.max_completion_tokens not in (None, body.max_tokens):
         yield RequestWarning("max_tokens", "`max_completion_tokens` counts in its place.")
+    if (body.token_limit or 0) > MAX_TOKENS:
+        name = "max_completion_tokens" if body.max_completion_tokens else "max_tokens"
+        yield RequestWarning(name, f"An answer has at most {MAX_TOKENS:,} tokens; that many are allowed.")
     options = body.stream_options
     if options and not body.stream:
         yield RequestWarning("stream_options", "Only a stream has them.")

@@ -2,10 +2,11 @@
 `error` that they read the message from.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Request
@@ -18,9 +19,11 @@ from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.inference.domain.answer import Answer, Question
+from app.inference.domain.answer import Answer, ModelNotFound, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.domain.release_names import EXTRACTIVE
+from app.inference.domain.source_list import source_list, url_citations
+from app.inference.routes.chat_options import question_of
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import (
     EventStream,
@@ -29,16 +32,17 @@ from app.inference.routes.events import (
     openai_error_event,
     start_after_first_event,
 )
-from app.inference.routes.ignored_fields import warnings_of
+from app.inference.routes.ignored_fields import WHOLE_CHAIN
 from app.inference.schemas import ChatCompletionRequest, ModelListResponse, ModelResponse
-from app.inference.service import Answers, IdempotentReply
+from app.inference.service import Answers, AssignedRelease, IdempotentReply
 from app.inference.service.delivery import Reply, StreamStart
+from app.llm.domain.messages import ToolCall
 
 router = APIRouter(tags=["openai"])
 
-WHOLE_CHAIN = "default"
 CONVERSATION = "x-conversation"
 WEBHOOK = "x-webhook"
+CITATIONS = "x-citations"
 WAITS = "This answer waits for a person to look at it."
 HELD, CHUNK = "held", "chat.completion.chunk"
 WITHHELD = "content_filter"
@@ -50,9 +54,8 @@ Asker = Annotated[Principal, require("answers:write")]
 Lister = Annotated[Principal, require("models:read")]
 
 
-class NoQuestion(Invalid):
-    code, title, param = "no_question", "There is no question in the messages", "messages"
-    action = "Let the last message be the user's, with text."
+class CitationsUnknown(Invalid):
+    code, title, param = "citations_unknown", "The header X-Citations is `marks` or `list`", "citations"
 
 
 @router.get("/v1/models")
@@ -60,6 +63,15 @@ async def models(caller: Lister, request: Request, answers: Service) -> ModelLis
     """The names for `model`; `default` is the whole chain, in the order of the fallback."""
     names = answers.models(await answers.assign(caller, environment_of(request)))
     return ModelListResponse(data=[ModelResponse(id=name, owned_by=_owner(name)) for name in (WHOLE_CHAIN, *names)])
+
+
+@router.get("/v1/models/{model:path}")
+async def model(model: str, caller: Lister, request: Request, answers: Service) -> ModelResponse:
+    """One of GET /v1/models."""
+    names = answers.models(await answers.assign(caller, environment_of(request)))
+    if model not in (WHOLE_CHAIN, *names):
+        raise ModelNotFound(f"There is no model '{model[:80]}'.")
+    return ModelResponse(id=model, owned_by=_owner(model))
 
 
 def _owner(name: str) -> str:
@@ -71,42 +83,90 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
 
     The additional field `answer` has citations, cost and the rest of POST /v1/answers. `tools` name actions of this
-    service: the model may propose them, they run here, and `answer.actions` has their states. `X-Webhook` names an
-    address that is notified when a held answer is decided.
+    service, which the model may propose, which run here, and whose states `answer.actions` has; or describe tools of
+    the client, whose calls it gets as `tool_calls`. With a `response_format` the content is the client's JSON object.
+    `X-Webhook` names an address that is notified when a held answer is decided, `X-Citations: list` asks for the
+    sources at the end of the text. docs/reference/openai-compatibility.md has every field.
     """
-    question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
     assigned = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
+    body.citations = _citations(request, body)
+    actions = answers.action_names(assigned) if body.tools else ()
+    question = replace(question_of(body, actions), webhook=request.headers.get(WEBHOOK))
     answers.check(assigned, question)
+    form = _form(body, question, assigned)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
         streamed = body.stream and claimed.stored.status < 400
         return _streamed(claimed.stored, body.wants_usage) if streamed else repeated_response(claimed.stored)
-    idempotent = IdempotentReply(claimed.claim, _completion) if claimed.claim else None
+    idempotent = IdempotentReply(claimed.claim, partial(_completion, form=form)) if claimed.claim else None
 
     async def process() -> Response:
         if body.stream:
-            events = claimed.guard(_chunks(answers.stream(caller, question, idempotent, assigned), body.wants_usage))
+            pieces = answers.stream(caller, question, idempotent, assigned)
+            events = claimed.guard(_chunks(pieces, body.wants_usage, form))
             return await start_after_first_event(error_as_final_event(events, openai_error_event))
         reply = await answers.answer(caller, question, idempotent, assigned)
         return Response(
-            _completion(reply), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json"
+            _completion(reply, form), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json"
         )
 
     return await claimed.run(process)
 
 
-def _question(body: ChatCompletionRequest) -> Question:
-    last = body.messages[-1]
-    if last.role != "user" or not last.text.strip():
-        raise NoQuestion
-    return Question(
-        last.text,
-        max_tokens=body.max_completion_tokens or body.max_tokens or 512,
-        temperature=body.temperature if body.temperature is not None else 0.0,
-        model=None if body.model == WHOLE_CHAIN else body.model,
-        actions=body.actions,
-        warnings=warnings_of(body),
-    )
+@dataclass(frozen=True)
+class ReplyForm:
+    """structured: the content is the client's JSON object. sources: writes the list at the end of the text, if any."""
+
+    structured: bool = False
+    sources: Callable[[Answer], str] | None = None
+
+    def message(self, reply: Reply) -> dict[str, Any]:
+        """The message of a reply, without its role."""
+        if isinstance(reply, HeldAnswer):
+            return {"content": None, "refusal": WAITS} if self.structured else {"content": WAITS, "refusal": None}
+        if reply.tool_calls:
+            calls = [_call(call) for call in reply.tool_calls]
+            return {"content": None, "refusal": None, "tool_calls": calls}
+        if self.structured:
+            refused = reply.refusal is not None
+            return {"content": None if refused else reply.text, "refusal": reply.text if refused else None}
+        annotations = url_citations(reply)
+        more = {"annotations": annotations} if annotations else {}
+        return {"content": reply.text + self.ending(reply), "refusal": None, **more}
+
+    def ending(self, reply: Reply) -> str:
+        """What stands below the text."""
+        if self.sources is None or isinstance(reply, HeldAnswer) or reply.refusal:
+            return ""
+        return self.sources(reply)
+
+
+def _form(body: ChatCompletionRequest, question: Question, assigned: AssignedRelease) -> ReplyForm:
+    loaded = assigned.loaded
+    if question.options.format is not None:
+        return ReplyForm(structured=True)
+    if (body.citations or loaded.security.output.sources) == "marks":
+        return PLAIN_TEXT
+    return ReplyForm(sources=lambda answer: source_list(answer, loaded.output_filter))
+
+
+PLAIN_TEXT = ReplyForm()
+
+
+def _citations(request: Request, body: ChatCompletionRequest) -> Literal["marks", "list"] | None:
+    """Of the body or else of the header; in the body, it distinguishes requests with one Idempotency-Key."""
+    sent = request.headers.get(CITATIONS)
+    if body.citations or sent is None:
+        return body.citations
+    if sent == "list":
+        return "list"
+    if sent == "marks":
+        return "marks"
+    raise CitationsUnknown
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def _head(opening: StreamStart, kind: str) -> dict[str, Any]:
@@ -118,11 +178,10 @@ def _head(opening: StreamStart, kind: str) -> dict[str, Any]:
     }
 
 
-def _completion(reply: Reply) -> bytes:
+def _completion(reply: Reply, form: ReplyForm = PLAIN_TEXT) -> bytes:
     opening = StreamStart(reply.id, reply.created_at, HELD if isinstance(reply, HeldAnswer) else reply.model)
-    message = {"role": "assistant", "content": WAITS if isinstance(reply, HeldAnswer) else reply.text, "refusal": None}
-    finish = WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
-    choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
+    message = {"role": "assistant", **form.message(reply)}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(reply), "logprobs": None}
     usage = {} if isinstance(reply, HeldAnswer) else {"usage": _usage(reply)}
     head = _head(opening, "chat.completion")
     return orjson.dumps({**head, "choices": [choice], **usage, "answer": reply.as_dict()})
@@ -144,13 +203,20 @@ class _Chunks:
     def text(self, text: str) -> bytes:
         return self._chunk({"content": text})
 
-    def end(self, finish: str, answer: Any) -> bytes:
-        return self._chunk({}, finish, answer=answer)
+    def rest(self, message: Mapping[str, Any]) -> Iterator[bytes]:
+        """What a message has besides text."""
+        if message.get("refusal"):
+            yield self._chunk({"refusal": message["refusal"]})
+        if calls := message.get("tool_calls"):
+            yield self._chunk({"tool_calls": [{"index": place, **call} for place, call in enumerate(calls)]})
+
+    def end(self, finish: str, answer: Any, annotations: Any = None) -> bytes:
+        return self._chunk({"annotations": annotations} if annotations else {}, finish, answer=answer)
 
     def usage(self, usage: dict[str, int]) -> bytes:
         return event(None, orjson.dumps({**self.head, "choices": [], "usage": usage}))
 
-    def _chunk(self, delta: dict[str, str], finish: str | None = None, **more: Any) -> bytes:
+    def _chunk(self, delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return event(None, orjson.dumps({**self.head, "choices": [choice], **more}))
 
@@ -159,7 +225,7 @@ DONE = event(None, b"[DONE]")
 
 
 async def _chunks(
-    pieces: AsyncGenerator[StreamStart | str | Reply, None], with_usage: bool
+    pieces: AsyncGenerator[StreamStart | str | Reply, None], with_usage: bool, form: ReplyForm = PLAIN_TEXT
 ) -> AsyncGenerator[bytes, None]:
     chunks = _Chunks({})
     async with aclosing(pieces):
@@ -168,26 +234,43 @@ async def _chunks(
                 chunks = _Chunks.of(piece)
                 yield chunks.begin()
             elif isinstance(piece, str):
-                yield chunks.text(piece)
-            elif isinstance(piece, HeldAnswer):
-                yield chunks.text(WAITS)
-                yield chunks.end(WITHHELD, piece.as_dict())
+                if not form.structured:
+                    yield chunks.text(piece)
             else:
-                yield chunks.end(piece.finish_reason, piece.as_dict())
-                if with_usage:
+                for chunk in _last_chunks(chunks, piece, form):
+                    yield chunk
+                if with_usage and not isinstance(piece, HeldAnswer):
                     yield chunks.usage(_usage(piece))
     yield DONE
+
+
+def _last_chunks(chunks: _Chunks, reply: Reply, form: ReplyForm) -> Iterator[bytes]:
+    """What follows the text that was sent piece by piece."""
+    message = form.message(reply)
+    whole = form.structured or isinstance(reply, HeldAnswer)
+    if text := message["content"] if whole else form.ending(reply):
+        yield chunks.text(text)
+    yield from chunks.rest(message)
+    yield chunks.end(_finish(reply), reply.as_dict(), message.get("annotations"))
+
+
+def _finish(reply: Reply) -> str:
+    return WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
 
 
 def _streamed(stored: StoredResponse, with_usage: bool) -> EventStream:
     whole = orjson.loads(stored.body)
     [choice] = whole["choices"]
+    message = choice["message"]
     chunks = _Chunks({name: whole[name] for name in ("id", "created", "model")} | {"object": CHUNK})
 
     async def events() -> AsyncGenerator[bytes, None]:
         yield chunks.begin()
-        yield chunks.text(choice["message"]["content"])
-        yield chunks.end(choice["finish_reason"], whole["answer"])
+        if message["content"] is not None:
+            yield chunks.text(message["content"])
+        for chunk in chunks.rest(message):
+            yield chunk
+        yield chunks.end(choice["finish_reason"], whole["answer"], message.get("annotations"))
         if with_usage and "usage" in whole:
             yield chunks.usage(whole["usage"])
         yield DONE

@@ -112,7 +112,7 @@ class Answers:
         with self.delivery.charging_abandoned(ctx):
             evidence = await pipeline.retrieve(ctx)
             outcome: DraftOutcome | None = None
-            if ctx.tool_session is not None or _sent_as_whole(ctx):
+            if ctx.tool_session is not None or ctx.question.options.format is not None or _sent_as_whole(ctx):
                 outcome = await pipeline.generation.generate(ctx, evidence)
             else:
                 async with aclosing(pipeline.generation.stream(ctx, evidence)) as pieces:
@@ -139,6 +139,11 @@ class Answers:
     def check(self, assigned: AssignedRelease, question: Question) -> None:
         """Errors: QuestionTooLong, ModelNotFound, WebhookRefused."""
         self.pipeline.check(assigned.loaded, question)
+
+    def action_names(self, assigned: AssignedRelease) -> frozenset[str]:
+        """The actions that a release offers."""
+        catalogue = self.pipeline.generation.tool_calling.actions.catalogue
+        return frozenset(offer.name for offer in catalogue.offered(assigned.loaded.actions))
 
     def models(self, assigned: AssignedRelease) -> tuple[str, ...]:
         """The models a caller may name, in the order of the fallback."""

@@ -1,7 +1,7 @@
 """From evidence to a draft: by a model, with tools or without, or by the extractive fallback."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -11,10 +11,14 @@ from app.core.clock import Deadline
 from app.core.ids import new_mark
 from app.costs.domain import CostPolicy, Usage
 from app.inference.domain.answer import Draft, StreamEnded
+from app.inference.domain.answer_format import AnswerFormat
+from app.inference.domain.client_options import NO_OPTIONS
 from app.inference.domain.draft import (
+    NO_USAGE,
     DraftOutcome,
     ModelReply,
     ModelsFailed,
+    client_call_draft,
     draft_outcome,
     extractive_draft,
     refusal_draft,
@@ -23,10 +27,14 @@ from app.inference.domain.draft import (
 )
 from app.inference.domain.grounding.checked_text import CheckedText
 from app.inference.domain.grounding.extractive import question_language
-from app.inference.domain.prompt import build_request
+from app.inference.domain.prompt import build_request, system_message, with_options
 from app.inference.domain.release_names import PROMPT, TOOL_PROMPT
+from app.inference.domain.stop_sequences import StopSequences
+from app.inference.domain.tool_calls import ToolResult
+from app.inference.service.client_requests import read_exchange
 from app.inference.service.context import AnswerContext
 from app.inference.service.cost_meter import affordable_models
+from app.inference.service.structured_answers import object_checks, repaired
 from app.inference.service.tool_calling import ToolCalling
 from app.llm.domain.errors import ContentFiltered, ModelFailure
 from app.llm.domain.messages import ChatRequest, CompletionEnd, estimate_usage
@@ -77,16 +85,21 @@ class Generation:
             return prepared
         try:
             with ctx.timer.step("model"):
-                result = await self._complete(ctx, prepared)
+                result, earlier = await self._complete(ctx, prepared)
         except AllModelsFailed as failed:
             if ctx.tool_session and failed.content_filtered:
                 ctx.tool_session.drop()
             return self._outcome(ctx, prepared, ModelsFailed(failed.failures))
+        end = result.completion.end
+        if ctx.tool_session and (calls := ctx.tool_session.client_calls):
+            return self._with_reasons(ctx, prepared, DraftOutcome(client_call_draft(calls, result.model, end)))
+        if (form := ctx.question.options.format) is not None:
+            return replace(self._structured(ctx, prepared, form, result), earlier_usage=earlier)
         with ctx.timer.step("check"):
-            text = self._checked_text(ctx, prepared)
-            text.feed(result.completion.text)
+            text, stop = self._checked_text(ctx, prepared), _stop_sequences(ctx)
+            text.feed(stop.feed(result.completion.text) + stop.end() if stop else result.completion.text)
             text.end()
-        reply = ModelReply(result.model, text, result.completion.end)
+        reply = ModelReply(result.model, text, _stopped(stop, end))
         # The failures of a tool session are among its reasons already.
         return self._outcome(ctx, prepared, reply, () if ctx.tool_session else result.failures)
 
@@ -99,7 +112,7 @@ class Generation:
         if isinstance(prepared, DraftOutcome):
             yield prepared
             return
-        model, text = "", self._checked_text(ctx, prepared)
+        model, text, stop = "", self._checked_text(ctx, prepared), _stop_sequences(ctx)
         failures: Failures = ()
         reply: ModelReply | ModelsFailed = ModelsFailed([])
         try:
@@ -109,12 +122,14 @@ class Generation:
                     if isinstance(item, StreamStarted):
                         model, failures = item.model, item.failures
                     elif isinstance(item, str):
-                        if piece := text.feed(item):
+                        if piece := text.feed(stop.feed(item) if stop else item):
                             yield CheckedPiece(model, piece)
                     else:
-                        if piece := self._last_piece(ctx, text, item):
+                        end = _stopped(stop, item)
+                        held = text.feed(stop.end()) if stop else ""
+                        if piece := held + self._last_piece(ctx, text, end):
                             yield CheckedPiece(model, piece)
-                        reply = self._completed(ctx, model, text, item)
+                        reply = self._completed(ctx, model, text, end)
         except AllModelsFailed as failed:
             reply = ModelsFailed(failed.failures)
         except ModelFailure as failure:
@@ -134,6 +149,8 @@ class Generation:
             evidence = replace(evidence, passages=())
 
         def fallback() -> Draft:
+            if ctx.question.options.format is not None:
+                return refusal_draft(refusal or "not_structured")
             summary = tool_summary_draft(session, ctx.loaded.output_filter) if session else None
             return summary or (refusal_draft(refusal) if refusal else self.extract(ctx, evidence))
 
@@ -153,11 +170,17 @@ class Generation:
             return DraftOutcome(fallback(), (*reasons, *without))
         return PreparedCall(request, chain, evidence, prompt, fallback, reasons)
 
-    async def _complete(self, ctx: AnswerContext, prepared: PreparedCall) -> FallbackResult:
+    async def _complete(self, ctx: AnswerContext, prepared: PreparedCall) -> tuple[FallbackResult, Usage]:
+        """The last completion, and the usage of one that it repairs."""
         request, chain, deadline = prepared.request, prepared.chain, self._model_deadline(ctx)
         if ctx.tool_session is None:
-            return await chain.complete(request, deadline, ctx.meter)
-        return await self.tool_calling.run_tool_loop(ctx, ctx.tool_session, request, chain, deadline)
+            result = await chain.complete(request, deadline, ctx.meter)
+        else:
+            result = await self.tool_calling.run_tool_loop(ctx, ctx.tool_session, request, chain, deadline)
+        form = ctx.question.options.format
+        if form is None or (ctx.tool_session and ctx.tool_session.client_calls):
+            return result, NO_USAGE
+        return await repaired(ctx, form, result, request, chain, deadline)
 
     def _outcome(
         self,
@@ -167,14 +190,34 @@ class Generation:
         failures: Failures = (),
     ) -> DraftOutcome:
         session = ctx.tool_session
-        outcome = draft_outcome(reply, prepared.evidence, prepared.fallback, acted=bool(session and session.results))
+        acted = bool(session and (session.results or session.client_results))
+        outcome = draft_outcome(reply, prepared.evidence, prepared.fallback, acted=acted)
+        return self._with_reasons(ctx, prepared, outcome, failures, isinstance(reply, ModelsFailed))
+
+    def _with_reasons(
+        self,
+        ctx: AnswerContext,
+        prepared: PreparedCall,
+        outcome: DraftOutcome,
+        failures: Failures = (),
+        failed: bool = False,
+    ) -> DraftOutcome:
+        session = ctx.tool_session
         before = (*prepared.reasons, *(session.reasons if session else ()), *_reasons(failures))
-        if isinstance(reply, ModelsFailed):
+        if failed:
             before = (*before, *ctx.savings.reasons_of_failure)
         return replace(outcome, reasons=(*before, *outcome.reasons))
 
+    def _structured(
+        self, ctx: AnswerContext, prepared: PreparedCall, form: AnswerFormat, result: FallbackResult
+    ) -> DraftOutcome:
+        with ctx.timer.step("check"):
+            checks = object_checks(ctx, form, prepared.evidence, prepared.prompt, _results(ctx))
+            outcome = checks.outcome(result.model, result.completion)
+        return self._with_reasons(ctx, prepared, outcome, () if ctx.tool_session else result.failures)
+
     def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:
-        results = ctx.tool_session.results if ctx.tool_session else ()
+        results = _results(ctx)
         prompt = ctx.release.prompt(prepared.prompt).text
         passages, output = prepared.evidence.passages, ctx.loaded.output_filter
         language = question_language(ctx.question.text, passages)
@@ -206,16 +249,21 @@ class Generation:
         return chain if len(models) == len(chain.models) else replace(chain, models=models)
 
     def _request(self, ctx: AnswerContext, evidence: Evidence, prompt: str) -> ChatRequest:
-        question = ctx.question
+        question, options, mark = ctx.question, ctx.question.options, new_mark()
+        instructions = with_canary(ctx.release.prompt(prompt).text, ctx.canary)
         request = build_request(
-            with_canary(ctx.release.prompt(prompt).text, ctx.canary),
+            instructions if options is NO_OPTIONS else system_message(instructions, options, mark),
             question.text,
             evidence.passages,
             question.max_tokens,
             question.temperature,
             ctx.tool_session.tools if ctx.tool_session else (),
-            mark=new_mark(),
+            mark=mark,
         )
+        if options is not NO_OPTIONS:
+            request = with_options(request, options)
+        if options.exchange and ctx.tool_session:
+            request = request.then(*read_exchange(ctx.loaded.security, ctx.tool_session, options.exchange))
         return replace(request, logprobs=ctx.loaded.review.asks_confidence)
 
     def _model_deadline(self, ctx: AnswerContext) -> Deadline:
@@ -236,6 +284,21 @@ def _charge_broken_off(
     if model and not ctx.meter.disconnected:
         usage = ctx.meter.billable_usage(model, reported or estimate_usage(request, text.written), reported is None)
         ctx.meter.unbilled.append((model, usage))
+
+
+def _results(ctx: AnswerContext) -> Sequence[ToolResult]:
+    """The results of tools that can support the answer."""
+    session = ctx.tool_session
+    return (*session.results, *session.client_results) if session else ()
+
+
+def _stop_sequences(ctx: AnswerContext) -> StopSequences | None:
+    sequences = ctx.question.options.sampling.stop
+    return StopSequences(sequences) if sequences else None
+
+
+def _stopped(stop: StopSequences | None, end: CompletionEnd) -> CompletionEnd:
+    return replace(end, finish="stop") if stop and stop.stopped and end.finish != "content_filter" else end
 
 
 def _reasons(failures: Failures) -> tuple[str, ...]:

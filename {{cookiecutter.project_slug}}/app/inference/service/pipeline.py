@@ -20,9 +20,11 @@ from app.inference.domain.answer import (
     ScreenedQuestion,
     masked_citations,
 )
+from app.inference.domain.client_options import NO_OPTIONS
 from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome, protected_draft
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.savings import Savings
+from app.inference.service.client_requests import check_options, screen_options
 from app.inference.service.context import AnswerContext, StepTimer
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation
@@ -46,7 +48,7 @@ class Pipeline:
     screening: Screening
 
     def check(self, loaded: LoadedRelease, question: Question) -> None:
-        """Errors: QuestionTooLong, ModelNotFound, WebhookRefused."""
+        """Errors: QuestionTooLong, ModelNotFound, WebhookRefused, InstructionsTooLong, ModelRequired."""
         limit = loaded.security.limits.question_characters
         if len(question.text) > limit:
             raise QuestionTooLong(f"A question has at most {limit:,} characters; this one has {len(question.text):,}.")
@@ -54,6 +56,8 @@ class Pipeline:
             raise ModelNotFound(f"There is no model '{question.model[:80] if question.model else ''}'.")
         if question.webhook is not None:
             loaded.security.webhooks.target(question.webhook)
+        if question.options is not NO_OPTIONS:
+            check_options(loaded, question)
 
     def models(self, loaded: LoadedRelease) -> tuple[str, ...]:
         """The models a caller may name, in the order of the fallback."""
@@ -87,6 +91,9 @@ class Pipeline:
         normalised = normalise(question.text)
         personal = self._personal_data(loaded, normalised.text)
         findings = (*self.screening.question(normalised), *personal)
+        if question.options is not NO_OPTIONS:
+            question, more = screen_options(loaded, question)
+            findings = (*findings, *more, *self._personal_data(loaded, question.options.instructions))
         refuses = loaded.personal_data.questions == "refuse"
         refused = [
             finding
@@ -141,7 +148,9 @@ class Pipeline:
             corpus_version=evidence.corpus_version,
             citations=masked_citations(draft.citations, ctx.loaded.output_filter),
             findings=(*ctx.question.findings, *(session.findings if session else ()), *draft.findings),
-            usage=draft.usage + session.usage if session else draft.usage,
+            usage=draft.usage + outcome.earlier_usage + session.usage
+            if session
+            else draft.usage + outcome.earlier_usage,
             estimated=draft.estimated,
             cost_micro_usd=sum(row.charge.micro_usd for row in rows),
             timings_ms=ctx.timer.total(),
@@ -149,7 +158,8 @@ class Pipeline:
             groundedness=draft.groundedness,
             confidence=draft.confidence,
             finish_reason=draft.finish_reason,
-            warnings=ctx.question.warnings,
+            warnings=ctx.question.warnings_for(draft.quoted or draft.model == EXTRACTIVE),
+            tool_calls=draft.tool_calls,
             environment=ctx.assigned.assignment.environment,
             actions=session.actions if session else (),
         )

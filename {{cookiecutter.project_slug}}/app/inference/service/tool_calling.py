@@ -14,6 +14,7 @@ from app.core.genai import execute_tool
 from app.core.telemetry import annotate
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
+from app.inference.domain.client_tools import check_calls
 from app.inference.domain.human_review import ProposedAction, Rule, rule_for_action
 from app.inference.domain.release_names import TOOL_PROMPT
 from app.inference.domain.tool_calls import ToolResult, ToolSession
@@ -33,11 +34,16 @@ class ToolCalling:
     actions: Actions
 
     def session(self, loaded: LoadedRelease, caller: Principal, question: ScreenedQuestion) -> ToolSession | None:
-        """The tools that the question names; None when it names none. Errors: ActionNotOffered, PermissionMissing."""
-        if not question.actions:
+        """The tools that the question names, and those of the client; None where there are none.
+
+        Errors: ActionNotOffered, PermissionMissing.
+        """
+        options = question.options
+        if not question.actions and not options.tools and not options.exchange:
             return None
         offers = self.actions.catalogue.select(loaded.actions, caller, question.actions)
-        return ToolSession(offers, tainted=any(not is_personal_data(each) for each in question.findings))
+        tainted = any(not is_personal_data(each) for each in question.findings)
+        return ToolSession(offers, tainted=tainted, client_tools=options.tools)
 
     async def run_tool_loop(
         self,
@@ -47,8 +53,8 @@ class ToolCalling:
         chain: FallbackChain,
         deadline: Deadline,
     ) -> FallbackResult:
-        """Runs tool calls until the model answers; returns its last completion. Every model call is charged; the cost
-        of the first is already reserved. Errors: AllModelsFailed.
+        """Runs tool calls until the model answers or calls tools of the client; returns its last completion. Every
+        model call is charged; the cost of the first is already reserved. Errors: AllModelsFailed.
         """
         rounds = 0
         while True:
@@ -58,19 +64,44 @@ class ToolCalling:
             completion = result.completion
             if not completion.calls:
                 return result
+            session.client_calls, problems = self._client_calls(ctx, session, completion.calls)
+            if session.client_calls:
+                return result
             rounds += 1
             ctx.meter.charge_beside_answer(result.model, completion.end.usage, completion.end.estimated)
             session.usage = session.usage + completion.end.usage
             called = Message("assistant", completion.text, completion.calls)
-            request = request.then(called, *await self._run_calls(ctx, session, completion.calls, deadline))
+            results = await self._run_calls(ctx, session, completion.calls, deadline, problems)
+            request = replace(request.then(called, *results), tool_choice=None)
             ctx.meter.estimate_cost(request)
 
+    def _client_calls(
+        self, ctx: AnswerContext, session: ToolSession, calls: Sequence[ToolCall]
+    ) -> tuple[tuple[ToolCall, ...], Mapping[str, str]]:
+        """The calls of the client's tools that end this answer; actions that are called beside them do not run. Or, by
+        the id of the call, why they cannot be handed on.
+        """
+        if not session.client_tools:
+            return (), {}
+        prompt, output = ctx.release.prompt(TOOL_PROMPT).text, ctx.loaded.output_filter
+        known = (ctx.question.text, *session.passages, *(each.text for each in session.client_results))
+        return check_calls(session, calls, lambda text: output.objection(text, prompt, known), output.mask)
+
     async def _run_calls(
-        self, ctx: AnswerContext, session: ToolSession, calls: Sequence[ToolCall], deadline: Deadline
+        self,
+        ctx: AnswerContext,
+        session: ToolSession,
+        calls: Sequence[ToolCall],
+        deadline: Deadline,
+        problems: Mapping[str, str],
     ) -> list[Message]:
         # The model proposed all calls of one completion before it read any of their results.
         tainted, messages = session.tainted, []
         for call in calls:
+            if any(call.name == tool.name for tool in session.client_tools):
+                why = problems.get(call.id) or "It was not called, because another call could not be used."
+                messages.append(Message("tool", why, call_id=call.id))
+                continue
             try:
                 with execute_tool(_known_name(session, call), call.id):
                     async with asyncio.timeout(deadline.remaining()):

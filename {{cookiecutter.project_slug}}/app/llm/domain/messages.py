@@ -60,9 +60,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model chooses its words, in its own default where None. stop: texts before which the reply ends."""
+
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+DEFAULT_SAMPLING = Sampling()
+
+
+@dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request. allow_tool_calls: False when tools are declared only because earlier messages call them. logprobs:
-    request the log probability of each token.
+    request the log probability of each token. tool_choice: `required`, or the tool that must be called; None: the
+    model decides. response_format: as in the OpenAI format; None for text.
     """
 
     messages: tuple[Message, ...]
@@ -71,6 +86,9 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     allow_tool_calls: bool = True
     logprobs: bool = False
+    sampling: Sampling = DEFAULT_SAMPLING
+    tool_choice: str | None = None
+    response_format: JsonObject | None = None
 
     def then(self, *messages: Message) -> "ChatRequest":
         """The request with further messages."""
@@ -126,7 +144,8 @@ def max_usage(request: ChatRequest) -> Usage:
     """An upper bound of the usage: a token is at least one byte, and chat templates add a few tokens."""
     read = sum(len(message.text.encode()) + MESSAGE_TOKENS for message in request.messages)
     tools = sum(tool.characters + TOOL_TOKENS for tool in request.tools)
-    return Usage(read + tools + TEMPLATE_TOKENS, output=request.max_tokens)
+    schema = len(json.dumps(request.response_format)) if request.response_format else 0
+    return Usage(read + tools + schema + TEMPLATE_TOKENS, output=request.max_tokens)
 
 
 def _tokens(characters: int) -> int:

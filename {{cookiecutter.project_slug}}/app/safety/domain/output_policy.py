@@ -35,6 +35,11 @@ class OutputPolicy(ExactModel):
     )
     secrets: SpanAction = Field("mask", description="Keys, tokens, private keys, connection strings and passwords.")
 
+    sources: Literal["marks", "list"] = Field(
+        "marks",
+        description="Whether answers in the OpenAI format end with a list of their sources; a request may say so.",
+    )
+
     @field_validator("hosts")
     @classmethod
     def _are_hosts(cls, names: tuple[str, ...]) -> tuple[str, ...]:

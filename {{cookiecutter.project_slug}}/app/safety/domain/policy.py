@@ -49,6 +49,9 @@ class Limits(ExactModel):
     """Limits on requests of callers."""
 
     question_characters: int = Field(2_000, ge=1, le=100_000, description="Maximum length of a question.")
+    system_message_characters: int = Field(
+        8_000, ge=1, le=100_000, description="Maximum length of the system messages of a client of the OpenAI API."
+    )
     requests_per_minute_per_key: int = Field(
         60_000, ge=1, description="Requests of one key per minute, over all API processes."
     )
@@ -69,6 +72,10 @@ class SecurityPolicy(PolicyModel):
     )
     documents: DocumentScreening = DocumentScreening()
     questions: QuestionScreening = QuestionScreening()
+    system_messages: Literal["follow", "ignore"] = Field(
+        "follow",
+        description="Whether the system messages of OpenAI clients are followed, within the service's own rules.",
+    )
     webhooks: WebhookHosts = WebhookHosts()
     output: OutputPolicy = OutputPolicy()
     limits: Limits = Limits()

@@ -7,7 +7,7 @@ from app.inference.domain.grounding.citations import CitationFilter, NoAnswerDet
 from app.inference.domain.grounding.extractive import Readable
 from app.inference.domain.grounding.groundedness import NO_SENTENCES, GroundingResult, check_grounding
 from app.inference.domain.grounding.sentence_breaks import first_break
-from app.safety.domain.output_filter import OutputFilter
+from app.safety.domain.output_filter import OutputFilter, SentenceFilter
 from app.safety.domain.output_filter.link_filter import closes_its_code, outside_code
 from app.safety.domain.text import Finding, normalise
 
@@ -78,7 +78,7 @@ class CheckedText:
     @property
     def removals(self) -> tuple[str, ...]:
         """The kinds of what was taken out, as reasons why the answer is degraded."""
-        return tuple(dict.fromkeys(_REASONS[kind] for kind in self._filter.removed_kinds if kind in _REASONS))
+        return removal_reasons(self._filter)
 
     @property
     def unsupported_withheld(self) -> bool:
@@ -166,6 +166,11 @@ _REASONS = {
     "output_link": "link_removed",
     "secret": "secret_masked",
 }
+
+
+def removal_reasons(sentences: SentenceFilter) -> tuple[str, ...]:
+    """The kinds of what the output filter took out, as reasons why an answer is degraded."""
+    return tuple(dict.fromkeys(_REASONS[kind] for kind in sentences.removed_kinds if kind in _REASONS))
 
 
 def _counted(counts: Iterable[tuple[str, str, int]]) -> tuple[Finding, ...]:

@@ -20,6 +20,7 @@ _REASONS: dict[str, tuple[str, Responsible]] = {
     "no_answer": ("generation", "wording"),
     "declined": ("generation", "model"),
     "withheld": ("output_filter", "model"),
+    "not_structured": ("generation", "model"),
     "evidence_timeout": ("retrieval", "capacity"),
     "search_timeout": ("retrieval", "capacity"),
     "out_of_time": ("retrieval", "capacity"),

@@ -89,6 +89,14 @@ class AnswerActionResponse(BaseModel):
     where: str = Field(description="The address of its current state.")
 
 
+class ToolCallResponse(BaseModel):
+    """A call of a tool of the client's own, which the client runs. arguments: JSON that matches the tool's schema."""
+
+    id: str
+    name: str
+    arguments: str
+
+
 class WarningResponse(BaseModel):
     """A field of the request that had no effect."""
 
@@ -121,9 +129,12 @@ class AnswerResponse(BaseModel):
     )
     environment: str = Field(description="production, or staging where the request named it.")
     actions: list[AnswerActionResponse] = []
-    finish_reason: Literal["stop", "length", "content_filter"] = Field(
-        "stop", description="length: the model was cut off at max_tokens. content_filter: its provider refused."
+    finish_reason: Literal["stop", "length", "content_filter", "tool_calls"] = Field(
+        "stop",
+        description="length: the model was cut off at max_tokens. content_filter: its provider refused. "
+        "tool_calls: the client is to run its tools.",
     )
+    tool_calls: list[ToolCallResponse] = []
     warnings: list[WarningResponse] = Field([], description="Fields of the request that had no effect.")
 
 
@@ -269,11 +280,20 @@ class FeedbackRequest(ExactModel):
     comment: str = Field("", max_length=4000)
 
 
+StopText = Annotated[str, Field(max_length=200)]
+
+
 class ChatMessageRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[dict[str, Any]] | None = None
+    tool_calls: list[dict[str, Any]] | None = Field(None, max_length=32)
+    tool_call_id: str | None = Field(None, max_length=200)
+
+    @property
+    def is_instruction(self) -> bool:
+        return self.role in ("system", "developer")
 
     @property
     def text(self) -> str:
@@ -286,10 +306,14 @@ class ChatFunctionRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: ActionName
+    description: str | None = None
+    parameters: dict[str, Any] | None = Field(None, description="The JSON schema of the arguments.")
 
 
 class ChatToolRequest(BaseModel):
-    """An action of this service by its name; its description and parameters are this service's own."""
+    """An action of this service by its name, with this service's own description and parameters; or a tool of the
+    client, which the client runs.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -315,18 +339,34 @@ class ChatCompletionRequest(BaseModel):
     stream: bool = False
     stream_options: StreamOptionsRequest | None = None
     temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1, le=8192)
-    max_completion_tokens: int | None = Field(None, ge=1, le=8192)
-    tools: list[ChatToolRequest] | None = Field(None, max_length=50, description="Actions; they run here.")
+    max_tokens: int | None = Field(None, ge=1, le=LARGEST, description="More than the most that is allowed is capped.")
+    max_completion_tokens: int | None = Field(None, ge=1, le=LARGEST, description="Counts in place of max_tokens.")
+    n: int | None = Field(None, ge=1, le=LARGEST, description="There is one answer to each request.")
+    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = Field(
+        None, description="Texts before which the answer ends."
+    )
+    seed: int | None = Field(None, ge=-LARGEST, le=LARGEST)
+    top_p: float | None = Field(None, ge=0, le=1)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    response_format: dict[str, Any] | None = Field(
+        None, description="text, json_object, or json_schema with the schema of an object."
+    )
+    tools: list[ChatToolRequest] | None = Field(
+        None, max_length=50, description="Actions, which run here, and tools of the client, which it runs."
+    )
     tool_choice: str | dict[str, Any] | None = None
+    citations: Literal["marks", "list"] | None = Field(
+        None, description="list: the sources stand at the end of the text too. As the header X-Citations."
+    )
 
     @property
     def wants_usage(self) -> bool:
         return self.stream and self.stream_options is not None and self.stream_options.include_usage
 
     @property
-    def actions(self) -> tuple[str, ...]:
-        return () if self.tool_choice == "none" else tuple(tool.function.name for tool in self.tools or ())
+    def token_limit(self) -> int | None:
+        return self.max_completion_tokens or self.max_tokens
 
 
 class ModelResponse(BaseModel):
