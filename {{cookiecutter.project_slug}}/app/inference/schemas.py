@@ -11,6 +11,7 @@ from app.core.text import LARGEST
 from app.core.times import Moment
 from app.inference.domain.answer import AnswerStatus, RefusalReason
 from app.inference.domain.answer_pages import AnswerFilters, AnswerPage, Feedback, ListedAnswer
+from app.inference.domain.conversations import Conversation, KeptTurn, Turn, turns_of
 from app.inference.domain.human_review import ReviewDecision
 from app.webhooks.domain import MAX_URL_CHARACTERS
 
@@ -34,7 +35,8 @@ class AnswerRequest(ExactModel):
         None,
         min_length=1,
         max_length=200,
-        description="Your id of a conversation; it stays on one release.",
+        description="Your id of a conversation. Its turns are the context of this question, which becomes the next "
+        "turn; it stays on one release.",
     )
     webhook: str | None = Field(
         None,
@@ -125,6 +127,9 @@ class AnswerResponse(BaseModel):
         "stop", description="length: the model was cut off at max_tokens. content_filter: its provider refused."
     )
     warnings: list[WarningResponse] = Field([], description="Fields of the request that had no effect.")
+    searched_for: str | None = Field(
+        None, description="The self-contained question that was searched for; null where that is the question as asked."
+    )
 
 
 class HeldAnswerResponse(BaseModel):
@@ -264,6 +269,50 @@ class AnswerPageResponse(BaseModel):
         return cls(items=items, next=page.next.text() if page.next else None)
 
 
+class ConversationResponse(ResponseModel):
+    """A conversation of the caller. `turns` counts those erased since too."""
+
+    id: str
+    created_at: datetime
+    last_at: datetime = Field(description="When its newest answer was given.")
+    turns: int
+
+
+class ConversationPageResponse(BaseModel):
+    """The one with the newest answer first. next: for `before` of the next page; null for none."""
+
+    items: list[ConversationResponse]
+    next: datetime | None
+
+    @classmethod
+    def of(cls, found: list[Conversation], limit: int) -> "ConversationPageResponse":
+        items = [ConversationResponse.model_validate(each) for each in found[:limit]]
+        return cls(items=items, next=items[-1].last_at if len(found) > limit else None)
+
+
+class TurnResponse(ResponseModel):
+    """A question and its answer as they may be read now. answer: null while it is held, and when it was rejected."""
+
+    number: int
+    answer_id: UUID
+    created_at: datetime
+    question: str
+    searched_for: str | None
+    status: Literal["answered", "refused", "held", "rejected"]
+    answer: str | None
+
+
+class ConversationTurnsResponse(ConversationResponse):
+    """A conversation with its last turns, the oldest first."""
+
+    items: list[TurnResponse]
+
+    @classmethod
+    def of_turns(cls, found: Conversation, turns: list[KeptTurn]) -> "ConversationTurnsResponse":
+        items = [TurnResponse.model_validate(each) for each in turns]
+        return cls(id=found.id, created_at=found.created_at, last_at=found.last_at, turns=found.turns, items=items)
+
+
 class FeedbackRequest(ExactModel):
     helpful: bool
     comment: str = Field("", max_length=4000)
@@ -304,8 +353,8 @@ class StreamOptionsRequest(BaseModel):
 
 
 class ChatCompletionRequest(BaseModel):
-    """A request of an OpenAI client. The last message of the user is the question; fields not named here have no effect
-    and are listed in the answer's `warnings`.
+    """A request of an OpenAI client. The last message of the user is the question, those before it are its context;
+    fields not named here have no effect and are listed in the answer's `warnings`.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -319,6 +368,12 @@ class ChatCompletionRequest(BaseModel):
     max_completion_tokens: int | None = Field(None, ge=1, le=8192)
     tools: list[ChatToolRequest] | None = Field(None, max_length=50, description="Actions; they run here.")
     tool_choice: str | dict[str, Any] | None = None
+
+    @property
+    def history(self) -> tuple[Turn, ...]:
+        """The messages of user and assistant before the question."""
+        spoken = (each for each in self.messages[:-1] if each.role in ("user", "assistant"))
+        return turns_of((each.role, each.text) for each in spoken)
 
     @property
     def wants_usage(self) -> bool:

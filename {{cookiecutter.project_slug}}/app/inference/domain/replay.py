@@ -1,17 +1,48 @@
 """Replaying an answer: the conditions that it was generated under, and what differs when it is generated again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from app.inference.domain.answer import Question
+from app.inference.domain.conversations import Turn
 from app.retrieval.domain import Evidence
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """The turns before a question, and what was searched for. turns: each as the id of its stored answer, so that what
+    is erased or closed there is so here, or as the texts that the client sent.
+    """
+
+    searched_for: str
+    turns: tuple[UUID | tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, question: Question, searched_for: str) -> "HistoryRecord":
+        return cls(searched_for, tuple(each.answer_id or (each.question, each.answer) for each in question.history))
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "HistoryRecord":
+        turns = tuple(UUID(each) if isinstance(each, str) else (each[0], each[1]) for each in stored["turns"])
+        return cls(stored["searched_for"], turns)
+
+    @property
+    def answer_ids(self) -> tuple[UUID, ...]:
+        return tuple(each for each in self.turns if isinstance(each, UUID))
+
+    def history(self, answers: Mapping[UUID, Turn]) -> tuple[Turn, ...]:
+        """The turns again; without those whose answers are not among these."""
+        known = (answers.get(each) if isinstance(each, UUID) else Turn(*each) for each in self.turns)
+        return tuple(turn for turn in known if turn is not None)
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerConditions:
-    """The options of the question, the asker's groups, and the evidence: chunks with their scores."""
+    """The options of the question, the asker's groups, and the evidence: chunks with their scores. history: None for a
+    question without turns before it.
+    """
 
     sentences: int
     passages: int
@@ -21,20 +52,36 @@ class AnswerConditions:
     groups: tuple[str, ...]
     evidence: tuple[tuple[UUID, float], ...]
     degraded: str | None
+    history: HistoryRecord | None = None
 
     @classmethod
-    def of(cls, question: Question, groups: Iterable[str], evidence: Evidence) -> "AnswerConditions":
+    def of(
+        cls, question: Question, groups: Iterable[str], evidence: Evidence, searched_for: str | None = None
+    ) -> "AnswerConditions":
+        history = HistoryRecord.of(question, searched_for or question.text) if question.history else None
         evidence_scores = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
         options = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
-        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded)
+        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, history)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "AnswerConditions":
         evidence = tuple((UUID(chunk), float(score)) for chunk, score in stored["evidence"])
-        return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence})
+        history = HistoryRecord.read(stored["history"]) if stored.get("history") else None
+        return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence, "history": history})
 
-    def question(self, text: str) -> Question:
-        return Question(text, self.sentences, self.passages, self.max_tokens, self.temperature, self.model)
+    def stored(self) -> "AnswerConditions | dict[str, Any]":
+        """As it is stored: without a history that there is not, which an older version does not know."""
+        if self.history is not None:
+            return self
+        return {name: getattr(self, name) for name in AnswerConditions.__slots__ if name != "history"}
+
+    def question(self, text: str, answers: Mapping[UUID, Turn] | None = None) -> Question:
+        """The question as it was asked. answers: the turns before it that are still stored, by id."""
+        question = Question(text, self.sentences, self.passages, self.max_tokens, self.temperature, self.model)
+        if self.history is None:
+            return question
+        turns = self.history.history(answers or {})
+        return replace(question, history=turns, search_text=self.history.searched_for)
 
 
 @dataclass(frozen=True, slots=True)

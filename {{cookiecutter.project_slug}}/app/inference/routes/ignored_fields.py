@@ -56,10 +56,8 @@ def _of_messages(messages: Sequence[ChatMessageRequest]) -> Iterator[RequestWarn
     *before, last = messages
     if any(each.role in ("system", "developer") for each in before):
         yield RequestWarning("system", "System and developer messages are not followed; the release's own prompt is.")
-    if any(each.role not in ("system", "developer") for each in before):
-        yield RequestWarning(
-            "history", "Earlier messages are not read; only the last message of the user is the question."
-        )
+    if any(each.role in ("tool", "function") for each in before):
+        yield RequestWarning("history", "Of earlier messages only the texts of user and assistant are read.")
     for part in last.content if isinstance(last.content, list) else ():
         kind = str(part.get("type"))
         if kind != "text":

@@ -68,14 +68,16 @@ def _owner(name: str) -> str:
 
 @router.post("/v1/chat/completions")
 async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
-    """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
+    """Answers the last message of the user from the caller's documents, in the OpenAI chat format. The messages before
+    it are its context; without any, those of the conversation that `X-Conversation` names.
 
     The additional field `answer` has citations, cost and the rest of POST /v1/answers. `tools` name actions of this
     service: the model may propose them, they run here, and `answer.actions` has their states. `X-Webhook` names an
     address that is notified when a held answer is decided.
     """
-    question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
-    assigned = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
+    conversation = request.headers.get(CONVERSATION)
+    question = replace(_question(body), webhook=request.headers.get(WEBHOOK), conversation=conversation)
+    assigned = await answers.assign(caller, environment_of(request), conversation)
     answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
@@ -106,6 +108,7 @@ def _question(body: ChatCompletionRequest) -> Question:
         model=None if body.model == WHOLE_CHAIN else body.model,
         actions=body.actions,
         warnings=warnings_of(body),
+        history=body.history,
     )
 
 

@@ -23,7 +23,8 @@ from app.inference.domain.answer import (
 from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome, protected_draft
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.savings import Savings
-from app.inference.service.context import AnswerContext, StepTimer
+from app.inference.service.context import NOTHING_USED, AnswerContext, StepTimer
+from app.inference.service.contextualization import Contextualization
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
@@ -44,6 +45,7 @@ class Pipeline:
     costs: Costs
     generation: Generation
     screening: Screening
+    contextualization: Contextualization
 
     def check(self, loaded: LoadedRelease, question: Question) -> None:
         """Errors: QuestionTooLong, ModelNotFound, WebhookRefused."""
@@ -100,6 +102,13 @@ class Pipeline:
     def _personal_data(self, loaded: LoadedRelease, text: str) -> tuple[Finding, ...]:
         return () if loaded.personal_data.questions == "keep" else loaded.personal_data.findings(text)
 
+    async def contextualize(self, ctx: AnswerContext) -> AnswerContext:
+        """The context with the turns before the question, and with what is searched for in its place.
+
+        Errors: ConversationInvalid, ConversationFull, TooManyConversations.
+        """
+        return await self.contextualization.contextualize(ctx)
+
     async def retrieve(self, ctx: AnswerContext, corpus_version: int | None = None) -> Evidence:
         """The evidence that the caller may read; none where the search did not end in time."""
         with ctx.timer.step("evidence"):
@@ -107,7 +116,7 @@ class Pipeline:
                 async with asyncio.timeout(ctx.deadline.remaining()):
                     evidence = await self.retrieval.search(
                         ctx.caller,
-                        ctx.question.text,
+                        ctx.search_text,
                         limit=ctx.question.passages,
                         deadline=ctx.deadline,
                         corpus_version=corpus_version,
@@ -127,7 +136,7 @@ class Pipeline:
         usage = ctx.meter.billable_usage(draft.model, draft.usage, draft.estimated)
         rows = ctx.meter.billed = self._rows(ctx, [(draft.model, usage), *ctx.meter.unbilled], feature)
         search = (f"search: {evidence.degraded}",) if evidence.degraded else ()
-        reasons = (*search, *ctx.savings.reasons, *outcome.reasons)
+        reasons = (*search, *ctx.context_reasons, *ctx.savings.reasons, *outcome.reasons)
         answer = Answer(
             id=ctx.id,
             created_at=ctx.created_at,
@@ -141,7 +150,7 @@ class Pipeline:
             corpus_version=evidence.corpus_version,
             citations=masked_citations(draft.citations, ctx.loaded.output_filter),
             findings=(*ctx.question.findings, *(session.findings if session else ()), *draft.findings),
-            usage=draft.usage + session.usage if session else draft.usage,
+            usage=draft.usage + ctx.context_usage + (session.usage if session else NOTHING_USED),
             estimated=draft.estimated,
             cost_micro_usd=sum(row.charge.micro_usd for row in rows),
             timings_ms=ctx.timer.total(),
@@ -152,6 +161,7 @@ class Pipeline:
             warnings=ctx.question.warnings,
             environment=ctx.assigned.assignment.environment,
             actions=session.actions if session else (),
+            searched_for=ctx.loaded.output_filter.masked(ctx.searched_for) if ctx.searched_for else None,
         )
         return answer, rows
 
