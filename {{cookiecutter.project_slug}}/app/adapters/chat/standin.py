@@ -252,7 +252,7 @@ def reply_to(body: Json) -> str | Json:
 
 
 def _rewritten(messages: Any, question: str) -> str | None:
-    """The question behind the last one of the conversation, where it is asked for itself and no passages came with it."""
+    """The question behind the last one of the conversation, where no passages came with it: it is to be rewritten."""
     last = str(messages[-1].get("content") or "") if messages else ""
     asked = _ASKED.findall(last)
     return f"{asked[-1].strip()} {question.strip()}" if asked and not _PASSAGE.search(last) else None

@@ -14,6 +14,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[.,]\d+)*")
 _NOUN_ONLY = re.compile(
     r"\W*(?:\w+ )?(?:what|which|how many|how much)(?: \w+)? (?:by|for|in|on|at|from|to|with)\b", re.IGNORECASE
 )
+_PARTS = re.compile("['’-]")
 _HAS_ITS_OWN, _COMPLETE = 2, 3
 _FEW_AFTER_OPENER, _FEW, _FRAGMENT, _UNSPACED_LETTERS = 3, 1, 2, 8
 _SEPARATOR = " "
