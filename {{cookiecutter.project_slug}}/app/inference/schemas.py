@@ -225,7 +225,7 @@ class AnswerListRequest(BaseModel):
 
 
 class ListedAnswerResponse(BaseModel):
-    """An answer in a list. question, text: null for who may not read all of its documents now."""
+    """An answer in a list. question, searched_for, text: null for who may not read all of its documents now."""
 
     id: UUID
     tenant_id: UUID
@@ -248,6 +248,7 @@ class ListedAnswerResponse(BaseModel):
     review_id: UUID | None
     review_state: Literal["held", "delivered", "rejected"] | None
     question: str | None
+    searched_for: str | None = Field(description="Also null where the documents were searched by the question as asked.")
     text: str | None = Field(description="Also null while the answer is held, and when it was rejected.")
 
     @classmethod

@@ -65,7 +65,10 @@ ANSWERS = (
         "conversations",
         "delete",
         {"name": GONE},
-        linked="key_id = any (cast(:keys as uuid[])) or tenant_id || ':' || name = any (cast(:units as text[]))",
+        linked="key_id = any (cast(:keys as uuid[])) or tenant_id || ':' || name = any (cast(:units as text[])) "
+        "or not exists (select from conversation_turns t where t.tenant_id = conversations.tenant_id "
+        "and t.conversation_id = conversations.id)",
+        note="also one whose answers are all erased or too old",
     ),
     Store("feedback", "delete", {"comment": GONE}, linked=f"answer_id = {_ANSWERS}"),
     Store(
