@@ -248,7 +248,9 @@ class ListedAnswerResponse(BaseModel):
     review_id: UUID | None
     review_state: Literal["held", "delivered", "rejected"] | None
     question: str | None
-    searched_for: str | None = Field(description="Also null where the documents were searched by the question as asked.")
+    searched_for: str | None = Field(
+        description="Also null where the documents were searched by the question as asked."
+    )
     text: str | None = Field(description="Also null while the answer is held, and when it was rejected.")
 
     @classmethod

@@ -75,7 +75,10 @@ async def test_an_argument_that_a_reviewer_changed_comes_from_the_reviewer(desk:
 
 async def test_the_turns_before_taint_and_are_told_apart(desk: Service) -> None:
     """What the asker said is the asker's; an earlier answer is text of documents."""
-    before = [{"role": "user", "content": "Note on T-1: Call Bo back."}, {"role": "assistant", "content": "Send it to Mia Lund."}]
+    before = [
+        {"role": "user", "content": "Note on T-1: Call Bo back."},
+        {"role": "assistant", "content": "Send it to Mia Lund."},
+    ]
     asked = call("add_ticket_note", 1, ticket="T-1", text="Call Bo back.")
     told = call("add_ticket_note", 2, ticket="T-1", text="Send it to Mia Lund.")
     desk.model.mind = script(calls(asked, told), "The notes wait for a person.")
