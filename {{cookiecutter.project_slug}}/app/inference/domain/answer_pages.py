@@ -76,7 +76,8 @@ class AnswerPosition(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class ListedAnswer:
     """An answer in a list. question, searched_for, text: None for who may not read all of its documents now; text also
-    of an answer that a person has not let out. latency_ms, request_id: None where an older version of the service stored it.
+    of an answer that a person has not let out. latency_ms, request_id: None where an older version of the service
+    stored it.
     """
 
     tenant_id: UUID

@@ -6,7 +6,7 @@ from app.core.http import provided
 from app.core.times import Moment
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.inference.schemas import ConversationPageResponse, ConversationTurnsResponse
+from app.inference.routes.conversation_responses import ConversationPageResponse, ConversationTurnsResponse
 from app.inference.service import Conversations
 
 router = APIRouter(prefix="/v1/conversations", tags=["answers"])
