@@ -178,7 +178,7 @@ class Asker:
 async def main(url: str | None, model: str, rounds: int, seed: int, short: bool) -> None:
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
-    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, _server(url) as upstream:
+    with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, model_server(url) as upstream:
         home = house(Path(folder), PRICE.format(model=model))
         settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
         proxy = Proxy(upstream)
@@ -317,7 +317,7 @@ async def _listening(proxy: Proxy) -> AsyncIterator[str]:
 
 
 @contextmanager
-def _server(url: str | None) -> Iterator[str]:
+def model_server(url: str | None) -> Iterator[str]:
     """The server of --url, or a small one from packages."""
     if url:
         yield url.rstrip("/")

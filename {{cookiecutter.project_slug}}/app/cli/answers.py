@@ -168,4 +168,7 @@ def _print(answer: ListedAnswer, tenant: str, charges: list[CostTotal]) -> None:
     if answer.question is None:
         out.print("Its text is only for who may read all of its documents now: see --group.")
         return
-    out.print(f"\n{escape(answer.question)}\n\n{escape(answer.text or 'No text was delivered.')}", highlight=False)
+    searched = f"\nsearched for: {escape(answer.searched_for)}" if answer.searched_for else ""
+    out.print(
+        f"\n{escape(answer.question)}{searched}\n\n{escape(answer.text or 'No text was delivered.')}", highlight=False
+    )

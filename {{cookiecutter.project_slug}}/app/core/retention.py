@@ -7,7 +7,9 @@ class RetentionRules(ExactModel):
     """For how many days each kind of content is kept; null keeps it until it is erased."""
 
     answers: int | None = Field(
-        None, ge=1, description="Questions and answers with their reviews, actions and feedback, from the question on."
+        None,
+        ge=1,
+        description="Questions and answers with their reviews, actions, feedback and turns, from the question on.",
     )
     quarantined_files: int | None = Field(
         None, ge=1, description="Quarantine entries that nobody decided, with their original files."

@@ -1,6 +1,16 @@
-from sqlalchemy import CheckConstraint, Column, Index, Table, UniqueConstraint, false, func, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import ARRAY, BigInteger, Boolean, Double, Float, LargeBinary, SmallInteger, Text, Uuid
+from sqlalchemy.types import ARRAY, BigInteger, Boolean, Double, Float, Integer, LargeBinary, SmallInteger, Text, Uuid
 
 from app.core.columns import Timestamp, digest_of, documents_column, one_of, optional, primary_key, references, required
 from app.core.database import metadata
@@ -29,6 +39,27 @@ answers = Table(
     Index("ix_answers_with_findings", "tenant_id", "created_at", postgresql_where=text("findings > 0")),
     Index("ix_answers_helpful", "tenant_id", "created_at", postgresql_where=text("helpful")),
     Index("ix_answers_unhelpful", "tenant_id", "created_at", postgresql_where=text("not helpful")),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    *primary_key(tenant_id=Uuid, id=Uuid),
+    *required(key_id=Uuid, name=Text, created_at=Timestamp, last_at=Timestamp, turns=Integer),
+    UniqueConstraint("tenant_id", "key_id", "name"),
+    Index("ix_conversations_by_time", "tenant_id", "key_id", "last_at"),
+)
+
+conversation_turns = Table(
+    "conversation_turns",
+    metadata,
+    *primary_key(tenant_id=Uuid, conversation_id=Uuid, number=Integer),
+    *required(answer_id=Uuid),
+    references(answer_id="answers.id"),
+    ForeignKeyConstraint(
+        ["tenant_id", "conversation_id"], ["conversations.tenant_id", "conversations.id"], ondelete="cascade"
+    ),
+    UniqueConstraint("tenant_id", "answer_id"),
 )
 
 feedback = Table(

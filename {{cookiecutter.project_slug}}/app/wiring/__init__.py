@@ -37,6 +37,8 @@ from app.inference.service import (
     AnswerArchive,
     AnswerReplays,
     Answers,
+    Contextualization,
+    Conversations,
     Delivery,
     Generation,
     HeldAnswers,
@@ -101,6 +103,11 @@ def _screening(settings: Settings) -> Screening:
     return Screening(DeferredClassifier() if settings.injection_classifier else None)
 
 
+def _pipeline(infra: Infrastructure, actions: Actions, screening: Screening, conversations: Conversations) -> Pipeline:
+    generation, contextualization = Generation(ToolCalling(actions)), Contextualization(conversations, screening)
+    return Pipeline(infra.clock, infra.search, infra.costs, generation, screening, contextualization)
+
+
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = infra.policies, infra.database, infra.clock
     release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
@@ -111,8 +118,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     environments = rollouts.environments
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
     actions = Actions.build(database, identity, REGISTRY, offered, waiting)
-    screening = _screening(infra.settings)
-    pipeline = Pipeline(clock, infra.search, infra.costs, Generation(ToolCalling(actions)), screening)
+    screening, conversations = _screening(infra.settings), Conversations(database)
+    pipeline = _pipeline(infra, actions, screening, conversations)
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
@@ -141,7 +148,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         trials=trials,
         evaluations=evaluations,
         canaries=CanaryMonitor(rollouts, LiveTraffic(database), infra.retrieval.indexes.tenants, quality.canary, clock),
-        replays=AnswerReplays(database, trials),
+        replays=AnswerReplays(database, trials, conversations),
         idempotency_keys=IdempotencyKeys(database),
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,

@@ -28,6 +28,7 @@ from app.inference.service import (
     AnswerListing,
     AnswerReplays,
     Answers,
+    Conversations,
     LiveTraffic,
     Trials,
 )
@@ -125,6 +126,7 @@ class State:
             self.idempotency_keys,
             self.archive,
             self.answer_listing,
+            self.conversations,
             self.actions.catalogue,
             self.actions.proposals,
             self.tickets,
@@ -134,6 +136,10 @@ class State:
             SigningSecret(self.settings.signing_secret),
         )
         return {type(each): each for each in services} | {PassageSearch: self.search}
+
+    @property
+    def conversations(self) -> Conversations:
+        return self.replays.conversations
 
     @property
     def answer_listing(self) -> AnswerListing:

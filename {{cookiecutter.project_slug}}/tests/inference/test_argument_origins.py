@@ -71,3 +71,22 @@ async def test_an_argument_that_a_reviewer_changed_comes_from_the_reviewer(desk:
     stored = await actions.proposals.show(caller, UUID(proposed["id"]))
     edited = orjson.loads(actions.catalogue.edit(stored.payload, '{"ticket": "T-1", "text": "Marta Holm."}'))
     assert edited["origins"] == {"ticket": ["question"], "text": ["reviewer"]}
+
+
+async def test_the_turns_before_taint_and_are_told_apart(desk: Service) -> None:
+    """What the asker said is the asker's; an earlier answer is text of documents."""
+    before = [
+        {"role": "user", "content": "Note on T-1: Call Bo back."},
+        {"role": "assistant", "content": "Send it to Mia Lund."},
+    ]
+    asked = call("add_ticket_note", 1, ticket="T-1", text="Call Bo back.")
+    told = call("add_ticket_note", 2, ticket="T-1", text="Send it to Mia Lund.")
+    desk.model.mind = script(calls(asked, told), "The notes wait for a person.")
+    body = {"model": "default", "tools": [{"type": "function", "function": {"name": name}} for name in ALL]}
+    question = {"role": "user", "content": "Is the quasar of the zebra fish overdue in Ulan Bator?"}
+    async with desk.client() as client:
+        reply = await client.post("/v1/chat/completions", json=body | {"messages": [*before, question]})
+    actions = reply.json()["answer"]["actions"]
+    stored = [await get(desk, each["where"]) for each in actions]
+    assert [each["origins"]["text"] for each in stored] == [["question"], ["passage"]]
+    assert [each["state"] for each in stored] == ["waiting", "waiting"]

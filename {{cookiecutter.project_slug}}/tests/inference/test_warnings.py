@@ -25,8 +25,9 @@ SENT: dict[str, tuple[dict[str, Any], list[str]]] = {
     "what counts": ({"max_tokens": 100, "temperature": 0.5, "tool_choice": "auto"}, []),
     "system": (messages({"role": "system", "content": "Rhyme."}), []),
     "developer": (messages({"role": "developer", "content": "Rhyme."}), []),
-    "history": (messages(USER, {"role": "assistant", "content": "Marta."}), ["history"]),
-    "both": (messages({"role": "system", "content": "Rhyme."}, USER), ["history"]),
+    "history": (messages(USER, {"role": "assistant", "content": "Marta."}), []),
+    "tools before": (messages(USER, {"role": "tool", "content": "Marta."}), ["history"]),
+    "both": (messages({"role": "system", "content": "Rhyme."}, *[USER] * 3), []),
     "part": (messages(last={"role": "user", "content": [SAY, {"type": "video"}]}), ["messages.video"]),
     "name": (messages(last={**USER, "name": "Bo"}), ["messages.name"]),
     "members": (

@@ -1,7 +1,8 @@
 """A small server of the OpenAI chat format, for tests, benchmarks and trials without a provider.
 
 It answers with the first sentence of the first passage in the prompt and cites it. If tools are offered, it calls
-those that the question names, with arguments from the question. To run it:
+those that the question names, with arguments from the question. A question of a conversation that it is to rewrite it
+puts behind the one before. To run it:
 python -m app.adapters.chat.standin --port 9000
 """
 
@@ -22,6 +23,7 @@ Write = Callable[[bytes], Awaitable[None]]
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _PASSAGE = re.compile(r"<passage n=\"(\d+)\"(?: \w+=\"[^\"]*\")*>\n?(.+?)(?:(?<=[.!?])\s|\n|</passage\b)", re.DOTALL)
+_ASKED = re.compile(r"<asked\b[^>]*>(.*?)</asked\b", re.DOTALL)
 _QUESTION = re.compile(r"<question\b[^>]*>(.*?)</question\b", re.DOTALL)
 
 
@@ -240,11 +242,20 @@ def reply_to(body: Json) -> str | Json:
     if results:
         return " ".join(_as_sentence(orjson.loads(result)) for result in results)
     question = _question_of(messages)
+    if rewritten := _rewritten(messages, question):
+        return rewritten
     tools = [tool["function"] for tool in body.get("tools", ()) if body.get("tool_choice") != "none"]
     named = [tool for tool in tools if all(word in question.lower() for word in tool["name"].split("_"))]
     if not named:
         return answer_to(body)
     return {"content": None, "tool_calls": [_call(tool, question, place) for place, tool in enumerate(named)]}
+
+
+def _rewritten(messages: Any, question: str) -> str | None:
+    """The question behind the last one of the conversation, where no passages came with it: it is to be rewritten."""
+    last = str(messages[-1].get("content") or "") if messages else ""
+    asked = _ASKED.findall(last)
+    return f"{asked[-1].strip()} {question.strip()}" if asked and not _PASSAGE.search(last) else None
 
 
 def _question_of(messages: Any) -> str:

@@ -71,6 +71,8 @@ function answer(content) {
       "section",
       { class: "card", "aria-label": "Answer" },
       h("h2", {}, content.status === "refused" ? "Refusal" : "Answer"),
+      content.searched_for &&
+        h("p", { class: "facts", dir: "auto" }, "searched for ", h("strong", {}, plain(content.searched_for))),
       h("div", { id: "answer", class: "text", dir: "auto" }, cited(content.text, content.citations, lead)),
       quality(content),
     ),

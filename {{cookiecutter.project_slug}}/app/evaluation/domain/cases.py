@@ -17,6 +17,10 @@ CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$")
 Alternatives = Annotated[tuple[CaseText, ...], Field(min_length=1)]
 
 
+_LATER = ("history", "full_question")
+"""Fields that are part of a case's digest only where they are used, so that those of other cases stay the same."""
+
+
 class SourceRef(ExactModel):
     """A document that contains the answer; with a heading, only the section under it."""
 
@@ -27,6 +31,13 @@ class SourceRef(ExactModel):
         return uri == self.uri and (self.heading is None or self.heading in headings)
 
 
+class CaseTurn(ExactModel):
+    """A turn before the question of a case: what was asked, and what the answer was."""
+
+    question: CaseText
+    answer: Annotated[str, Field(max_length=2000)] = ""
+
+
 class Case(ExactModel):
     """One line of a suite.
 
@@ -34,10 +45,14 @@ class Case(ExactModel):
     refusal are right. attack: the kind of attack, in a red-team suite. forbidden, forbidden_sources: texts that the
     answer must not contain, and documents that must be neither retrieved nor cited. corpus_version: a past version of
     the documents to ask. cluster: cases of one cluster are not independent; the first source unless named.
+    history, full_question: the turns of the conversation before the question, and the question written out in full, by
+    which the benchmark of conversations compares.
     """
 
     id: CaseName
     question: CaseText
+    history: Annotated[tuple[CaseTurn, ...], Field(max_length=20)] = ()
+    full_question: CaseText | None = None
     facts: tuple[Alternatives, ...] = ()
     answer: CaseText | None = None
     sources: tuple[SourceRef, ...] = ()
@@ -83,7 +98,8 @@ class Case(ExactModel):
     @property
     def digest(self) -> str:
         """SHA-256 over the whole case; observations are stored under it."""
-        return digest_of(self.model_dump(mode="json"))
+        values = self.model_dump(mode="json")
+        return digest_of({name: value for name, value in values.items() if name not in _LATER or value})
 
 
 def digest_of(value: Any) -> str:

@@ -14,6 +14,8 @@ from app.evaluation.domain.suites import Suite
 from app.identity.domain import Principal
 from app.identity.service import Identity
 from app.inference.domain.answer import Question, QuestionTooLong, source_documents
+from app.inference.domain.conversations import Turn
+from app.inference.domain.conversations.follow_up import with_subject
 from app.inference.service import Trials
 from app.inference.service.trials import Trial
 from app.retrieval.ports import PassageSearch
@@ -74,7 +76,7 @@ class CaseRunner:
         await self._warm(asker, case)
         try:
             trial = await self.trials.run(
-                release_id, asker, Question(case.question), corpus_version=version, subject_id=run_id
+                release_id, asker, question_of(case), corpus_version=version, subject_id=run_id
             )
             observation = observe(trial)
         except (QuestionRefused, QuestionTooLong) as problem:
@@ -89,7 +91,13 @@ class CaseRunner:
     async def _warm(self, asker: Principal, case: Case) -> None:
         """Caches the question's embedding, so that the side that runs first does not look slower than it is."""
         deadline = Deadline.after(WARM_SECONDS, self.clock)
-        await self.retrieval.search(asker, case.question, deadline=deadline, limit=1, charge=True)
+        text = with_subject(case.question, question_of(case).history)
+        await self.retrieval.search(asker, text, deadline=deadline, limit=1, charge=True)
+
+
+def question_of(case: Case) -> Question:
+    """The question of a case, with the turns before it."""
+    return Question(case.question, history=tuple(Turn(each.question, each.answer) for each in case.history))
 
 
 def observe(trial: Trial) -> Observation:

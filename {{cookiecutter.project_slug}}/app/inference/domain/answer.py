@@ -7,6 +7,7 @@ from uuid import UUID
 from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
 from app.inference.domain.client_options import NO_OPTIONS, ClientOptions
+from app.inference.domain.conversations.turns import Turn
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.tool_calls import AnswerAction
 from app.llm.domain.messages import ToolCall
@@ -75,7 +76,9 @@ class Question:
     """sentences: the most that the extractive answerer quotes. passages: the most that are retrieved.
     model: one of the chain, or None for the whole chain. actions: the actions that a model may propose.
     webhook: the address that is notified when a held answer is decided. warnings: fields without effect. options: what
-    else a client of the OpenAI API asks for.
+    else a client of the OpenAI API asks for. history: the turns before it, oldest first. conversation: the caller's id
+    of the conversation that the answer is kept in; without a history of the question its turns are the history.
+    search_text: what is searched for, where that is decided already, as in a replay.
     """
 
     text: str
@@ -88,6 +91,9 @@ class Question:
     webhook: str | None = None
     warnings: tuple[RequestWarning, ...] = ()
     options: ClientOptions = NO_OPTIONS
+    history: tuple[Turn, ...] = ()
+    conversation: str | None = None
+    search_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +137,18 @@ class Citation:
     version: int
 
 
-def source_documents(answer: "Answer", evidence: Evidence, read_documents: Collection[UUID] | None) -> frozenset[UUID]:
+def source_documents(
+    answer: "Answer", evidence: Evidence, read_documents: Collection[UUID] | None, history: Iterable[Turn] = ()
+) -> frozenset[UUID]:
     """The documents whose text the answer may contain; they restrict who may read it (app.core.access).
 
-    A model has read every passage, whatever it cites; an extractive answer contains only its citations.
+    A model has read every passage and every turn before, whatever it cites; an extractive answer contains only its
+    citations, and the turns in what was searched for.
     read_documents: the documents that a model with tools had read; None for an answer without tools.
     """
     cited = frozenset(citation.document_id for citation in answer.citations)
+    if answer.model != EXTRACTIVE or answer.searched_for:
+        cited = cited.union(*(turn.documents for turn in history))
     if read_documents is not None:
         return cited | frozenset(read_documents)
     return cited if answer.model == EXTRACTIVE else cited | evidence.documents
@@ -203,7 +214,8 @@ class Answer:
     first_text: until the first text of a stream was sent. groundedness: the share of its sentences that the evidence
     supports; None for a refusal. confidence: the geometric mean of the probabilities of the model's tokens; None where
     no model wrote it, no review rule needs it or its provider does not report it. warnings: fields of the request
-    without effect. tool_calls: of the client's own tools.
+    without effect. tool_calls: of the client's own tools. searched_for: the self-contained question that the documents
+    were searched by; None where that is the question as it was asked.
     """
 
     id: UUID
@@ -230,6 +242,7 @@ class Answer:
     finish_reason: FinishReason = "stop"
     warnings: tuple[RequestWarning, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    searched_for: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -260,4 +273,5 @@ class Answer:
             "finish_reason": self.finish_reason,
             "warnings": [each.as_dict() for each in self.warnings],
             "tool_calls": self.tool_calls,
+            "searched_for": self.searched_for,
         }

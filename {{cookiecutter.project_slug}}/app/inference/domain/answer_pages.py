@@ -75,8 +75,9 @@ class AnswerPosition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ListedAnswer:
-    """An answer in a list. question, text: None for who may not read all of its documents now, and of an answer that a
-    person has not let out. latency_ms, request_id: None where an older version of the service stored it.
+    """An answer in a list. question, searched_for, text: None for who may not read all of its documents now; text also
+    of an answer that a person has not let out. latency_ms, request_id: None where an older version of the service
+    stored it.
     """
 
     tenant_id: UUID
@@ -101,6 +102,7 @@ class ListedAnswer:
     review_state: ReviewedAnswerState | None
     question: str | None
     text: str | None
+    searched_for: str | None = None
 
     @property
     def position(self) -> AnswerPosition:

@@ -8,13 +8,42 @@ from uuid import UUID
 from app.core.json_types import JsonObject
 from app.inference.domain.answer import Question
 from app.inference.domain.client_options import NO_OPTIONS, ClientOptions
+from app.inference.domain.conversations import Turn
 from app.retrieval.domain import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """The turns before a question, and what was searched for. turns: each as the id of its stored answer, so that what
+    is erased or closed there is so here, or as the texts that the client sent.
+    """
+
+    searched_for: str
+    turns: tuple[UUID | tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, question: Question, searched_for: str) -> "HistoryRecord":
+        return cls(searched_for, tuple(each.answer_id or (each.question, each.answer) for each in question.history))
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> "HistoryRecord":
+        turns = tuple(UUID(each) if isinstance(each, str) else (each[0], each[1]) for each in stored["turns"])
+        return cls(stored["searched_for"], turns)
+
+    @property
+    def answer_ids(self) -> tuple[UUID, ...]:
+        return tuple(each for each in self.turns if isinstance(each, UUID))
+
+    def history(self, answers: Mapping[UUID, Turn]) -> tuple[Turn, ...]:
+        """The turns again; without those whose answers are not among these."""
+        known = (answers.get(each) if isinstance(each, UUID) else Turn(*each) for each in self.turns)
+        return tuple(turn for turn in known if turn is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerConditions:
     """The options of the question, the asker's groups, and the evidence: chunks with their scores. options: those of a
-    client of the OpenAI API; None for none.
+    client of the OpenAI API; None for none. history: None for a question without turns before it.
     """
 
     sentences: int
@@ -26,22 +55,39 @@ class AnswerConditions:
     evidence: tuple[tuple[UUID, float], ...]
     degraded: str | None
     options: JsonObject | None = None
+    history: HistoryRecord | None = None
 
     @classmethod
-    def of(cls, question: Question, groups: Iterable[str], evidence: Evidence) -> "AnswerConditions":
+    def of(
+        cls, question: Question, groups: Iterable[str], evidence: Evidence, searched_for: str | None = None
+    ) -> "AnswerConditions":
+        history = HistoryRecord.of(question, searched_for or question.text) if question.history else None
         evidence_scores = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
         options = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
         of_client = None if question.options is NO_OPTIONS else question.options.as_dict()
-        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, of_client)
+        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, of_client, history)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "AnswerConditions":
         evidence = tuple((UUID(chunk), float(score)) for chunk, score in stored["evidence"])
-        return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence})
+        history = HistoryRecord.read(stored["history"]) if stored.get("history") else None
+        return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence, "history": history})
 
-    def question(self, text: str) -> Question:
+    def stored(self) -> "AnswerConditions | dict[str, Any]":
+        """As it is stored: without a history that there is not, which an older version does not know."""
+        if self.history is not None:
+            return self
+        return {name: getattr(self, name) for name in AnswerConditions.__slots__ if name != "history"}
+
+    def question(self, text: str, answers: Mapping[UUID, Turn] | None = None) -> Question:
+        """The question as it was asked. answers: the turns before it that are still stored, by id."""
         question = Question(text, self.sentences, self.passages, self.max_tokens, self.temperature, self.model)
-        return question if self.options is None else replace(question, options=ClientOptions.read(self.options))
+        if self.options is not None:
+            question = replace(question, options=ClientOptions.read(self.options))
+        if self.history is None:
+            return question
+        turns = self.history.history(answers or {})
+        return replace(question, history=turns, search_text=self.history.searched_for)
 
 
 @dataclass(frozen=True, slots=True)

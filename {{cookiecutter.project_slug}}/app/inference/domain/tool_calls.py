@@ -1,6 +1,6 @@
 """The tool calls of one answer: the offered actions, the proposals and their results."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ import orjson
 
 from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, ProposalRefused, RiskClass
 from app.costs.domain import Usage
+from app.inference.domain.conversations.turns import Turn
 from app.llm.domain.messages import Tool, ToolCall
 from app.safety.domain.markup import neutralise
 from app.safety.domain.text import Finding
@@ -111,6 +112,14 @@ class ToolSession:
     def summary(self) -> str | None:
         """The results as text; None without tool calls."""
         return neutralise(" ".join(result.text for result in self.results)) or None
+
+    def read_turns(self, turns: Sequence[Turn], suspicious: bool) -> None:
+        """The model reads the turns before the question. Their answers are text of documents and models, and taint as
+        passages do; so does a question in which screening found something (suspicious)."""
+        answers = tuple(turn.answer for turn in turns if turn.answer)
+        self.tainted |= suspicious or bool(answers)
+        self.passages += answers
+        self.documents.update(*(turn.documents for turn in turns))
 
     def drop(self) -> None:
         """Discards the proposals that have not run."""

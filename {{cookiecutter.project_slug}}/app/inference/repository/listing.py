@@ -62,6 +62,7 @@ select edge.*, f.tenant_id, f.id, f.created_at, f.status, coalesce(f.refusal, a.
        coalesce(f.cost_micro_usd, (a.body->>'cost_micro_usd')::bigint) as cost_micro_usd,
        coalesce(f.latency_ms, (a.body->'timings_ms'->>'total')::float8) as latency_ms,
        f.helpful, f.trace_id, f.request_id, r.review_id, r.state as review_state, a.question,
+       a.body->>'searched_for' as searched_for,
        case when r.state is not null and r.state <> 'delivered' then null
             when r.timing = 'before' then convert_from(r.payload, 'UTF8')::jsonb->>'text'
             else a.body->>'text' end as text,

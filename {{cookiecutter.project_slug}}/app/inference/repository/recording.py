@@ -206,7 +206,7 @@ def _answer_values(stored: StoredAnswer) -> tuple[Any, ...]:
         assignment.environment,
         assignment.arm,
         assignment.unit,
-        orjson.dumps(stored.conditions).decode(),
+        orjson.dumps(stored.conditions.stored()).decode(),
         list(stored.documents),
         stored.request_id,
         answer.cost_micro_usd,

@@ -69,11 +69,14 @@ LONGEST_WAIT = 60
 async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
     """Answers a question from the caller's documents, with citations, or says that they hold no answer.
 
-    An Idempotency-Key makes it safe to send the request again. `X-Environment: staging` asks the release in staging.
+    `conversation` makes the question a turn of a conversation: what it leaves out is taken from the turns before it,
+    and `searched_for` shows what was searched for. An Idempotency-Key makes it safe to send the request again.
+    `X-Environment: staging` asks the release in staging.
     202: the answer is held for human review, by policies/review.yaml; a stream then has one event, `held`.
     """
     question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
     question = replace(question, actions=tuple(body.actions), webhook=body.webhook, warnings=warnings_of_question(body))
+    question = replace(question, conversation=body.conversation)
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
     assigned = await answers.assign(caller, environment_of(request), body.conversation)
     answers.check(assigned, question)

@@ -18,6 +18,7 @@ from app.inference.domain.client_tools import (
     ToolInvalid,
     ToolResultsInvalid,
 )
+from app.inference.domain.conversations.turns import Turn, turns_of
 from app.inference.routes.ignored_fields import WHOLE_CHAIN, question_place, warnings_of
 from app.inference.schemas import ChatCompletionRequest, ChatMessageRequest, ChatToolRequest
 from app.llm.domain.messages import DEFAULT_SAMPLING, Message, Sampling, Tool, ToolCall
@@ -67,7 +68,13 @@ def question_of(body: ChatCompletionRequest, actions: Collection[str]) -> Questi
         actions=tuple(tool.function.name for tool in tools if tool not in own),
         warnings=warnings_of(body, {tool.function.name for tool in own}),
         options=_options(body, at, own),
+        history=_history(body.messages[:at]),
     )
+
+
+def _history(messages: Sequence[ChatMessageRequest]) -> tuple[Turn, ...]:
+    """The messages of user and assistant before the question."""
+    return turns_of((each.role, each.text) for each in messages if each.role in ("user", "assistant"))
 
 
 def _options(body: ChatCompletionRequest, at: int, own: Sequence[ChatToolRequest]) -> ClientOptions:

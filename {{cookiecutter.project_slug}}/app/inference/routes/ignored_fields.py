@@ -57,10 +57,8 @@ def question_place(messages: Sequence[ChatMessageRequest]) -> int | None:
 
 def _of_messages(messages: Sequence[ChatMessageRequest]) -> Iterator[RequestWarning]:
     at = question_place(messages) or 0
-    if any(not each.is_instruction for each in messages[:at]):
-        yield RequestWarning(
-            "history", "Earlier messages are not read; only the last message of the user is the question."
-        )
+    if any(each.role in ("tool", "function") for each in messages[:at]):
+        yield RequestWarning("history", "Of earlier messages only the texts of user and assistant are read.")
     question = messages[at]
     for part in question.content if isinstance(question.content, list) else ():
         if (kind := str(part.get("type"))) != "text":

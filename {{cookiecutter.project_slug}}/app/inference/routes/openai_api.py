@@ -80,7 +80,8 @@ def _owner(name: str) -> str:
 
 @router.post("/v1/chat/completions")
 async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
-    """Answers the last message of the user from the caller's documents, in the OpenAI chat format.
+    """Answers the last message of the user from the caller's documents, in the OpenAI chat format. The messages before
+    it are its context; without any, those of the conversation that `X-Conversation` names.
 
     The additional field `answer` has citations, cost and the rest of POST /v1/answers. `tools` name actions of this
     service, which the model may propose, which run here, and whose states `answer.actions` has; or describe tools of
@@ -88,10 +89,12 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     `X-Webhook` names an address that is notified when a held answer is decided, `X-Citations: list` asks for the
     sources at the end of the text. docs/reference/openai-compatibility.md has every field.
     """
-    assigned = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
+    conversation = request.headers.get(CONVERSATION)
+    assigned = await answers.assign(caller, environment_of(request), conversation)
     body.citations = _citations(request, body)
     actions = answers.action_names(assigned) if body.tools else ()
-    question = replace(question_of(body, actions), webhook=request.headers.get(WEBHOOK))
+    asked = question_of(body, actions)
+    question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
     answers.check(assigned, question)
     form = _form(body, question, assigned)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)

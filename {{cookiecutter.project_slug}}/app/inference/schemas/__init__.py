@@ -34,7 +34,8 @@ class AnswerRequest(ExactModel):
         None,
         min_length=1,
         max_length=200,
-        description="Your id of a conversation; it stays on one release.",
+        description="Your id of a conversation. Its turns are the context of this question, which becomes the next "
+        "turn; it stays on one release.",
     )
     webhook: str | None = Field(
         None,
@@ -136,6 +137,9 @@ class AnswerResponse(BaseModel):
     )
     tool_calls: list[ToolCallResponse] = []
     warnings: list[WarningResponse] = Field([], description="Fields of the request that had no effect.")
+    searched_for: str | None = Field(
+        None, description="The self-contained question that was searched for; null where that is the question as asked."
+    )
 
 
 class HeldAnswerResponse(BaseModel):
@@ -231,7 +235,7 @@ class AnswerListRequest(BaseModel):
 
 
 class ListedAnswerResponse(BaseModel):
-    """An answer in a list. question, text: null for who may not read all of its documents now."""
+    """An answer in a list. question, searched_for, text: null for who may not read all of its documents now."""
 
     id: UUID
     tenant_id: UUID
@@ -254,6 +258,9 @@ class ListedAnswerResponse(BaseModel):
     review_id: UUID | None
     review_state: Literal["held", "delivered", "rejected"] | None
     question: str | None
+    searched_for: str | None = Field(
+        description="Also null where the documents were searched by the question as asked."
+    )
     text: str | None = Field(description="Also null while the answer is held, and when it was rejected.")
 
     @classmethod
@@ -328,8 +335,8 @@ class StreamOptionsRequest(BaseModel):
 
 
 class ChatCompletionRequest(BaseModel):
-    """A request of an OpenAI client. The last message of the user is the question; fields not named here have no effect
-    and are listed in the answer's `warnings`.
+    """A request of an OpenAI client. The last message of the user is the question, those before it are its context;
+    fields not named here have no effect and are listed in the answer's `warnings`.
     """
 
     model_config = ConfigDict(extra="allow")

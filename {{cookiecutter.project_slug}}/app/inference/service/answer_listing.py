@@ -92,6 +92,7 @@ def _listed(row: repository.ListedRow, caller: Principal, reads_texts: bool) -> 
         answer,
         question=redact(answer.question) if shown and answer.question is not None else None,
         text=answer.text if shown else None,
+        searched_for=answer.searched_for if shown else None,
         review_state=None if hidden else answer.review_state,
     )
 

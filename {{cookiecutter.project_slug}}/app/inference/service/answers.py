@@ -8,6 +8,7 @@ from app.core.errors import Problem
 from app.core.telemetry import gauge, spanned
 from app.identity.domain import Principal
 from app.inference.domain.answer import Answer, Question, TooManyAnswers
+from app.inference.domain.conversations.conversation import check_id
 from app.inference.domain.draft import DraftOutcome
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.domain.release_assignment import ReleaseAssignment
@@ -47,7 +48,7 @@ class Answers:
         """The release that answers this caller.
 
         environment: None is production; staging needs a permission. Errors: PermissionMissing, EnvironmentNotFound,
-        NoLiveRelease, ReleaseNotLoaded, DatabaseUnavailable.
+        NoLiveRelease, ReleaseNotLoaded, ConversationInvalid, DatabaseUnavailable.
         """
         if environment == STAGING:
             caller.require("staging:use")
@@ -55,6 +56,8 @@ class Answers:
             return AssignedRelease(self.loaded_releases.of(release), ReleaseAssignment(release.id, STAGING))
         if not self.environments.live_releases.by_name:
             await self.environments.resolve()
+        if conversation is not None:
+            check_id(conversation)
         unit = f"{caller.tenant_id}:{conversation}" if conversation else str(caller.tenant_id)
         release, arm = self.environments.assign(None, unit)
         assignment = ReleaseAssignment(release.id, PRODUCTION, arm, unit)
@@ -76,6 +79,7 @@ class Answers:
         with self._admitted(), self._recording_failures(caller, assigned), genai.workflow():
             ctx = self.pipeline.start(caller, question, assigned, brownout=self.brownout.step)
             with self.delivery.charging_abandoned(ctx):
+                ctx = await self.pipeline.contextualize(ctx)
                 evidence = await self.pipeline.retrieve(ctx)
                 outcome = await self.pipeline.generation.generate(ctx, evidence)
                 return await self.delivery.deliver(ctx, evidence, outcome, idempotent)
@@ -110,6 +114,7 @@ class Answers:
         ctx = pipeline.start(caller, question, assigned, streamed=True, brownout=self.brownout.step)
         sent = ""
         with self.delivery.charging_abandoned(ctx):
+            ctx = await pipeline.contextualize(ctx)
             evidence = await pipeline.retrieve(ctx)
             outcome: DraftOutcome | None = None
             if ctx.tool_session is not None or ctx.question.options.format is not None or _sent_as_whole(ctx):

@@ -1,7 +1,7 @@
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
 from typing import TypeVar
@@ -10,20 +10,23 @@ from uuid import UUID
 from app.core.clock import Deadline
 from app.core.ids import new_id
 from app.core.telemetry import current_trace_id, histogram, recording, span, spanned, start_span
+from app.costs.domain import Usage
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
 from app.inference.domain.savings import NO_SAVINGS, Savings
 from app.inference.domain.tool_calls import ToolSession
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
+from app.llm.service import FallbackChain
 from app.releases.domain import Release
 from app.safety.domain.output_filter import canary_of
 
 T = TypeVar("T")
 
-STEPS = ("screen", "hold", "evidence", "model", "extract", "check", "record")
+STEPS = ("screen", "contextualize", "hold", "evidence", "model", "extract", "check", "record")
 SECONDS = histogram("app_answer_step_seconds", "Duration of one step of an answer", ("step",))
 FIRST_TEXT = histogram("app_answer_first_text_seconds", "Time to the first text of a streamed answer")
+NOTHING_USED = Usage(0)
 _SECONDS_OF = {step: SECONDS.labels(step) for step in STEPS}
 
 
@@ -92,7 +95,8 @@ class StepTimer:
 @dataclass(frozen=True)
 class AnswerContext:
     """The shared state of the steps of one answer. tool_session: None where the question offers no actions. savings:
-    what it does without under overload.
+    what it does without under overload. searched_for: the self-contained question, where it is another text than the
+    question. context_usage, context_reasons: of the model that wrote it, and why it was done by rule instead.
     """
 
     id: UUID
@@ -105,11 +109,29 @@ class AnswerContext:
     timer: StepTimer
     tool_session: ToolSession | None = None
     savings: Savings = NO_SAVINGS
+    searched_for: str | None = None
+    context_usage: Usage = NOTHING_USED
+    context_reasons: tuple[str, ...] = ()
     trace_id: str = field(default_factory=lambda: current_trace_id() or new_id().hex)
 
     @property
     def loaded(self) -> LoadedRelease:
         return self.assigned.loaded
+
+    @property
+    def search_text(self) -> str:
+        """The question in words that stand alone: what is searched for, and what an extractive answer answers."""
+        return self.searched_for or self.question.text
+
+    @property
+    def asked(self) -> str:
+        """All that was asked: the question as it came, and as it was searched for."""
+        return f"{self.question.text}\n{self.searched_for}" if self.searched_for else self.question.text
+
+    def models(self) -> FallbackChain:
+        """The models that may be called for this question."""
+        chain, models = self.loaded.chain, self.loaded.models_for(self.question.model)[: self.savings.models]
+        return chain if len(models) == len(chain.models) else replace(chain, models=models)
 
     @property
     def canary(self) -> str:

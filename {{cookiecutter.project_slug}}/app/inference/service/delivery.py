@@ -38,6 +38,7 @@ from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
 from app.inference.service.answer_facts import note_answer
 from app.inference.service.context import AnswerContext
+from app.inference.service.conversations import keep_turn
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.tool_calling import hold_actions
 from app.retrieval.domain import Evidence
@@ -122,14 +123,16 @@ class Delivery:
         if rule and rule.send == "before" and ctx.tool_session:
             ctx.tool_session.entries = hold_actions(ctx, rule, ctx.tool_session.entries)
             answer = replace(answer, actions=ctx.tool_session.actions)
-        documents = source_documents(answer, evidence, ctx.tool_session.documents if ctx.tool_session else None)
+        documents = source_documents(
+            answer, evidence, ctx.tool_session.documents if ctx.tool_session else None, ctx.question.history
+        )
         stored = repository.StoredAnswer(
             caller=ctx.caller,
             question=ctx.question.text,
             answer=answer,
             body=as_json(answer),
             assignment=ctx.assigned.assignment,
-            conditions=AnswerConditions.of(ctx.question, ctx.caller.groups, evidence),
+            conditions=AnswerConditions.of(ctx.question, ctx.caller.groups, evidence, ctx.searched_for),
             documents=tuple(documents),
             request_id=stored_request_id(current_request_id.get()),
         )
@@ -145,7 +148,7 @@ class Delivery:
         return reply
 
     def _review_rule(self, ctx: AnswerContext, answer: Answer) -> Rule | None:
-        routed = RoutedAnswer(answer, ctx.question.text, ctx.loaded.risk_tier, ctx.caller.tenant_id)
+        routed = RoutedAnswer(answer, ctx.asked, ctx.loaded.risk_tier, ctx.caller.tenant_id)
         rule = rule_for(ctx.loaded.review, routed)
         if rule and rule.send == "before":
             return rule
@@ -166,13 +169,16 @@ class Delivery:
     def _extra_writes(
         self, ctx: AnswerContext, stored: repository.StoredAnswer, review: ReviewRequest | None
     ) -> list[repository.ExtraWrite]:
-        """Further writes in the transaction of the answer: its review and its actions."""
+        """Further writes in the transaction of the answer: its review, its actions and its place in a conversation."""
         writes: list[repository.ExtraWrite] = []
         if review:
             writes.append(lambda connection: repository.send_to_review(connection, stored, review))
         if ctx.tool_session and (entries := ctx.tool_session.entries):
             actions = self.pipeline.generation.tool_calling.actions
             writes.append(lambda connection: actions.proposals.store(connection, entries))
+        if (name := ctx.question.conversation) is not None:
+            at = stored.answer.created_at
+            writes.append(lambda connection: keep_turn(connection, ctx.caller, name, ctx.id, at))
         return writes
 
     async def _record(

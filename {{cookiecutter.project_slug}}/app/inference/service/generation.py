@@ -142,7 +142,7 @@ class Generation:
     async def _prepare(self, ctx: AnswerContext, evidence: Evidence) -> PreparedCall | DraftOutcome:
         """The request, and the models that the budget allows; or the outcome without a call. Errors: BudgetUsedUp."""
         session = ctx.tool_session
-        refusal = refusal_reason(ctx.question.text, evidence, ctx.loaded.answerability)
+        refusal = refusal_reason(ctx.search_text, evidence, ctx.loaded.answerability)
         if refusal and session is None:
             return DraftOutcome(refusal_draft(refusal))
         if refusal:
@@ -157,8 +157,8 @@ class Generation:
         if session:
             session.tainted |= bool(evidence.passages)
             session.documents |= evidence.documents
-            session.passages = tuple(f"{each.title} {each.text}" for each in evidence.passages)
-        chain, prompt, reason = self._named_models(ctx), TOOL_PROMPT if session else PROMPT, None
+            session.passages += tuple(f"{each.title} {each.text}" for each in evidence.passages)
+        chain, prompt, reason = ctx.models(), TOOL_PROMPT if session else PROMPT, None
         request = self._request(ctx, evidence, prompt)
         if chain.models:
             with ctx.timer.step("hold"):
@@ -220,7 +220,7 @@ class Generation:
         results = _results(ctx)
         prompt = ctx.release.prompt(prepared.prompt).text
         passages, output = prepared.evidence.passages, ctx.loaded.output_filter
-        language = question_language(ctx.question.text, passages)
+        language = question_language(ctx.search_text, passages)
         return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary, language)
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
@@ -244,10 +244,6 @@ class Generation:
             raise StreamEnded(f"The model's reply broke off ({failure.reason}).", retry_after=1) from failure
         return ModelsFailed([(model, failure)])
 
-    def _named_models(self, ctx: AnswerContext) -> FallbackChain:
-        chain, models = ctx.loaded.chain, ctx.loaded.models_for(ctx.question.model)[: ctx.savings.models]
-        return chain if len(models) == len(chain.models) else replace(chain, models=models)
-
     def _request(self, ctx: AnswerContext, evidence: Evidence, prompt: str) -> ChatRequest:
         question, options, mark = ctx.question, ctx.question.options, new_mark()
         instructions = with_canary(ctx.release.prompt(prompt).text, ctx.canary)
@@ -259,6 +255,8 @@ class Generation:
             question.temperature,
             ctx.tool_session.tools if ctx.tool_session else (),
             mark=mark,
+            turns=question.history,
+            searched_for=ctx.searched_for,
         )
         if options is not NO_OPTIONS:
             request = with_options(request, options)
@@ -273,8 +271,7 @@ class Generation:
     def extract(self, ctx: AnswerContext, evidence: Evidence) -> Draft:
         """The extractive fallback."""
         with ctx.timer.step("extract"):
-            question = ctx.question
-            return extractive_draft(question.text, question.sentences, evidence, ctx.loaded.output_filter)
+            return extractive_draft(ctx.search_text, ctx.question.sentences, evidence, ctx.loaded.output_filter)
 
 
 def _charge_broken_off(

@@ -25,7 +25,8 @@ from app.inference.domain.draft import NOT_SEARCHED, DraftOutcome, protected_dra
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.savings import Savings
 from app.inference.service.client_requests import check_options, screen_options
-from app.inference.service.context import AnswerContext, StepTimer
+from app.inference.service.context import NOTHING_USED, AnswerContext, StepTimer
+from app.inference.service.contextualization import Contextualization
 from app.inference.service.cost_meter import CostMeter
 from app.inference.service.generation import Generation
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease
@@ -46,6 +47,7 @@ class Pipeline:
     costs: Costs
     generation: Generation
     screening: Screening
+    contextualization: Contextualization
 
     def check(self, loaded: LoadedRelease, question: Question) -> None:
         """Errors: QuestionTooLong, ModelNotFound, WebhookRefused, InstructionsTooLong, ModelRequired."""
@@ -107,6 +109,13 @@ class Pipeline:
     def _personal_data(self, loaded: LoadedRelease, text: str) -> tuple[Finding, ...]:
         return () if loaded.personal_data.questions == "keep" else loaded.personal_data.findings(text)
 
+    async def contextualize(self, ctx: AnswerContext) -> AnswerContext:
+        """The context with the turns before the question, and with what is searched for in its place.
+
+        Errors: ConversationInvalid, ConversationFull, TooManyConversations.
+        """
+        return await self.contextualization.contextualize(ctx)
+
     async def retrieve(self, ctx: AnswerContext, corpus_version: int | None = None) -> Evidence:
         """The evidence that the caller may read; none where the search did not end in time."""
         with ctx.timer.step("evidence"):
@@ -114,7 +123,7 @@ class Pipeline:
                 async with asyncio.timeout(ctx.deadline.remaining()):
                     evidence = await self.retrieval.search(
                         ctx.caller,
-                        ctx.question.text,
+                        ctx.search_text,
                         limit=ctx.question.passages,
                         deadline=ctx.deadline,
                         corpus_version=corpus_version,
@@ -134,7 +143,7 @@ class Pipeline:
         usage = ctx.meter.billable_usage(draft.model, draft.usage, draft.estimated)
         rows = ctx.meter.billed = self._rows(ctx, [(draft.model, usage), *ctx.meter.unbilled], feature)
         search = (f"search: {evidence.degraded}",) if evidence.degraded else ()
-        reasons = (*search, *ctx.savings.reasons, *outcome.reasons)
+        reasons = (*search, *ctx.context_reasons, *ctx.savings.reasons, *outcome.reasons)
         answer = Answer(
             id=ctx.id,
             created_at=ctx.created_at,
@@ -148,9 +157,10 @@ class Pipeline:
             corpus_version=evidence.corpus_version,
             citations=masked_citations(draft.citations, ctx.loaded.output_filter),
             findings=(*ctx.question.findings, *(session.findings if session else ()), *draft.findings),
-            usage=draft.usage + outcome.earlier_usage + session.usage
-            if session
-            else draft.usage + outcome.earlier_usage,
+            usage=draft.usage
+            + outcome.earlier_usage
+            + ctx.context_usage
+            + (session.usage if session else NOTHING_USED),
             estimated=draft.estimated,
             cost_micro_usd=sum(row.charge.micro_usd for row in rows),
             timings_ms=ctx.timer.total(),
@@ -162,6 +172,7 @@ class Pipeline:
             tool_calls=draft.tool_calls,
             environment=ctx.assigned.assignment.environment,
             actions=session.actions if session else (),
+            searched_for=ctx.loaded.output_filter.masked(ctx.searched_for) if ctx.searched_for else None,
         )
         return answer, rows
 

@@ -11,6 +11,7 @@ from app.inference.domain.human_review import ArchivedAnswer
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.replay import AnswerConditions, Difference, Replay
 from app.inference.service.archive import check_delivered, find_visible
+from app.inference.service.conversations import Conversations
 from app.inference.service.trials import Trials
 from app.retrieval.domain import Evidence
 
@@ -21,6 +22,7 @@ class AnswerReplays:
 
     database: Database
     trials: Trials
+    conversations: Conversations
 
     async def replay(self, caller: Principal, answer_id: UUID) -> Replay:
         """Runs an answer's question again on its own release and corpus version, for the groups it was asked for.
@@ -33,10 +35,11 @@ class AnswerReplays:
         check_delivered(answer)
         conditions = AnswerConditions.read(answer.conditions)
         asker = replace(caller, groups=frozenset(conditions.groups))
+        earlier = await self.conversations.turns_of(asker, conditions.history.answer_ids if conditions.history else ())
         trial = await self.trials.run(
             answer.release_id,
             asker,
-            conditions.question(answer.question),
+            conditions.question(answer.question, earlier),
             corpus_version=answer.corpus_version,
             subject_id=answer_id,
         )

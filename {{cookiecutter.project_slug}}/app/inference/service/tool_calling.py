@@ -131,7 +131,7 @@ class ToolCalling:
     def _objection(self, ctx: AnswerContext, session: ToolSession, proposal: ActionProposal) -> str | None:
         """The finding for which it may not be proposed: the arguments leave the service as an answer does."""
         prompt = ctx.release.prompt(TOOL_PROMPT).text
-        known = (ctx.question.text, *(result.text for result in session.results))
+        known = (*_asked(ctx), *(result.text for result in session.results))
         arguments = " ".join(_texts_in(proposal.arguments))
         return ctx.loaded.output_filter.objection(arguments, prompt, known)
 
@@ -139,7 +139,7 @@ class ToolCalling:
         self, ctx: AnswerContext, session: ToolSession, call: ToolCall, tainted: bool
     ) -> NewAction | ProposalRefused:
         policy, earlier = ctx.loaded.actions, [entry.proposal for entry in session.entries]
-        sources = ArgumentSources(ctx.question.text, session.passages, session.untrusted_results)
+        sources = ArgumentSources("\n".join(_asked(ctx)), session.passages, session.untrusted_results)
         proposal = await self.actions.proposals.propose(
             policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier, sources
         )
@@ -157,6 +157,11 @@ class ToolCalling:
         terms = None if rule is None else _terms(ctx, rule, proposal)
         state: Literal["waiting", "approved"] = "waiting" if rule is not None and rule.send == "before" else "approved"
         return NewAction(proposal, state, terms, tainted, documents=tuple(session.documents))
+
+
+def _asked(ctx: AnswerContext) -> tuple[str, ...]:
+    """What the asker said in this conversation."""
+    return (*(turn.question for turn in ctx.question.history), ctx.question.text)
 
 
 def _known_name(session: ToolSession, call: ToolCall) -> str:
@@ -188,7 +193,7 @@ def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: ActionP
     return ProposedAction(
         id=proposal.id,
         risk=proposal.risk,  # type: ignore[arg-type]
-        text=f"{ctx.question.text}\n{proposal.action} {proposal.arguments}",
+        text=f"{ctx.asked}\n{proposal.action} {proposal.arguments}",
         findings=(*ctx.question.findings, *session.findings),
         risk_tier=ctx.loaded.risk_tier,
         tenant_id=ctx.caller.tenant_id,

@@ -55,6 +55,7 @@ class Trials:
         with span("trial", release=release.short):
             ctx = self.pipeline.start(caller, question, assigned)
             try:
+                ctx = await self.pipeline.contextualize(ctx)
                 evidence = await self.pipeline.retrieve(ctx, corpus_version)
                 outcome = await self.pipeline.generation.generate(ctx, evidence)
                 answer, rows = self.pipeline.finish(ctx, evidence, outcome, feature)

@@ -29,6 +29,10 @@ _DOCUMENTS = "any (cast(:documents as uuid[]))"
 _OF_DOCUMENTS = f"document_id = {_DOCUMENTS}"
 _DERIVED = "documents && cast(:documents as uuid[])"
 
+_OF_CONVERSATION = """conversation_id in (
+    select c.id from conversations c where c.key_id = any (cast(:keys as uuid[]))
+       or c.tenant_id || ':' || c.name = any (cast(:units as text[])))"""
+
 _UNUSED_FILES = """
     sha256 in (select v.sha256 from document_versions v where v.document_id = any (cast(:documents as uuid[])))
     and not exists (
@@ -55,6 +59,16 @@ ANSWERS = (
         {"stratum": STATE, "decision": STATE, "reason": STATE},
         key="answer_id",
         note="scores of answers, as numbers",
+    ),
+    Store("conversation_turns", "delete", {}, linked=f"answer_id = {_ANSWERS} or {_OF_CONVERSATION}", key="answer_id"),
+    Store(
+        "conversations",
+        "delete",
+        {"name": GONE},
+        linked="key_id = any (cast(:keys as uuid[])) or tenant_id || ':' || name = any (cast(:units as text[])) "
+        "or not exists (select from conversation_turns t where t.tenant_id = conversations.tenant_id "
+        "and t.conversation_id = conversations.id)",
+        note="also one whose answers are all erased or too old",
     ),
     Store("feedback", "delete", {"comment": GONE}, linked=f"answer_id = {_ANSWERS}"),
     Store(

@@ -52,6 +52,14 @@ class Limits(ExactModel):
     system_message_characters: int = Field(
         8_000, ge=1, le=100_000, description="Maximum length of the system messages of a client of the OpenAI API."
     )
+    history_turns: int = Field(10, ge=0, le=100, description="Most turns of a conversation that are read again.")
+    history_characters: int = Field(
+        8_000, ge=0, le=100_000, description="Most characters of earlier turns that are read again."
+    )
+    conversation_turns: int = Field(200, ge=1, le=10_000, description="Most turns of a conversation that is kept.")
+    conversations_per_caller: int = Field(
+        1_000, ge=1, le=100_000, description="Most conversations that are kept for one key or person."
+    )
     requests_per_minute_per_key: int = Field(
         60_000, ge=1, description="Requests of one key per minute, over all API processes."
     )

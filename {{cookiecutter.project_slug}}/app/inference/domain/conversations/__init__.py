@@ -1,0 +1,21 @@
+from app.inference.domain.conversations.conversation import (
+    Conversation,
+    ConversationFull,
+    ConversationInvalid,
+    ConversationNotFound,
+    KeptTurn,
+    TooManyConversations,
+)
+from app.inference.domain.conversations.turns import Turn, bounded, turns_of
+
+__all__ = [
+    "Conversation",
+    "ConversationFull",
+    "ConversationInvalid",
+    "ConversationNotFound",
+    "KeptTurn",
+    "TooManyConversations",
+    "Turn",
+    "bounded",
+    "turns_of",
+]
