@@ -3,7 +3,7 @@ from app.inference.service.answer_records import AnswerRecords
 from app.inference.service.answers import Answers
 from app.inference.service.archive import AnswerArchive
 from app.inference.service.contextualization import Contextualization
-from app.inference.service.conversations import Conversations
+from app.inference.service.conversation_access import Conversations
 from app.inference.service.delivery import Delivery, IdempotentReply
 from app.inference.service.generation import Generation
 from app.inference.service.held_answers import ANSWER_DECIDED_CHANNEL, HeldAnswers

@@ -15,7 +15,7 @@ from app.inference.domain.conversations.follow_up import needs_context, with_sub
 from app.inference.domain.conversations.rewriting import accepted_rewrite, rewrite_request
 from app.inference.domain.release_names import REWRITE_PROMPT
 from app.inference.service.context import NOTHING_USED, AnswerContext
-from app.inference.service.conversations import Conversations
+from app.inference.service.conversation_access import Conversations
 from app.inference.service.cost_meter import affordable_models
 from app.inference.service.loaded_release import LoadedRelease
 from app.llm.domain.messages import ChatRequest
@@ -100,7 +100,7 @@ class Contextualization:
         findings: tuple[Finding, ...] = ()
         if text is not None:
             text, findings = self._checked(ctx, text)
-            reasons = reasons if text is not None else (f"{BY_RULE}not a usable question",)
+            reasons = reasons if text is not None else (f"{BY_RULE}rewrite_unusable",)
         if text is None:
             text = with_subject(ctx.question.text, ctx.question.history)
         if ctx.tool_session and any(not is_personal_data(each) for each in findings):
@@ -122,10 +122,10 @@ class Contextualization:
         except BudgetUsedUp:
             result = None
         except AllModelsFailed as failed:
-            why = failed.failures[-1][1].reason if failed.failures else "no model"
+            why = failed.failures[-1][1].reason if failed.failures else "model_error"
             return None, NOTHING_USED, (f"{BY_RULE}{why}",)
         if result is None:
-            return None, NOTHING_USED, (f"{BY_RULE}budget used up",)
+            return None, NOTHING_USED, (f"{BY_RULE}budget_used_up",)
         end = result.completion.end
         ctx.meter.charge_beside_answer(result.model, end.usage, end.estimated)
         return result.completion.text, end.usage, ()

@@ -38,7 +38,7 @@ from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
 from app.inference.service.answer_facts import note_answer
 from app.inference.service.context import AnswerContext
-from app.inference.service.conversations import keep_turn
+from app.inference.service.conversation_access import keep_turn
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.tool_calling import hold_actions
 from app.retrieval.domain import Evidence

@@ -11,7 +11,7 @@ from app.inference.domain.human_review import ArchivedAnswer
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.replay import AnswerConditions, Difference, Replay
 from app.inference.service.archive import check_delivered, find_visible
-from app.inference.service.conversations import Conversations
+from app.inference.service.conversation_access import Conversations
 from app.inference.service.trials import Trials
 from app.retrieval.domain import Evidence
 

@@ -28,6 +28,7 @@ _REASONS: dict[str, tuple[str, Responsible]] = {
     "overloaded": ("admission", "capacity"),
     "budget_used_up": ("generation", "capacity"),
     "model_invalid_response": ("generation", "model"),
+    "rewrite_unusable": ("contextualization", "model"),
     "model_unacceptable": ("generation", "model"),
     "model_declined": ("generation", "model"),
     "truncated": ("generation", "model"),

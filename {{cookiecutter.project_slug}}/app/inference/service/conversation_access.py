@@ -19,8 +19,8 @@ from app.inference.domain.conversations import (
     Turn,
 )
 from app.inference.domain.conversations.conversation import check_id
-from app.inference.repository import conversations as repository
-from app.inference.repository.conversations import ConversationKey
+from app.inference.repository import turn_storage as repository
+from app.inference.repository.turn_storage import ConversationKey
 from app.safety.domain.policy import Limits
 
 
