@@ -19,6 +19,7 @@ import reference_assurance  # noqa: E402
 import reference_chart  # noqa: E402
 import reference_measurements  # noqa: E402
 import reference_mistakes  # noqa: E402
+import reference_providers  # noqa: E402
 import reference_sizing  # noqa: E402
 import typer  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
@@ -336,6 +337,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
     "docs/reference/measurements.md": reference_measurements.measurements_page,
+    "docs/reference/providers.md": reference_providers.providers_page,
     "docs/reference/sizing.md": reference_sizing.sizing_page,
     "docs/reference/trust-boundaries.md": boundaries_page,
     "assurance/controls.md": reference_assurance.controls_page,

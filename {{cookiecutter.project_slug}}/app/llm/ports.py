@@ -6,8 +6,9 @@ from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, OnDi
 
 
 class ChatModel(Protocol):
-    """One model of one provider. It makes one call per request and never retries, except on a stale pooled connection:
-    retries are up to the fallback chain.
+    """One model of one provider. It never retries a failure: that is up to the fallback chain. A call that the provider
+    did not take is made again at once in three cases only: on a stale pooled connection, without a field of the request
+    that the provider refuses, and with another key where it rejects one.
     """
 
     @property

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from app.actions.domain import NOTHING_OFFERED, ActionPolicy
-from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.choice import ModelChoice, options_of
 from app.core.errors import StartRefused
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies, PolicyModel, read_policies
@@ -109,12 +109,16 @@ class ReleaseCheck:
     def _choice(self, step: ModelStep) -> ModelChoice:
         """The model and parameters are the release's; the API key is this process's own for that address."""
         same = [each for each in self.choices if _host(each.base_url) == _host(step.address)]
-        # The key of the same model, else of any model at the same address.
-        secret = next((each.api_key for each in same if each.model == step.model), None)
-        secret = secret or next((each.api_key for each in same), None)
-        parameters = {name: value for name, value in step.parameters.items() if value is not None}
+        # The keys of the same model, else of any model at the same address.
+        same.sort(key=lambda each: (not each.keys, each.model != step.model))
+        key, *more = map(SecretStr, same[0].keys) if same and same[0].keys else (None,)
         return ModelChoice(
-            model=step.model, base_url=step.address or "", provider=step.provider, api_key=secret, **parameters
+            model=step.model,
+            base_url=step.address or "",
+            provider=step.provider,
+            api_key=key,
+            api_keys=tuple(more),
+            **options_of(step.parameters),
         )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.actions.domain import ActionPolicy
-from app.adapters.chat.choice import DIALECT, ModelChoice
+from app.adapters.chat.choice import ModelChoice, parameters_of
+from app.adapters.chat.fields import LearnedRules
 from app.core.clock import Clock
 from app.core.genai import ModelEndpoint
 from app.core.ownership import OwnershipPolicy
@@ -26,7 +27,7 @@ from app.setup.release_check import ReleaseCheck, protection_of
 @dataclass
 class ReleaseLoader:
     """Loads releases. Releases that configure a model identically share one GuardedModel, so that its circuit breaker
-    keeps its state over a switch.
+    keeps its state over a switch. learned: what the models refused, over all releases.
     """
 
     release_check: ReleaseCheck
@@ -34,6 +35,7 @@ class ReleaseLoader:
     stack: AsyncExitStack
     models: dict[bytes, GuardedModel] = field(default_factory=dict)
     transport: Any = None
+    learned: LearnedRules = field(default_factory=LearnedRules)
 
     async def load(self, release: Release) -> LoadedRelease:
         """Errors: ReleaseUnservable, IndexNotFound, IndexNotReady, EmbedderMismatch, DatabaseUnavailable."""
@@ -73,7 +75,7 @@ class ReleaseLoader:
         if name not in self.models:
             if self.transport is None:
                 self.transport = await self.stack.enter_async_context(make_transport())
-            chat: ChatModel = open_chat(choice, self.transport, self.clock)
+            chat: ChatModel = open_chat(choice, self.transport, self.clock, self.learned)
             if pseudonymises:
                 chat = PseudonymisedModel(chat, rules.detector)
             endpoint = ModelEndpoint.at(choice.paid, choice.model, choice.base_url)
@@ -95,7 +97,6 @@ def released(
 
 def step_of(choice: ModelChoice) -> ModelStep:
     """The manifest entry of a configured model, without its API key."""
-    # Defaults are left out, so that manifests from before these options keep their digests.
-    defaults = {name for name in DIALECT if getattr(choice, name) == ModelChoice.model_fields[name].default}
-    parameters = choice.model_dump(exclude={"model", "base_url", "api_key", "provider", *defaults})
-    return ModelStep(provider=choice.paid, model=choice.model, address=choice.base_url, parameters=parameters)
+    return ModelStep(
+        provider=choice.paid, model=choice.model, address=choice.base_url, parameters=parameters_of(choice)
+    )

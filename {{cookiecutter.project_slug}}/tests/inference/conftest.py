@@ -2,7 +2,7 @@ import io
 import logging
 import shutil
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,13 +120,13 @@ async def open_service(
 
     async with AsyncExitStack() as stack:
 
-        async def start(models: int = 1, idle_seconds: float = 100, **answers: Any) -> Service:
+        async def start(
+            models: int = 1, idle_seconds: float = 100, options: Mapping[str, Any] | None = None, **answers: Any
+        ) -> Service:
             names = ("stand-in", "stand-by")[:models]
             running = [await stack.enter_async_context(StandIn(model=name)) for name in names]
-            chain = tuple(
-                ModelChoice(model=each.model, base_url=each.url, idle_seconds=idle_seconds, timeout_seconds=600)
-                for each in running
-            )
+            common = {"idle_seconds": idle_seconds, "timeout_seconds": 600, **(options or {})}
+            chain = tuple(ModelChoice(model=each.model, base_url=each.url, **common) for each in running)
             chosen = settings.model_copy(update={"root": house, "model_chain": chain})
             state = await stack.enter_async_context(build(chosen, database_urls))
             await adopt(state)

@@ -7,10 +7,12 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
 
 from app.adapters.chat.standin import Fault
 from app.core import telemetry
-from tests.inference.conftest import Service
+from tests.inference.conftest import TOWER, Open, Service
 
 WHO = "Who built the lighthouse of Karlen?"
 TEXT = ("It was built in 1874 ", "by the engineer Marta Holm. [1]")
@@ -44,6 +46,50 @@ async def test_reasoning_is_never_delivered(service: Service, where: str, stream
     assert where not in whole
     assert answer["model"] == service.model.model
     assert "Marta Holm" in str(answer["text"])
+
+
+async def test_reasoning_is_counted(service: Service) -> None:
+    labels = {"model": service.model.model}
+    before = REGISTRY.get_sample_value("app_model_reasoning_tokens_total", labels) or 0
+    service.model.faults.append(Fault(pieces=TEXT, reasoning=("x" * 40,), reasoning_in="reasoning"))
+    await asked(service, stream=False)
+    service.model.faults.append(Fault(pieces=TEXT, reasoning=("x" * 40,), reasoning_in="<think>"))
+    await asked(service, stream=True)
+    after = REGISTRY.get_sample_value("app_model_reasoning_tokens_total", labels) or 0
+    assert 20 <= after - before <= 28
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_refused_field_is_left_out_at_once_and_from_then_on(service: Service, stream: bool) -> None:
+    error = {"message": "Unsupported parameter: 'temperature' is not supported with this model."}
+    service.model.faults.append(Fault(400, body=json.dumps({"error": error}).encode()))
+    for _ in range(2):
+        _, answer = await asked(service, stream)
+        assert (answer["model"], answer["degraded"], answer["reasons"]) == (service.model.model, False, [])
+    assert ["temperature" in call.body for call in service.model.calls] == [True, False, False]
+    charges = await service.rows("select count(*) from ledger where micro_usd > 0")
+    assert charges == [(2,)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_rejected_key_gives_way_to_another(open_service: Open, stream: bool) -> None:
+    service = await open_service(options={"api_keys": [SecretStr("first"), SecretStr("second")]})
+    await service.publish(TOWER)
+    service.model.faults.append(Fault(429))
+    _, answer = await asked(service, stream)
+    assert (answer["model"], answer["degraded"]) == (service.model.model, False)
+    assert [call.headers["authorization"] for call in service.model.calls] == ["bearer first", "bearer second"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_configured_fields_are_left_out_and_renamed(open_service: Open, stream: bool) -> None:
+    options = {"omit": ("temperature", "stream"), "rename": {"max_tokens": "max_completion_tokens"}}
+    service = await open_service(options=options)
+    await service.publish(TOWER)
+    _, answer = await asked(service, stream)
+    assert answer["model"] == service.model.model
+    (call,) = service.model.calls
+    assert call.body.keys() == {"model", "messages", "max_completion_tokens"}
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -1,6 +1,8 @@
 from collections.abc import Iterator
 
 MAX_EVENT_BYTES = 256 * 1024
+PINGS = frozenset((b"ping", b"heartbeat", b"keepalive", b"keep-alive", b"keep_alive", b"processing"))
+"""Names or data of events that keep a connection open."""
 BOM = b"\xef\xbb\xbf"
 
 
@@ -12,7 +14,8 @@ class EventReader:
     """Parses server-sent events from bytes that are split anywhere, in constant memory. A line of JSON without
     its `data:` is an event too: proxies insert errors like that.
 
-    kind: the name of the last event, mostly empty. comments: the number of comments so far.
+    kind: the name of the last event, mostly empty. comments: the number of comments and pings so far; they are no
+    events.
     """
 
     def __init__(self) -> None:
@@ -62,5 +65,7 @@ class EventReader:
     def _event(self) -> Iterator[bytes]:
         self.kind, self._name = self._name, b""
         data, self._data = b"\n".join(self._data).strip(), []
-        if data:
+        if self.kind.lower() in PINGS or data.strip(b"[]").lower() in PINGS:
+            self.comments += 1
+        elif data:
             yield data

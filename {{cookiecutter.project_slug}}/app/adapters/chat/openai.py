@@ -1,18 +1,21 @@
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import cast
 
 import aiohttp
 import httpx
-from pydantic import SecretStr
 
+from app.adapters.chat.encodings import Body
 from app.adapters.chat.errors import parse_failure
 from app.adapters.chat.events import BOM
+from app.adapters.chat.fields import LearnedRules
+from app.adapters.chat.keys import KeyRing
 from app.adapters.chat.reading import ENVELOPE_BYTES, StreamReading
 from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
-from app.adapters.chat.wire import Dialect, body_of, parse_completion, parse_object, usage_of
+from app.adapters.chat.tries import Tries
+from app.adapters.chat.wire import Dialect, parse_completion, parse_object
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import traceparent
 from app.costs.domain import Usage
@@ -45,13 +48,16 @@ STALE_SECONDS = 0.5
 class Endpoint:
     """The address and the options of a model.
 
-    url: the full address of chat completions with its query; headers: including the key.
+    url: the full address of chat completions with its query; headers: without the key. keys: of the provider, each
+    sent as key_header with key_prefix before it.
     """
 
     name: str
     url: str
     model: str
-    headers: dict[str, str]
+    keys: tuple[str, ...] = ()
+    key_header: str = "authorization"
+    key_prefix: str = "Bearer "
     dialect: Dialect = field(default_factory=Dialect)
     idle_seconds: float = 10.0
 
@@ -60,68 +66,93 @@ class Endpoint:
         return httpx.URL(self.url)
 
     @cached_property
-    def fields(self) -> list[tuple[bytes, bytes]]:
-        host = self.address.netloc
-        return [(b"host", host), *((name.encode(), value.encode()) for name, value in self.headers.items())]
+    def headers(self) -> tuple[list[tuple[bytes, bytes]], ...]:
+        """The headers of a call with each of the keys."""
+        common = [(b"host", self.address.netloc), *((name.encode(), value.encode()) for name, value in HEADERS.items())]
+        name = self.key_header.encode()
+        return tuple([*common, (name, f"{self.key_prefix}{key}".encode())] for key in self.keys) or (common,)
 
 
 def openai_endpoint(
-    name: str, base_url: str, model: str, key: SecretStr | None, *, idle_seconds: float = 10.0, **dialect: Any
+    name: str,
+    base_url: str,
+    model: str,
+    keys: tuple[str, ...] = (),
+    *,
+    dialect: Dialect | None = None,
+    idle_seconds: float = 10.0,
 ) -> Endpoint:
-    """The endpoint of an OpenAI-compatible model. dialect: the fields of Dialect that differ from the defaults."""
-    headers = HEADERS | ({"authorization": f"Bearer {key.get_secret_value()}"} if key else {})
+    """The endpoint of an OpenAI-compatible model."""
     url = f"{base_url.rstrip('/')}/chat/completions"
-    return Endpoint(name, url, model, headers, Dialect(**dialect), idle_seconds)
+    return Endpoint(name, url, model, keys, dialect=dialect or Dialect(), idle_seconds=idle_seconds)
 
 
 def azure_endpoint(
     name: str,
     base_url: str,
     model: str,
-    key: SecretStr | None,
+    keys: tuple[str, ...],
     version: str,
     *,
+    dialect: Dialect | None = None,
     idle_seconds: float = 10.0,
-    **dialect: Any,
 ) -> Endpoint:
     """The endpoint of an Azure deployment: in the path, with the version in the query and the key in its own header."""
     url = f"{base_url.rstrip('/')}/openai/deployments/{model}/chat/completions?api-version={version}"
-    headers = HEADERS | ({"api-key": key.get_secret_value()} if key else {})
-    return Endpoint(name, url, model, headers, Dialect(**dialect), idle_seconds)
+    return Endpoint(name, url, model, keys, "api-key", "", dialect or Dialect(), idle_seconds)
 
 
 @dataclass(frozen=True)
 class OpenAIChat:
-    """A ChatModel over the OpenAI chat format: OpenAI, Azure, vLLM, Ollama, llama.cpp and others."""
+    """A ChatModel over the OpenAI chat format: OpenAI, Azure, vLLM, Ollama, llama.cpp and others.
+
+    learned: what the models of this process refused.
+    """
 
     endpoint: Endpoint
     transport: httpx.AsyncBaseTransport
     clock: Clock
+    learned: LearnedRules = field(default_factory=LearnedRules)
 
     @property
     def name(self) -> str:
         return self.endpoint.name
 
+    @cached_property
+    def _ring(self) -> KeyRing:
+        return KeyRing(len(self.endpoint.keys), self.clock)
+
+    def _tries(self, request: ChatRequest, stream: bool) -> Tries:
+        endpoint = self.endpoint
+        rules = endpoint.dialect.fields
+        return Tries(endpoint.name, endpoint.url, endpoint.model, request, stream, rules, self.learned, self._ring)
+
     async def complete(self, request: ChatRequest, deadline: Deadline) -> Completion:
-        body = body_of(request, self.endpoint.model, self.endpoint.dialect, stream=False)
-        max_bytes = ENVELOPE_BYTES + request.max_characters * BYTES_PER_CHARACTER
-        max_bytes += request.max_tokens * LOGPROB_BYTES if request.logprobs else 0
+        tries = self._tries(request, stream=False)
         try:
             async with asyncio.timeout(deadline.remaining()):
-                raw, wait = await self._fetch(body, max_bytes)
+                while True:
+                    try:
+                        completion = await self._complete(request, tries)
+                    except ModelFailure as failure:
+                        if not tries.again(failure):
+                            raise tries.final(failure) from failure.__cause__
+                    else:
+                        tries.succeeded()
+                        return completion
         except TimeoutError as error:
             raise ModelTimeout("no reply in time") from error
+
+    async def _complete(self, request: ChatRequest, tries: Tries) -> Completion:
+        max_bytes = ENVELOPE_BYTES + request.max_characters * BYTES_PER_CHARACTER
+        max_bytes += request.max_tokens * LOGPROB_BYTES if request.logprobs else 0
+        raw, wait = await self._fetch(tries, max_bytes)
         if raw.removeprefix(BOM).lstrip().startswith(EVENTS):
             return _read_events(raw, self._reading(request, wait))
-        reply = parse_object(raw)
-        try:
-            return parse_completion(reply, request, self.endpoint.dialect, wait)
-        except ModelFailure as failure:
-            failure.usage = usage_of(reply.get("usage"))
-            raise
+        return parse_completion(parse_object(raw), request, self.endpoint.dialect, wait)
 
-    async def _fetch(self, body: bytes, max_bytes: int) -> tuple[bytes, float | None]:
-        response = await self._open(body)
+    async def _fetch(self, tries: Tries, max_bytes: int) -> tuple[bytes, float | None]:
+        response = await self._open(tries)
         try:
             return await _read(response, max_bytes), self._wait(response)
         except BROKEN as error:
@@ -132,45 +163,45 @@ class OpenAIChat:
     async def stream(
         self, request: ChatRequest, deadline: Deadline, on_disconnect: OnDisconnect | None = None
     ) -> AsyncGenerator[str | CompletionEnd, None]:
-        body = body_of(request, self.endpoint.model, self.endpoint.dialect, stream=True)
-        first = deadline.within(self.endpoint.idle_seconds)
+        tries = self._tries(request, stream=True)
+        reply, drained = await self._begin(request, deadline, tries), False
         try:
-            async with asyncio.timeout(first.remaining()):
-                response = await self._open(body)
-        except TimeoutError as error:
-            raise ModelTimeout("no reply in time") from error
-        reading, drained = self._reading(request, self._wait(response)), False
-        try:
-            # Only progress extends the idle time, not the bytes of an unfinished event.
-            chunks, idle, progress = _chunks(response), deadline.within(self.endpoint.idle_seconds), 0
-            while not reading.done:
-                for piece in await _next(chunks, idle, reading):
+            while not reply.reading.done:
+                try:
+                    pieces = await reply.next()
+                except ModelFailure as failure:
+                    if reply.reading.started or not tries.again(failure):
+                        raise tries.final(failure) from failure.__cause__
+                    await reply.response.aclose()
+                    reply = await self._begin(request, deadline, tries)
+                    continue
+                for piece in pieces:
                     yield piece
-                if reading.progress > progress:
-                    idle, progress = deadline.within(self.endpoint.idle_seconds), reading.progress
-            yield reading.end()
+            end = reply.reading.end()
+            tries.succeeded()
+            yield end
         except (GeneratorExit, asyncio.CancelledError):
             if drained := on_disconnect is not None:
-                on_disconnect(self._drain(response, reading, deadline))
+                on_disconnect(reply.drain())
             raise
         finally:
             if not drained:
-                await response.aclose()
+                await reply.response.aclose()
 
-    async def _drain(self, response: httpx.Response, reading: StreamReading, deadline: Deadline) -> Usage | None:
-        """Read an abandoned stream to its end, for the usage reported there; None without one before the deadline."""
-        try:
-            chunks, idle = _chunks(response), deadline.within(self.endpoint.idle_seconds)
-            progress = reading.progress
-            while not reading.done:
-                await _next(chunks, idle, reading)
-                if reading.progress > progress:
-                    idle, progress = deadline.within(self.endpoint.idle_seconds), reading.progress
-        except ModelFailure as failure:
-            return failure.usage
-        finally:
-            await response.aclose()
-        return reading.usage
+    async def _begin(self, request: ChatRequest, deadline: Deadline, tries: Tries) -> "_Reply":
+        """A reply with status 200. Errors: ModelFailure."""
+        while True:
+            idle_seconds = self.endpoint.idle_seconds if tries.streams else float("inf")
+            try:
+                async with asyncio.timeout(deadline.within(idle_seconds).remaining()):
+                    response = await self._open(tries)
+            except TimeoutError as error:
+                raise ModelTimeout("no reply in time") from error
+            except ModelFailure as failure:
+                if not tries.again(failure):
+                    raise tries.final(failure) from failure.__cause__
+                continue
+            return _Reply(response, self._reading(request, self._wait(response)), deadline, idle_seconds)
 
     def _reading(self, request: ChatRequest, wait: float | None) -> StreamReading:
         return StreamReading(request, self.name, self.endpoint.dialect, wait)
@@ -178,31 +209,33 @@ class OpenAIChat:
     def _wait(self, response: httpx.Response) -> float | None:
         return retry_after(response.headers.get("retry-after"), self.clock.now())
 
-    async def _open(self, body: bytes) -> httpx.Response:
-        response = await self._send(body)
-        if response.status_code == 200:
+    async def _open(self, tries: Tries) -> httpx.Response:
+        response = await self._send(tries.body(), tries.key)
+        if 200 <= response.status_code < 300:
             return response
         try:
             raw = await _read(response, ERROR_BYTES, cut=True)
-            raise parse_failure(response.status_code, raw, self._wait(response))
+        except InvalidResponse:
+            raw = b""
         except BROKEN as error:
             raise failure_for_status(response.status_code, "", None) from error
         finally:
             await response.aclose()
+        raise parse_failure(response.status_code, raw, self._wait(response))
 
-    async def _send(self, body: bytes) -> httpx.Response:
+    async def _send(self, body: bytes, key: int) -> httpx.Response:
         until = self.clock.monotonic() + STALE_SECONDS
         with Reuse() as reused:
             try:
-                return await self._send_once(body)
+                return await self._send_once(body, key)
             except ConnectionDropped:
                 if not reused or self.clock.monotonic() > until:
                     raise
-        return await self._send_once(body)
+        return await self._send_once(body, key)
 
-    async def _send_once(self, body: bytes) -> httpx.Response:
+    async def _send_once(self, body: bytes, key: int) -> httpx.Response:
         endpoint = self.endpoint
-        headers = [*endpoint.fields, (b"content-length", str(len(body)).encode())]
+        headers = [*endpoint.headers[key], (b"content-length", str(len(body)).encode())]
         if trace := traceparent():
             headers.append((b"traceparent", trace.encode()))
         request = httpx.Request("POST", endpoint.address, headers=headers, content=body, extensions=_CONNECT)
@@ -220,16 +253,57 @@ class OpenAIChat:
 _CONNECT = {"timeout": {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}}
 
 
+class _Reply:
+    """A reply that is being read. Only progress extends its idle time, not the bytes of an unfinished event."""
+
+    def __init__(
+        self, response: httpx.Response, reading: StreamReading, deadline: Deadline, idle_seconds: float
+    ) -> None:
+        self.response, self.reading, self._deadline, self._idle_seconds = response, reading, deadline, idle_seconds
+        self._body: Body | None = None
+        self._start_idle_time()
+
+    def _start_idle_time(self) -> None:
+        self._idle, self._progress = self._deadline.within(self._idle_seconds), self.reading.progress
+
+    async def next(self) -> list[str]:
+        """The next pieces of text. Errors: ModelFailure, when none comes in time or the stream breaks."""
+        self._body = self._body or _body(self.response)
+        pieces = await _next(self._body, self._idle, self.reading)
+        if self.reading.progress > self._progress:
+            self._start_idle_time()
+        return pieces
+
+    async def drain(self) -> Usage | None:
+        """Read an abandoned reply to its end, for the usage reported there; None without one before the deadline."""
+        try:
+            if self._body:
+                self._body.resume()
+            self._start_idle_time()
+            while not self.reading.done:
+                await self.next()
+        except ModelFailure as failure:
+            return failure.usage
+        finally:
+            await self.response.aclose()
+        return self.reading.usage
+
+
 def _read_events(raw: bytes, reading: StreamReading) -> Completion:
     """The reply of a server that streams although no stream was requested."""
     pieces = reading.take(raw)
     pieces += [] if reading.done else reading.take(None)
-    return Completion("".join(pieces), reading.end())
+    return Completion("".join(pieces), reading.end(), reading.calls)
+
+
+def _body(response: httpx.Response) -> Body:
+    # Not through httpx, which cannot resume a stream after reading it was interrupted.
+    return Body(cast("httpx.AsyncByteStream", response.stream), response.headers.get("content-encoding"))
 
 
 async def _read(response: httpx.Response, max_bytes: int, *, cut: bool = False) -> bytes:
     parts, size = [], 0
-    async for raw in response.aiter_raw():
+    async for raw in _body(response):
         parts.append(raw)
         size += len(raw)
         if size > max_bytes:
@@ -239,17 +313,12 @@ async def _read(response: httpx.Response, max_bytes: int, *, cut: bool = False) 
     return b"".join(parts)
 
 
-def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
-    # Not through httpx, which cannot resume a stream after reading it was interrupted.
-    return aiter(cast("httpx.AsyncByteStream", response.stream))
-
-
-async def _next(chunks: AsyncIterator[bytes], idle: Deadline, reading: StreamReading) -> list[str]:
+async def _next(body: Body, idle: Deadline, reading: StreamReading) -> list[str]:
     """The next pieces of text. Errors: ModelFailure, when none comes before `idle` or the stream breaks."""
     failure: ModelFailure
     try:
         async with asyncio.timeout(idle.remaining()):
-            raw = await anext(chunks, None)
+            raw = await anext(body, None)
     except TimeoutError as error:
         failure = ModelTimeout("the stream stalled", usage=reading.usage)
         failure.__cause__ = error
@@ -257,6 +326,10 @@ async def _next(chunks: AsyncIterator[bytes], idle: Deadline, reading: StreamRea
         kind = StreamInterrupted if reading.started else ConnectionDropped
         failure = kind(f"the stream broke: {type(error).__name__}", usage=reading.usage)
         failure.__cause__ = error
+    except InvalidResponse as error:
+        if not reading.started:
+            raise
+        raise StreamInterrupted(str(error), usage=reading.usage) from error
     else:
         return reading.take(raw)
     if reading.finished:

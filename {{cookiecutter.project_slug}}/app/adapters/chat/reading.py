@@ -2,26 +2,41 @@
 
 import structlog
 
+from app.adapters.chat.calls import CallPieces
+from app.adapters.chat.characters import HalfCharacters
 from app.adapters.chat.errors import failure_in
 from app.adapters.chat.events import BOM, EventReader, EventTooLong
 from app.adapters.chat.reasoning import ReasoningFilter
+from app.adapters.chat.usage import usage_in, with_reasoning
 from app.adapters.chat.wire import (
     Dialect,
     Json,
     StreamChunk,
+    calls_of,
     empty_reply_reason,
+    filtered_by,
     parse_chunk,
     parse_completion,
     parse_object,
-    usage_of,
 )
+from app.core.text import clean
 from app.costs.domain import Usage
 from app.llm.domain.errors import ContentFiltered, InvalidResponse, ModelFailure, OutputFiltered, StreamInterrupted
-from app.llm.domain.messages import ChatRequest, CompletionEnd, Finish, confidence_of, estimate_usage
+from app.llm.domain.messages import (
+    ChatRequest,
+    Completion,
+    CompletionEnd,
+    Finish,
+    ToolCall,
+    confidence_of,
+    estimate_usage,
+)
 
 ENVELOPE_BYTES = 256 * 1024
 BYTES_PER_TOKEN = 4096
 """Allowed size of a token's chunk in a stream, several times if its reasoning is in several fields."""
+
+SHOWN = "Set starts_with_reasoning to true for this model in APP_MODEL_CHAIN."
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +63,9 @@ class StreamReading:
         self._request, self._model, self._dialect, self._wait = request, model, dialect, wait
         self._events = EventReader()
         self._filter = ReasoningFilter(dialect.starts_with_reasoning)
+        self._characters = HalfCharacters()
+        self._call_pieces = CallPieces(request.max_characters)
+        self._full_reply: Completion | None = None
         self._buffer = b""
         self._is_plain: bool | None = None
         self._text_left = request.max_characters
@@ -59,7 +77,6 @@ class StreamReading:
         self._usage: Usage | None = None
         self._replied_as: str | None = None
         self._logprobs = TokenLogprobs(request.logprobs)
-        self._full_reply_end: CompletionEnd | None = None
         self.done = False
 
     @property
@@ -109,24 +126,29 @@ class StreamReading:
         if not self.done and not self.finished:
             raise self._broken("the stream was cut")
         self.done = True
-        return self._keep(self._filter.end())
+        last = self._filter.feed(clean(self._characters.end()))
+        return self._keep(last + self._filter.end())
 
     def end(self) -> CompletionEnd:
         """How the completion ended. Errors: OutputFiltered or InvalidResponse, where there was no answer."""
-        if self._full_reply_end:
-            return self._full_reply_end
-        if not self._parts:
+        if self._full_reply:
+            return self._full_reply.end
+        if not self._parts and not self.calls:
             if self._refused or self._finish == "content_filter":
-                raise OutputFiltered(
-                    "the model refused" if self._refused else "the provider filtered the reply", usage=self.usage
-                )
+                raise OutputFiltered(filtered_by(self._refused), usage=self.usage)
             raise InvalidResponse(empty_reply_reason(self._finish, self._reasoned), usage=self.usage)
         usage = self.usage
-        counted = usage or estimate_usage(self._request, "".join(self._parts), self._reasoned)
+        written = "".join(self._parts) + "".join(call.name + call.arguments for call in self.calls)
+        counted = with_reasoning(usage or estimate_usage(self._request, written, self._reasoned), self._reasoned)
         finish = "content_filter" if self._refused else self._finish or "stop"
         # With reasoning in the text, the logprobs are not those of the answer.
         confidence = None if self._filter.found else confidence_of(self._logprobs.values)
         return CompletionEnd(finish, counted, usage is None, confidence, self._replied_as)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls of a stream that has ended. Errors: InvalidResponse."""
+        return self._full_reply.calls if self._full_reply else calls_of(self._call_pieces.calls, self._request)
 
     @property
     def _reasoned(self) -> int:
@@ -148,12 +170,8 @@ class StreamReading:
         return self._take_reply(reply)
 
     def _take_reply(self, reply: Json) -> list[str]:
-        try:
-            completion = parse_completion(reply, self._request, self._dialect, self._wait)
-        except ModelFailure as failure:
-            failure.usage = usage_of(reply.get("usage"))
-            raise
-        self._full_reply_end, self._finish, self.done = completion.end, completion.end.finish, True
+        completion = parse_completion(reply, self._request, self._dialect, self._wait)
+        self._full_reply, self._finish, self.done = completion, completion.end.finish, True
         self._usage = None if completion.end.estimated else completion.end.usage
         return self._keep(completion.text)
 
@@ -169,7 +187,7 @@ class StreamReading:
     def _event(self, event: bytes) -> list[str]:
         if self.done:
             return []
-        if event == b"[DONE]":
+        if event.strip(b'"[] ').upper() == b"DONE":
             self.done = True
             return []
         body: Json = {}
@@ -183,7 +201,7 @@ class StreamReading:
                 return [piece for line in lines for piece in self._event(line)]
             raise self._broken(str(error)) from error
         except ModelFailure as error:
-            return self._failed(error, usage_of(body.get("usage")))
+            return self._failed(error, usage_in(body))
 
     def _failed(self, error: ModelFailure, usage: Usage | None) -> list[str]:
         """Handle an error in the stream: after text, a content filter ends it, and any other error interrupts it."""
@@ -206,7 +224,8 @@ class StreamReading:
         self._by_delta |= bool(text) and not chunk.whole
         self._chunks += bool(text or chunk.reasoning or chunk.refused)
         self._logprobs.add(chunk)
-        pieces = self._keep(self._visible(text))
+        self._call_pieces.add(chunk.calls)
+        pieces = self._keep(self._visible(clean(self._characters.feed(text))))
         if self._reasoned > self._request.max_characters and not self.done:
             return pieces + self._cut()
         return pieces
@@ -215,8 +234,7 @@ class StreamReading:
         unopened = self._filter.unopened
         visible = self._filter.feed(text) if text else ""
         if self.started and self._filter.unopened and not unopened:
-            advice = "Set starts_with_reasoning to true for this model in APP_MODEL_CHAIN."
-            log.warning("llm.reasoning_shown", model=self._model, advice=advice)
+            log.warning("llm.reasoning_shown", model=self._model, advice=SHOWN)
             raise self._broken("the text so far was reasoning without an opening tag")
         return visible
 
@@ -234,8 +252,7 @@ class StreamReading:
         return []
 
     def _broken(self, detail: str) -> ModelFailure:
-        kind = StreamInterrupted if self.started else InvalidResponse
-        return kind(detail, usage=self.usage)
+        return (StreamInterrupted if self.started else InvalidResponse)(detail, usage=self.usage)
 
 
 def _object(event: bytes, kind: bytes) -> Json:

@@ -1,18 +1,24 @@
 """The OpenAI chat format, parsed defensively: as real servers send it, and as broken ones do."""
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
-from app.adapters.chat.errors import failure_in, raise_error
+from app.adapters.chat.calls import MAX_CALLS, calls_in
+from app.adapters.chat.characters import joined
+from app.adapters.chat.endings import finish_of
+from app.adapters.chat.errors import raise_error
 from app.adapters.chat.events import BOM
+from app.adapters.chat.fields import FieldRules
 from app.adapters.chat.reasoning import ReasoningFilter
+from app.adapters.chat.usage import usage_in, with_reasoning
 from app.core.text import clean
 from app.costs.domain import Usage
-from app.llm.domain.errors import InvalidResponse, OutputFiltered
+from app.llm.domain.errors import InvalidResponse, ModelFailure, OutputFiltered
 from app.llm.domain.messages import (
     DEFAULT_SAMPLING,
     ChatRequest,
@@ -28,37 +34,9 @@ from app.llm.domain.messages import (
 
 Json = dict[str, Any]
 
-MAX_CALLS, MAX_NAME_CHARACTERS = 32, 200
+MAX_NAME_CHARACTERS = 200
 _MODEL = re.compile(r"[\w.:/@+-]{1,100}")
 
-_TOO_LONG = {
-    "length",
-    "max_tokens",
-    "max_output_tokens",
-    "max_completion_tokens",
-    "max_length",
-    "model_length",
-    "model_context_window_exceeded",
-    "token_limit",
-}
-_FILTERED = {
-    "content_filter",
-    "content_filtered",
-    "safety",
-    "image_safety",
-    "recitation",
-    "refusal",
-    "refused",
-    "sensitive",
-    "blocklist",
-    "prohibited_content",
-    "spii",
-    "guardrail_intervened",
-    "moderation",
-    "blocked",
-    "jailbreak",
-}
-_FAILED = {"error", "network_error", "insufficient_system_resource", "abort", "aborted", "cancelled", "timeout"}
 _TEXT_PARTS = {None, "text", "output_text"}
 _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details", "thinking_blocks")
 """Fields for reasoning; several may contain the same text."""
@@ -66,27 +44,25 @@ _REASONING = ("reasoning_content", "reasoning", "thinking", "reasoning_text", "r
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Differences of a model from the format. limit_field: its name for the token limit; send_*: False for a parameter
-    that it rejects; starts_with_reasoning: whether its replies begin within reasoning.
+    """Differences of a model from the format. fields: of its requests; starts_with_reasoning: whether its replies begin
+    within reasoning.
     """
 
-    limit_field: str = "max_tokens"
-    send_temperature: bool = True
-    send_stream_options: bool = True
-    send_logprobs: bool = True
+    fields: FieldRules = field(default_factory=FieldRules)
     starts_with_reasoning: bool = False
 
 
-def body_of(request: ChatRequest, model: str, dialect: Dialect, stream: bool) -> bytes:
+def body_of(request: ChatRequest, model: str, stream: bool) -> Json:
+    """The fields of a request, as the format names them; the rules of its model may change them."""
     messages = [_message(message) for message in request.messages]
-    body: Json = {"model": model, "messages": messages, dialect.limit_field: request.max_tokens}
+    body: Json = {"model": model, "messages": messages, "max_tokens": request.max_tokens}
     if request.tools:
         functions = ({"name": t.name, "description": t.description, "parameters": t.parameters} for t in request.tools)
         body["tools"] = [{"type": "function", "function": tool} for tool in functions]
         body["tool_choice"] = _tool_choice(request)
-    if request.temperature is not None and dialect.send_temperature:
+    if request.temperature is not None:
         body["temperature"] = request.temperature
-    if request.logprobs and dialect.send_logprobs:
+    if request.logprobs:
         body["logprobs"] = True
     if request.sampling is not DEFAULT_SAMPLING:
         body |= _sampling(request.sampling)
@@ -94,9 +70,8 @@ def body_of(request: ChatRequest, model: str, dialect: Dialect, stream: bool) ->
         body["response_format"] = request.response_format
     if stream:
         body["stream"] = True
-        if dialect.send_stream_options:
-            body["stream_options"] = {"include_usage": True}
-    return orjson.dumps(body)
+        body["stream_options"] = {"include_usage": True}
+    return body
 
 
 def _tool_choice(request: ChatRequest) -> str | Json:
@@ -124,10 +99,8 @@ def _message(message: Message) -> Json:
 
 
 def parse_object(raw: bytes) -> Json:
-    try:
-        body = orjson.loads(raw.removeprefix(BOM))
-    except orjson.JSONDecodeError as error:
-        raise InvalidResponse("the reply is not JSON") from error
+    """The object in these bytes. Errors: InvalidResponse."""
+    body = _parse(raw.removeprefix(BOM))
     # Gemini puts errors into a list.
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], dict) and "error" in body[0]:
         body = body[0]
@@ -136,30 +109,55 @@ def parse_object(raw: bytes) -> Json:
     return body
 
 
+def _parse(raw: bytes) -> object:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as strict:
+        # NaN, half of a character at the end of a piece, or bytes that are not UTF-8.
+        try:
+            return json.loads(raw.decode(errors="replace"))
+        except (ValueError, RecursionError):
+            raise InvalidResponse("the reply is not JSON") from strict
+
+
 def parse_completion(body: Json, request: ChatRequest, dialect: Dialect, wait: float | None = None) -> Completion:
-    """The completion of a reply. wait: Retry-After of the headers, in seconds. Errors: ModelFailure."""
+    """The completion of a reply. wait: Retry-After of the headers, in seconds. Errors: ModelFailure, with its usage."""
+    try:
+        return _completion(body, request, dialect, wait)
+    except ModelFailure as failure:
+        failure.usage = usage_in(body)
+        raise
+
+
+def _completion(body: Json, request: ChatRequest, dialect: Dialect, wait: float | None) -> Completion:
     raise_error(body, wait)
     choice = _first_choice(body)
-    if choice is None or not isinstance(choice.get("message"), dict):
+    message = None if choice is None else _message_in(choice)
+    if choice is None or message is None:
         raise InvalidResponse("the reply has no choices")
-    content, finish = _content(choice["message"]), finish_of(choice.get("finish_reason"))
-    calls = calls_of(choice["message"].get("tool_calls"), request)
+    content, finish = _content(message), finish_of(choice.get("finish_reason"))
+    calls = calls_of(calls_in(message), request)
     reasoning = ReasoningFilter(dialect.starts_with_reasoning)
-    text = reasoning.feed(content.text) + reasoning.end()
+    text = reasoning.feed(clean(joined(content.text))) + reasoning.end()
     if content.refused or finish == "content_filter":
-        raise OutputFiltered("the model refused" if content.refused else "the provider filtered the reply")
+        raise OutputFiltered(filtered_by(content.refused))
     if not text.strip() and not calls:
         raise InvalidResponse(empty_reply_reason(finish, content.reasoning or reasoning.found))
     accepted = text[: request.max_characters]
-    usage = usage_of(body.get("usage"))
-    usage = usage if usage and usage.output else None
+    usage, thought = usage_in(body), content.reasoning + reasoning.characters
+    usage = with_reasoning(usage, thought) if usage and usage.output else None
     written = accepted + "".join(call.name + call.arguments for call in calls)
     # With reasoning in the text, the logprobs are not those of the answer.
     confidence = confidence_of(logprobs_of(choice)) if request.logprobs and not reasoning.found else None
-    counted = usage or estimate_usage(request, written, content.reasoning + reasoning.characters)
+    counted = usage or estimate_usage(request, written, thought)
     cut: Finish = "cut" if len(accepted) < len(text) else finish
     ending = CompletionEnd(cut, counted, usage is None, confidence, model_of(body))
     return Completion(accepted, ending, calls)
+
+
+def filtered_by(refused: bool) -> str:
+    """Who refused: the model itself, or a filter of its provider."""
+    return "the model refused" if refused else "the provider filtered the reply"
 
 
 def empty_reply_reason(finish: Finish | None, reasoned: object) -> str:
@@ -193,7 +191,7 @@ def _call(call: object, place: int, request: ChatRequest) -> ToolCall:
         raise InvalidResponse("the reply calls a tool without a name")
     arguments, own = function.get("arguments"), call.get("id")
     if not isinstance(arguments, str):
-        arguments = orjson.dumps(arguments or {}).decode()
+        arguments = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
     if len(arguments) > request.max_characters or len(function["name"]) > MAX_NAME_CHARACTERS:
         raise InvalidResponse("the reply calls a tool with too long arguments")
     name = own if isinstance(own, str) and 0 < len(own) <= MAX_NAME_CHARACTERS else f"call_{place}"
@@ -203,7 +201,7 @@ def _call(call: object, place: int, request: ChatRequest) -> ToolCall:
 @dataclass(frozen=True, slots=True)
 class StreamChunk:
     """One chunk of a stream; any part may be absent. reasoning: its characters, besides the text. whole: the text
-    is in `message`, as in a full reply.
+    is in `message`, as in a full reply. calls: pieces of tool calls, unchecked.
     """
 
     text: str = ""
@@ -214,24 +212,41 @@ class StreamChunk:
     logprobs: list[float] | None = None
     whole: bool = False
     model: str | None = None
+    calls: object = None
 
 
 def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
     """One chunk of a stream. wait: Retry-After of the headers in seconds, for an error. Errors: ModelFailure."""
     raise_error(body, wait)
-    usage = usage_of(body.get("usage"))
+    usage = usage_in(body)
     choice = _first_choice(body, streamed=True)
     if choice is None:
         return StreamChunk(usage=usage, model=model_of(body))
     # Azure's filter reports in chunks without a delta; some servers repeat the full reply at the end.
-    delta, message = _dict(choice.get("delta")), _dict(choice.get("message"))
+    delta, message = _dict(choice.get("delta")), _message_in(choice) or {}
     content = _content(delta or message)
     reason = choice.get("finish_reason")
     finish = None if reason is None else finish_of(reason)
     logprobs, model = logprobs_of(choice), model_of(body)
     return StreamChunk(
-        content.text, content.reasoning, content.refused, finish, usage, logprobs, whole=not delta, model=model
+        content.text,
+        content.reasoning,
+        content.refused,
+        finish,
+        usage,
+        logprobs,
+        whole=not delta,
+        model=model,
+        calls=calls_in(delta or message),
     )
+
+
+def _message_in(choice: Json) -> Json | None:
+    """The message of a choice; its text where a server replies as for a plain completion."""
+    message, text = choice.get("message"), choice.get("text")
+    if isinstance(message, dict):
+        return message
+    return {"content": text} if isinstance(text, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,16 +266,6 @@ def _content(message: Json) -> _Content:
     if message.get("thought") is True or _inside(_dict(message.get("extra_content")), "google", "thought") is True:
         return _Content("", max(*apart, len(text)), refused)
     return _Content(text, max(apart), refused)
-
-
-def finish_of(reason: object) -> Finish:
-    """The finish of a finish_reason. Errors: ModelFailure, for a reason that means an error."""
-    word = str(reason).strip().lower().replace("-", "_").replace(" ", "_")
-    if word in _FAILED:
-        raise failure_in({"type": word})
-    if word in _FILTERED:
-        return "content_filter"
-    return "length" if word in _TOO_LONG else "stop"
 
 
 def text_of(content: object) -> str:
@@ -307,18 +312,6 @@ def model_of(body: Json) -> str | None:
     return model if isinstance(model, str) and _MODEL.fullmatch(model) else None
 
 
-def usage_of(usage: object) -> Usage | None:
-    if not isinstance(usage, dict):
-        return None
-    read, written = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    # Every call reads tokens: a report of none is wrong.
-    if not read or written is None:
-        return None
-    cached = _count(_inside(usage, "prompt_tokens_details", "cached_tokens")) or 0
-    reasoning = _count(_inside(usage, "completion_tokens_details", "reasoning_tokens")) or 0
-    return Usage.reported(read, cached, written, reasoning)
-
-
 def _first_choice(body: Json, *, streamed: bool = False) -> Json | None:
     choices = body.get("choices")
     if not isinstance(choices, list):
@@ -326,16 +319,12 @@ def _first_choice(body: Json, *, streamed: bool = False) -> Json | None:
             return None
         raise InvalidResponse("the reply has no choices")
     ours = [each for each in choices if isinstance(each, dict)]
-    first = next((each for each in ours if each.get("index") in (0, None)), None)
+    first = next((each for each in ours if each.get("index") in (0, None, "0")), None)
     return first or (ours[0] if ours and not streamed else None)
 
 
 def _inside(body: Json, outer: str, inner: str) -> object:
     return _dict(body.get(outer)).get(inner)
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9 else None
 
 
 def _dict(value: object) -> Json:

@@ -1,7 +1,7 @@
 """Why a call of a model failed, and how the fallback chain reacts.
 
 ModelFailure
-├── ModelOverloaded         429, 529: retry after the wait that the provider asks for
+├── ModelOverloaded         429, 498, 529: retry after the wait that the provider asks for
 ├── ModelUnreachable        no connection: retry
 │   └── ConnectionDropped   it broke after the request was sent, so that the provider may charge for it
 ├── ServerError             5xx: retry
@@ -16,6 +16,7 @@ ModelFailure
     └── OutputFiltered      it refused after some or all of the response was written
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -32,9 +33,20 @@ class Reaction(Enum):
     STOP = "stop"
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """What a provider said in an error. paths: of the fields of the request that it names. text: its message, which
+    may quote the user: never shown, and logged only without what the request contains.
+    """
+
+    status: int
+    paths: tuple[str, ...]
+    text: str
+
+
 class ModelFailure(Exception):
     """A failed call. outage: whether the circuit breaker counts it. may_be_charged: whether the provider may charge for
-    it; usage: as reported, if it was. parameter: a parameter of the request that the provider does not accept.
+    it; usage: as reported, if it was. reply: what the provider said, if it said anything.
     """
 
     reason: ClassVar[str]
@@ -46,7 +58,7 @@ class ModelFailure(Exception):
         super().__init__(detail or self.reason)
         self.retry_after = retry_after
         self.usage = usage
-        self.parameter: str | None = None
+        self.reply: ErrorReply | None = None
 
 
 class ModelOverloaded(ModelFailure):
@@ -101,7 +113,16 @@ class OutputFiltered(ContentFiltered):
     may_be_charged = True
 
 
-FILTERED = ("content_filter", "content_policy", "responsibleai", "moderation", "prohibited_content", "safety")
+FILTERED = (
+    "content_filter",
+    "content_policy",
+    "responsibleai",
+    "moderation",
+    "prohibited_content",
+    "safety",
+    "inspection",
+    "guardrail",
+)
 """Words by which providers report that a content filter refused."""
 
 
@@ -111,9 +132,9 @@ def failure_for_status(status: int, kind: str, retry_after: float | None = None)
     if any(word in kind.lower() for word in FILTERED):
         return ContentFiltered(detail)
     if status in (401, 402, 403):
-        return AuthenticationFailed(detail)
-    if status in (429, 529):
-        return AuthenticationFailed(detail) if "insufficient_quota" in kind else ModelOverloaded(detail, retry_after)
+        return AuthenticationFailed(detail, retry_after)
+    if status in (429, 498, 529):
+        return (AuthenticationFailed if "insufficient_quota" in kind else ModelOverloaded)(detail, retry_after)
     if status in (408, 409, 425):
         return ServerError(detail, retry_after)
     if status >= 500:

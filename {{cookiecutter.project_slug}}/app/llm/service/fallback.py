@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
-
 from app.core.clock import Clock, Deadline
 from app.core.genai import ModelEndpoint
 from app.core.telemetry import counter
@@ -26,8 +24,6 @@ from app.llm.domain.retry import MAX_ATTEMPTS, RetryBudget, backoff
 from app.llm.domain.throttle import Throttle
 from app.llm.ports import ChatModel
 from app.llm.service.model_call import ModelCall
-
-log = structlog.get_logger(__name__)
 
 DEADLINE_SHARE = 0.6
 """Of the remaining time, for a model that is not the last of the chain."""
@@ -258,8 +254,6 @@ class FallbackChain:
 
     def _record_failure(self, model: GuardedModel, failure: ModelFailure) -> None:
         now = self.clock.monotonic()
-        if failure.parameter:
-            log.warning("llm.parameter_refused", model=model.name, parameter=failure.parameter, detail=str(failure))
         accepted = not failure.outage and not isinstance(failure, ModelOverloaded)
         model.throttle.record(now, accepted)
         if failure.outage:

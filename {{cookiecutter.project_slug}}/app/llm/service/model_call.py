@@ -10,10 +10,12 @@ from typing import Any
 from app.core import genai
 from app.core.genai import ModelEndpoint
 from app.core.telemetry import captures_content, counter, histogram
+from app.costs.domain import Usage
 from app.llm.domain.errors import ModelFailure, OutputFiltered
 from app.llm.domain.messages import ChatRequest, CompletionEnd
 
 CALLS = counter("app_model_calls_total", "Calls to models, by how they ended", ("model", "outcome"))
+REASONING = counter("app_model_reasoning_tokens_total", "Output tokens of reasoning, which no reader sees", ("model",))
 SECONDS = histogram("app_model_seconds", "Time of one call to a model", ("model",))
 
 
@@ -61,16 +63,22 @@ class ModelCall:
             self._call.own(estimated_input_tokens=usage.input, estimated_output_tokens=usage.output)
         else:
             self._call.used(usage.input, usage.cached_input, usage.output, usage.reasoning)
+        self._reasoned(usage)
         if captures_content():
             system, *others = self._request.messages
             reply = "".join(self._pieces) if text is None else text
             self._call.content(system.text, ((each.role, each.text) for each in others), reply)
+
+    def _reasoned(self, usage: Usage) -> None:
+        if usage.reasoning:
+            REASONING.labels(self._model).inc(usage.reasoning)
 
     def _end(self, error: BaseException | None) -> None:
         if self._ending and self._ending.finish == "content_filter":
             error = OutputFiltered()
         if isinstance(error, ModelFailure) and error.usage and not self._ending:
             self._call.used(error.usage.input, error.usage.cached_input, error.usage.output, error.usage.reasoning)
+            self._reasoned(error.usage)
         outcome = _outcome(error)
         self._call.own(outcome=outcome)
         self._call.end(error)

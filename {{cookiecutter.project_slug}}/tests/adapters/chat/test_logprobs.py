@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
@@ -28,7 +27,7 @@ async def server() -> AsyncIterator[StandIn]:
 @pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
-        yield OpenAIChat(openai_endpoint("m", server.url, "m", SecretStr("secret")), transport, SystemClock())
+        yield OpenAIChat(openai_endpoint("m", server.url, "m", ("secret",)), transport, SystemClock())
 
 
 async def streamed(model: OpenAIChat, logprobs: bool) -> float | None:

@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
+from app.adapters.chat.fields import FieldRules
 from app.adapters.chat.openai import OpenAIChat, azure_endpoint, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
 from app.adapters.chat.transport import make_transport
+from app.adapters.chat.wire import Dialect
 from app.core.clock import SystemClock
 from app.costs.domain import Usage
 from app.llm.domain.errors import (
@@ -34,7 +35,7 @@ from tests.clock import leap, until
 @pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
-        endpoint = openai_endpoint("m", server.url, "the-model", SecretStr("secret"), idle_seconds=100)
+        endpoint = openai_endpoint("m", server.url, "the-model", ("secret",), idle_seconds=100)
         yield OpenAIChat(endpoint, transport, SystemClock())
 
 
@@ -56,9 +57,8 @@ async def test_the_request_has_the_fields_of_the_format(server: StandIn, model: 
 async def test_azure_takes_deployment_version_and_key_in_other_places(server: StandIn) -> None:
     base = server.url.removesuffix("/v1")
     async with make_transport() as transport:
-        endpoint = azure_endpoint(
-            "a", base, "dep", SecretStr("secret"), "2025-01-01", limit_field="max_completion_tokens"
-        )
+        dialect = Dialect(FieldRules(rename={"max_tokens": "max_completion_tokens"}))
+        endpoint = azure_endpoint("a", base, "dep", ("secret",), "2025-01-01", dialect=dialect)
         await OpenAIChat(endpoint, transport, SystemClock()).complete(chat_request(), soon())
     call = server.calls[0]
     assert call.path == "/openai/deployments/dep/chat/completions?api-version=2025-01-01"
@@ -194,7 +194,7 @@ async def test_only_a_request_that_was_sent_may_be_charged(server: StandIn, mode
     with pytest.raises(ModelUnreachable) as sent:
         await model.complete(chat_request(), soon())
     assert sent.value.may_be_charged
-    nowhere = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), model.transport, SystemClock())
+    nowhere = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m"), model.transport, SystemClock())
     with pytest.raises(ModelUnreachable) as unsent:
         await nowhere.complete(chat_request(), soon())
     assert not unsent.value.may_be_charged
@@ -242,7 +242,7 @@ async def test_a_new_connection_that_breaks_is_not_retried(server: StandIn, mode
 
 async def test_a_refused_connection_is_unreachable() -> None:
     async with make_transport() as transport:
-        model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m", None), transport, SystemClock())
+        model = OpenAIChat(openai_endpoint("m", "http://127.0.0.1:9/v1", "m"), transport, SystemClock())
         with pytest.raises(ModelUnreachable):
             await model.complete(chat_request(), soon())
         with pytest.raises(ModelUnreachable):

@@ -36,7 +36,7 @@ def address() -> Iterator[str]:
 @pytest_asyncio.fixture
 async def model(address: str) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
-        endpoint = openai_endpoint("smollm2", f"{address}/v1", "smollm2", None)
+        endpoint = openai_endpoint("smollm2", f"{address}/v1", "smollm2")
         yield OpenAIChat(endpoint, transport, SystemClock())
 
 

@@ -14,7 +14,7 @@ from tests.adapters.chat.contract import ChatModelContract
 @pytest_asyncio.fixture(params=[False, True], ids=["keeps connections", "drops them after a stream"])
 async def model(request: pytest.FixtureRequest) -> AsyncIterator[OpenAIChat]:
     async with StandIn(drop_after_stream=request.param) as server, make_transport() as transport:
-        endpoint = openai_endpoint("stand-in", server.url, "stand-in", None)
+        endpoint = openai_endpoint("stand-in", server.url, "stand-in")
         yield OpenAIChat(endpoint, transport, SystemClock())
 
 

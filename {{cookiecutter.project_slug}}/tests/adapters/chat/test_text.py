@@ -1,6 +1,5 @@
 """Text from providers can be stored, or the reply is invalid."""
 
-import orjson
 import pytest
 
 from app.adapters.chat.wire import Dialect, parse_completion, parse_object
@@ -19,8 +18,19 @@ def test_a_tool_call_contains_only_storable_text() -> None:
     assert "\0" not in call.id + call.name + call.arguments
 
 
-@pytest.mark.parametrize("text", [b"\\ud800", b"\xed\xa0\x80", b"\xff"])
-def test_a_lone_surrogate_is_an_invalid_response(text: bytes) -> None:
+@pytest.mark.parametrize("text", [b"\\ud800", b"\xed\xa0\x80", b"\xff", b"\\u0000"])
+def test_what_cannot_be_stored_is_replaced(text: bytes) -> None:
+    body = parse_object(b'{"choices": [{"message": {"content": "Six. %b"}}]}' % text)
+    written = parse_completion(body, REQUEST, Dialect()).text
+    assert (written[:5], set(written[5:])) == ("Six. ", {"\ufffd"})
+
+
+def test_a_character_in_two_escapes_is_one_character() -> None:
+    body = parse_object(b'{"choices": [{"message": {"content": "\\ud83d\\ude00", "nan": NaN}}]}')
+    assert parse_completion(body, REQUEST, Dialect()).text == "\U0001f600"
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b'{"a": ' * 100_000, b"1" * 5000])
+def test_json_beyond_all_measure_is_an_invalid_response(raw: bytes) -> None:
     with pytest.raises(InvalidResponse):
-        parse_object(b'{"choices": [{"message": {"content": "%b"}}]}' % text)
-    assert orjson.loads(b'"\\ud83d\\ude00"') == "\U0001f600"
+        parse_object(raw)

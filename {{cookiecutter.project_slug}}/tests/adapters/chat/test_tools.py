@@ -33,7 +33,7 @@ def function(name: Any = "open_gate", arguments: Any = '{"gate": "G-7"}', **more
 @pytest_asyncio.fixture
 async def model(server: StandIn) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
-        yield OpenAIChat(openai_endpoint("m", server.url, "m", None), transport, SystemClock())
+        yield OpenAIChat(openai_endpoint("m", server.url, "m"), transport, SystemClock())
 
 
 async def test_a_tool_is_offered_called_and_its_result_read(server: StandIn, model: OpenAIChat) -> None:

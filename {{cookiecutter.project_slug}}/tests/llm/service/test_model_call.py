@@ -11,7 +11,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
-from structlog.testing import capture_logs
 
 from app.core import telemetry
 from app.core.clock import Deadline, ManualClock
@@ -174,13 +173,3 @@ async def test_a_reader_that_leaves_at_the_end_completes_the_call(spans: InMemor
                 break
     (span,) = spans.get_finished_spans()
     assert (span.attributes or {})["app.outcome"] == "ok"
-
-
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_rejected_parameter_is_logged_with_the_option_to_set(spans: InMemorySpanExporter, stream: bool) -> None:
-    failure = RequestRejected("set send_temperature to false")
-    failure.parameter = "temperature"
-    with capture_logs() as lines:
-        await observe(spans, "refusing", [failure], stream=stream)
-    (line,) = [line for line in lines if line["event"] == "llm.parameter_refused"]
-    assert (line["model"], line["parameter"], line["detail"]) == ("refusing", "temperature", str(failure))

@@ -1,0 +1,89 @@
+"""How replies end, other than with a stop."""
+
+from app.llm.domain.errors import ModelFailure, OutputFiltered, ServerError, StreamInterrupted
+from tests.adapters.chat.quirks.provider import HELLO, LAST, STOP, Gives, Quirk, piece, reply, sent, streamed
+
+FINE = Gives()
+
+
+def _ends(provider: str, reason: str, gives: Gives, *, text: bool = True) -> Quirk:
+    """A reply with this finish reason."""
+    parts = HELLO if text else HELLO[:1]
+    return Quirk(
+        provider,
+        f"the finish reason {reason}" + ("" if text else " without text"),
+        gives,
+        (sent(reply("Good day." if text else "", reason)),),
+        (streamed(*parts, piece(finish=reason), LAST),),
+    )
+
+
+def _filtered_after_text(provider: str, reason: str) -> Quirk:
+    return Quirk(
+        provider,
+        f"the finish reason {reason} after the first text",
+        Gives(finish="content_filter"),
+        stream=(streamed(*HELLO, piece(finish=reason), LAST),),
+    )
+
+
+def _failed(provider: str, reason: str, plain: type[ModelFailure] = ServerError) -> tuple[Quirk, ...]:
+    """An error by its finish reason: before any text a failure, after it the end of the stream."""
+    return (
+        _ends(provider, reason, Gives(failure=plain), text=False),
+        Quirk(
+            provider,
+            f"the finish reason {reason} after the first text",
+            Gives(failure=StreamInterrupted),
+            stream=(streamed(*HELLO, piece(finish=reason)),),
+        ),
+    )
+
+
+TRUNCATED, FILTERED = Gives(finish="length"), Gives(failure=OutputFiltered)
+
+QUIRKS = (
+    _ends("TGI", "eos_token", FINE),
+    _ends("Bedrock", "end_turn", FINE),
+    _ends("Cohere", "COMPLETE", FINE),
+    _ends("Gemini", "FinishReason.STOP", FINE),
+    _ends("OpenAI", "length", TRUNCATED),
+    _ends("Gemini", "MAX_TOKENS", TRUNCATED),
+    _ends("Mistral", "model_length", TRUNCATED),
+    _ends("Anthropic", "max_tokens", TRUNCATED),
+    _ends("Anthropic", "pause_turn", TRUNCATED),
+    _ends("watsonx", "time_limit", TRUNCATED),
+    _ends("Gemini", "OTHER", TRUNCATED),
+    _ends("Azure", "content_filter", FILTERED, text=False),
+    _ends("Gemini", "SAFETY", FILTERED, text=False),
+    _ends("Zhipu", "sensitive", FILTERED, text=False),
+    _ends("Bedrock", "guardrail_intervened", FILTERED, text=False),
+    _ends("Anthropic", "refusal", FILTERED, text=False),
+    _filtered_after_text("Azure", "content_filter"),
+    _filtered_after_text("Gemini", "RECITATION"),
+    *_failed("OpenRouter", "error"),
+    *_failed("Zhipu", "network_error"),
+    *_failed("DeepSeek", "insufficient_system_resource"),
+    *_failed("vLLM", "abort"),
+    *_failed("Gemini", "MALFORMED_FUNCTION_CALL"),
+    Quirk(
+        "OpenAI",
+        "a refusal in a field of its own",
+        FILTERED,
+        (sent(reply(None, refusal="I cannot help with that.")),),
+        (streamed(HELLO[0], piece(refusal="I cannot "), piece(refusal="help."), STOP, LAST),),
+    ),
+    Quirk(
+        "OpenAI",
+        "a refusal as a part of the content",
+        FILTERED,
+        (sent(reply([{"type": "refusal", "refusal": "No."}])),),
+        (streamed(piece([{"type": "refusal", "refusal": "No."}]), STOP, LAST),),
+    ),
+    Quirk(
+        "Groq",
+        "the finish reason twice, stop first",
+        TRUNCATED,
+        stream=(streamed(*HELLO, STOP, piece(finish="length"), LAST),),
+    ),
+)
