@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, ProposalRefused, RiskClass
+from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, Origin, ProposalRefused, RiskClass
 from app.costs.domain import Usage
 from app.llm.domain.messages import Tool
 from app.safety.domain.markup import neutralise
@@ -77,7 +77,7 @@ class ToolSession:
     passages: the text of those that the model has read. untrusted_results: of actions with untrusted results.
     results: in the order of the calls; they can support the answer. usage: of all model calls before the last.
     documents: those whose text the model has read. findings: what screening found in results. reasons: why the answer
-    is degraded.
+    is degraded. author: who proposes, where it is not a model of this service.
     """
 
     offers: tuple[ActionOffer, ...]
@@ -90,6 +90,7 @@ class ToolSession:
     usage: Usage = field(default_factory=lambda: Usage(0))
     findings: tuple[Finding, ...] = ()
     reasons: list[str] = field(default_factory=list)
+    author: Origin = "model"
 
     @property
     def tools(self) -> tuple[Tool, ...]:
