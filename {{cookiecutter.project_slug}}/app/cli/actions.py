@@ -69,7 +69,10 @@ def tools() -> None:
         await state.environments.refresh()
         return await state.external_actions.status()
 
-    for tool in with_state(work):
+    found = with_state(work)
+    if not found:
+        out.print("The policy names no tools of MCP servers.")
+    for tool in found:
         out.print(escape(f"{tool.server}: {tool.tool} is {tool.state.replace('_', ' ')}"), highlight=False)
         if tool.description is not None:
             lines = (f"  digest: {tool.description.digest}", f"  {tool.description.description}")
