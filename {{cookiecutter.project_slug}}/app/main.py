@@ -34,6 +34,8 @@ from app.identity import routes as identity_routes
 from app.inference import routes as inference_routes
 from app.inference.domain.answer import TooManyAnswers
 from app.ingestion import routes as ingestion_routes
+from app.mcp import routes as mcp_routes
+from app.mcp.domain.sources import METADATA_PATH
 from app.monitoring import routes as monitoring_routes
 from app.privacy import routes as privacy_routes
 from app.releases import routes as releases_routes
@@ -53,6 +55,7 @@ ROUTERS: Mapping[str, APIRouter] = {
     "review": review_routes.router,
     "monitoring": monitoring_routes.router,
     "evaluation": evaluation_routes.router,
+    "mcp": mcp_routes.router,
     "inference": inference_routes.router,
     "ingestion": ingestion_routes.router,
     "actions": actions_routes.router,
@@ -65,8 +68,8 @@ ROUTERS: Mapping[str, APIRouter] = {
 """By room, in the order of the map of rooms."""
 
 
-WITHOUT_KEY = OPEN | {"/v1/oidc/backchannel-logout"}
-"""Paths that need no key: the identity provider signs what it sends."""
+WITHOUT_KEY = OPEN | {"/v1/oidc/backchannel-logout", METADATA_PATH, f"{METADATA_PATH}/mcp"}
+"""Paths that need no key: the identity provider signs what it sends, and a client learns where it gets a token."""
 
 
 def _describe(app: FastAPI, prefix: str) -> dict[str, Any]:
@@ -111,7 +114,8 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     install_problem_handlers(app)
     console = addresses() if state.settings.console and only is None else set()
     rooms = [room for room in ROUTERS if only in (None, room) or room == SYSTEM]
-    app.router.routes.extend(_routes(*(room for room in rooms if console or room != "console")))
+    off = {name for name, on in (("console", console), ("mcp", state.settings.mcp)) if not on}
+    app.router.routes.extend(_routes(*(room for room in rooms if room not in off)))
     add_documentation(app, state.settings.root_path)
     limits = _admission_limits(state, adaptation.slots)
     app.add_middleware(HeadAndOptions, routes=lambda: app.routes)
@@ -136,7 +140,7 @@ def _routes(*rooms: str) -> Sequence[BaseRoute]:
     return together.routes
 
 
-UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")
+UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions", "/mcp")
 
 
 def _body_limits(state: State) -> BodyLimits:

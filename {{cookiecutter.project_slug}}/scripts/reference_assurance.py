@@ -14,7 +14,7 @@ from sqlalchemy import MetaData
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "assurance"
 STATES = ("covered", "in part", "not covered", "not applicable")
-NETWORK = {"aiohttp", "asyncio", "http", "httpx", "httpx_aiohttp", "socket", "subprocess", "urllib"}
+NETWORK = {"aiohttp", "asyncio", "http", "httpx", "httpx2", "httpx_aiohttp", "socket", "subprocess", "urllib"}
 WIDE = {"asyncio", "http", "urllib"}
 """Of these only some parts open anything."""
 OPENERS = {"create_subprocess_exec", "create_subprocess_shell", "open_connection", "urlopen"}

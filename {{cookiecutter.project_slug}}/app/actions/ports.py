@@ -1,9 +1,11 @@
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.actions.domain import ActionRun, RiskClass
+from app.actions.domain import ActionRun, ExternalServer, ExternalToolPin, RiskClass, ToolDescription
 from app.core.json_types import JsonObject
 
 
@@ -34,4 +36,24 @@ class Action(Protocol):
         idempotency key: the call is repeated when this process dies in it. A read gets a read-only connection.
         Errors: a Problem, whose detail the model or the reader sees; one with `retry_after` or a 5xx status is retried.
         """
+        ...
+
+
+class ToolServers(Protocol):
+    """Other MCP servers, as a client of them. What they send is bounded in size and time, and text of strangers."""
+
+    async def describe(self, server: ExternalServer) -> Sequence[ToolDescription]:
+        """The tools that a server has now. Errors: ToolServerUnavailable."""
+        ...
+
+    async def call(self, pin: ExternalToolPin, arguments: Mapping[str, Any], run_id: UUID) -> JsonObject:
+        """The result of a tool, after a check in the same connection that it is still the accepted one.
+
+        run_id: sent as the idempotency key. Errors: ToolServerUnavailable before the tool was called,
+        ExternalToolChanged, ExternalToolFailed.
+        """
+        ...
+
+    def fault(self, parameters: JsonObject, arguments: Mapping[str, Any]) -> str | None:
+        """What is wrong with arguments by a JSON schema, as a sentence; None: nothing."""
         ...

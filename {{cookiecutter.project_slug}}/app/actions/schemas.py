@@ -38,7 +38,7 @@ class ActionResponse(BaseModel):
     state: ActionState
     arguments: dict[str, Any]
     origins: dict[str, list[Origin]] = Field(
-        description="Where each argument comes from. passage and result: text that anybody may have written."
+        description="Where each argument comes from. passage, result and client: text that anybody may have written."
     )
     requester: str
     answer_id: UUID

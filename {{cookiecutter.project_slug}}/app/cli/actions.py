@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from app.actions.domain import ActionOffer, ActionState, StoredAction
+from app.actions.domain import ActionOffer, ActionState, ExternalToolStatus, StoredAction
 from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
 from app.wiring import State
 
@@ -57,6 +57,32 @@ def catalogue() -> None:
     for offer in with_state(work):
         table.add_row(offer.name, offer.risk, offer.scope, escape(offer.description))
     out.print(table if table.row_count else "The live release offers no actions.")
+
+
+@app.command()
+def tools() -> None:
+    """Show the tools of the MCP servers of the live release, with the digests by which policies/actions.yaml accepts
+    them; before there is a release, those of this folder.
+    """
+
+    async def work(state: State) -> Sequence[ExternalToolStatus]:
+        await state.environments.refresh()
+        return await state.external_actions.status()
+
+    found = with_state(work)
+    if not found:
+        out.print("The policy names no tools of MCP servers.")
+    for tool in found:
+        out.print(escape(f"{tool.server}: {tool.tool} is {tool.state.replace('_', ' ')}"), highlight=False)
+        if tool.description is not None:
+            lines = (f"  digest: {tool.description.digest}", f"  {tool.description.description}")
+            for line in (*lines, f"  {orjson.dumps(tool.description.parameters).decode()}"):
+                out.print(escape(printable(line)), highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Without what would move the cursor or hide text: a server wrote it."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def show_action(stored: StoredAction) -> None:

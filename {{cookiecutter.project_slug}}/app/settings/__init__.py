@@ -18,6 +18,7 @@ from app.core.errors import StartRefused
 from app.settings.deployment import DeploymentSettings
 from app.settings.environment import PREFIX, from_environment, from_file, without_injected
 from app.settings.identity import IdentitySettings
+from app.settings.mcp import McpSettings
 from app.settings.models import ModelSettings, SearchSettings
 from app.settings.processes import ServerSettings, WorkerSettings
 from app.settings.rooms import RoomSettings
@@ -38,6 +39,7 @@ class Settings(
     ModelSettings,
     TelemetrySettings,
     RoomSettings,
+    McpSettings,
     IdentitySettings,
     SecuritySettings,
     StorageSettings,
@@ -80,6 +82,7 @@ class Settings(
         given = (getattr(self, name) for name in type(self).model_fields)
         values = [each.get_secret_value() for each in given if isinstance(each, SecretStr)]
         values += [key for each in self.model_chain for key in each.keys]
+        values += [each.get_secret_value() for each in self.mcp_secrets.values()]
         passwords = (urlsplit(value).password for value in values if "://" in value)
         return frozenset(value for value in (*values, *passwords) if value and len(value) >= MIN_SECRET_CHARACTERS)
 
@@ -120,6 +123,8 @@ def sources(settings: Settings) -> list[tuple[str, str, str, str]]:
 def masked(value: Any) -> str:
     if isinstance(value, SecretStr):
         return "********"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {masked(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(masked(item) for item in value) + "]"
     return "" if value is None else str(value)

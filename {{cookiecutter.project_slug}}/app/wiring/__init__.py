@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from app.actions.domain import ActionPolicy
-from app.actions.service import Actions, Tickets
+from app.actions.service import ActionRegistry, Actions, Tickets
 from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
 from app.adapters.screening.deferred import DeferredClassifier
@@ -71,6 +71,7 @@ from app.wiring.infrastructure import (
     check,
     open_infrastructure,
 )
+from app.wiring.mcp_setup import make_external_actions
 from app.wiring.monitoring_setup import make_approvals, make_judge, make_monitoring
 from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, released
@@ -117,7 +118,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments = rollouts.environments
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
-    actions = Actions.build(database, identity, REGISTRY, offered, waiting)
+    external = make_external_actions(infra.settings, offered)
+    actions = Actions.build(database, identity, ActionRegistry(REGISTRY, external), offered, waiting)
     screening, conversations = _screening(infra.settings), Conversations(database)
     pipeline = _pipeline(infra, actions, screening, conversations)
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
@@ -152,6 +154,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         idempotency_keys=IdempotencyKeys(database),
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,
+        external_actions=external,
         tickets=Tickets(database, clock),
         reviews=_reviews(infra, actions),
         privacy=privacy,

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from fnmatch import fnmatchcase
 
-from app.actions.domain import ActionPolicy
+from app.actions.domain import ActionPolicy, pins_of
 from app.core.errors import StartRefused
 from app.core.policies import Policies
+from app.identity.domain import PERMISSIONS
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.domain.release_names import EXTRACTIVE
 from app.settings import Settings
@@ -19,11 +20,13 @@ def check_together(settings: Settings, policies: Policies, registry: Collection[
     _check_egress(settings, policies)
     _check_model_names(settings, policies)
     _check_action_names(policies, registry)
+    _check_tool_servers(settings, policies, registry)
 
 
 def _check_egress(settings: Settings, policies: Policies) -> None:
     models = [choice.base_url for choice in settings.model_chain]
-    check_data_egress(policies, [*models, *embedder_addresses(settings)])
+    servers = [each.url for each in policies.get(ActionPolicy).servers.values()]
+    check_data_egress(policies, [*models, *embedder_addresses(settings), *servers])
 
 
 def _check_model_names(settings: Settings, policies: Policies) -> None:
@@ -44,9 +47,32 @@ def _check_model_names(settings: Settings, policies: Policies) -> None:
 
 
 def _check_action_names(policies: Policies, registry: Collection[str]) -> None:
-    for name in policies.get(ActionPolicy).offered:
-        if name not in registry:
+    policy = policies.get(ActionPolicy)
+    known = [*registry, *pins_of(policy.servers)]
+    for name in policy.offered:
+        if name not in known:
             raise StartRefused(
-                f"policies/actions.yaml offers {name}, and there are only {', '.join(registry)}; "
+                f"policies/actions.yaml offers {name}, and there are only {', '.join(known)}; "
                 "correct the name, or remove it."
+            )
+
+
+def _check_tool_servers(settings: Settings, policies: Policies, registry: Collection[str]) -> None:
+    policy = policies.get(ActionPolicy)
+    for name, server in policy.servers.items():
+        for secret in server.headers.values():
+            if secret not in settings.mcp_secrets:
+                raise StartRefused(
+                    f"policies/actions.yaml: the server {name} needs the secret {secret}; set it in APP_MCP_SECRETS."
+                )
+    for pin in pins_of(policy.servers).values():
+        if pin.action in registry:
+            raise StartRefused(
+                f"policies/actions.yaml: the tool {pin.tool} of {pin.server_name} would be called {pin.action}, as an "
+                "action of this service is; give the server another name."
+            )
+        if not any(pin.accepted.permission in granted for granted in PERMISSIONS.values()):
+            raise StartRefused(
+                f"policies/actions.yaml: the tool {pin.tool} of {pin.server_name} needs the permission "
+                f"{pin.accepted.permission}, which no role has; correct it."
             )

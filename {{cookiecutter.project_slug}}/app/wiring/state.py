@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from app.actions.jobs import job_specs as action_jobs
-from app.actions.service import ACTION_ENDED_CHANNEL, Actions, Tickets
+from app.actions.service import ACTION_ENDED_CHANNEL, Actions, ExternalActions, Tickets
+from app.adapters.mcp.deferred_server import DeferredTransport
 from app.core.clock import Clock
 from app.core.database import BackgroundJob, Database, listen
 from app.core.embedded import Urls
 from app.core.health import Health
 from app.core.jobs import JobSpec
+from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
 from app.costs.service import Costs
 from app.evaluation.jobs import job_specs as evaluation_jobs
@@ -34,12 +36,14 @@ from app.inference.service import (
 )
 from app.ingestion.jobs import job_specs as ingestion_jobs
 from app.ingestion.service import Ingestion
+from app.mcp.ports import ToolTransport
 from app.monitoring.service import Monitoring
 from app.privacy.jobs import job_specs as privacy_jobs
 from app.privacy.service import Privacy
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
 from app.releases.service import Environments, Releases, Rollouts, SigningSecret
 from app.retrieval.ports import PassageSearch
+from app.retrieval.service.live_search import LiveSearch
 from app.retrieval.service.retrieval import Retrieval
 from app.review.jobs import job_specs as review_jobs
 from app.review.service import Reviews
@@ -47,6 +51,7 @@ from app.settings import Settings
 from app.setup.rooms import RoomAlone
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
+from app.wiring.mcp_setup import tool_services
 
 SEARCH_CHECKS = ("index", "retrieval")
 
@@ -78,6 +83,7 @@ class State:
     idempotency_keys: IdempotencyKeys
     archive: AnswerArchive
     actions: Actions
+    external_actions: ExternalActions
     tickets: Tickets
     reviews: Reviews
     privacy: Privacy
@@ -118,6 +124,7 @@ class State:
             self.governance,
             self.readiness,
             self.retrieval,
+            self.live_search,
             self.ingestion,
             self.answers,
             self.evaluations,
@@ -134,8 +141,14 @@ class State:
             self.reviews.decisions,
             self.privacy,
             SigningSecret(self.settings.signing_secret),
+            *tool_services(self.settings, self.database, self.answers, self.idempotency_keys, self.live_search),
         )
-        return {type(each): each for each in services} | {PassageSearch: self.search}
+        tools: dict[type, object] = {ToolTransport: DeferredTransport(self.policies.get(OwnershipPolicy).service)}
+        return {type(each): each for each in services} | {PassageSearch: self.search} | tools
+
+    @property
+    def live_search(self) -> LiveSearch:
+        return LiveSearch(self.search, self.retrieval, self.environments)
 
     @property
     def conversations(self) -> Conversations:
@@ -191,4 +204,5 @@ class State:
             self.identity.last_use.watch,
             self.costs.budgets.watch,
             self.costs.reservations.watch,
+            self.external_actions.watch,
         ]

@@ -53,6 +53,7 @@ EXPECTED_PATHS = {
     "/v1/reviews/*/claim",
     "/v1/search",
     "/v1/tickets/*",
+    "/mcp",
     "evals candidates",
 }
 """Routes, and a command, that show words of documents to keys that may read them. A run must have matched each one."""

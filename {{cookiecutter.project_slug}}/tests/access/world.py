@@ -34,6 +34,7 @@ from tests.access.sharing import (
     address,
 )
 from tests.identity.issuer import Issuer
+from tests.mcp.conftest import headers_of, message
 
 Json = dict[str, Any]
 
@@ -243,6 +244,23 @@ class World(Sharing):
         place = self.chance.choice(PLACES)
         await self.call(self.pick(), "POST", "/v1/search", json={"query": f"code of {place}"})
 
+    async def use_tools(self) -> None:
+        """Search, read, ask and look up over MCP, with any key."""
+        place = self.chance.choice(PLACES)
+        read = self.chance.sample([*self.documents], min(2, len(self.documents)))
+        calls: list[tuple[str, Json]] = [
+            ("search", {"query": f"code of {place}"}),
+            ("answer", {"question": f"What is the code of {place}?", "idempotency_key": f"k{place}"}),
+            ("look_up_ticket", {"ticket": "T-1"}),
+            *(("read_document", {"document_id": str(each)}) for each in read),
+        ]
+        for tool, arguments in calls:
+            body = message("tools/call", name=tool, arguments=arguments)
+            headers = headers_of(body) | {"host": "localhost"}
+            reply = await self.call(self.pick(), "POST", "/mcp", json=body, headers=headers)
+            for value in re.findall(r'"where":"/v1/answers/([0-9a-f-]{36})"', reply.text):
+                self.note("answer_id", value)
+
     async def replay(self) -> None:
         """Replay answers. The model may refuse the first time and answer from other documents in the replay."""
         key, answer_ids = self.pick(*MANAGERS), self.ids.get("answer_id", [])
@@ -352,6 +370,7 @@ class World(Sharing):
             (4, self.consult),
             (3, self.repeat),
             (1, self.search_passages),
+            (2, self.use_tools),
             (2, self.move),
             (1, self.delete),
             (2, self.share),

@@ -5,9 +5,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import pytest
 from typer.testing import CliRunner, Result
 
-from app.actions.domain import ActionNotFound
+from app.actions.domain import ActionNotFound, ExternalToolStatus, ToolDescription
 from app.actions.domain.ticket import TicketNotFound
 from app.cli import app
 from app.core.clock import ManualClock
@@ -92,3 +93,22 @@ def test_the_catalogue_lists_what_a_request_may_name(run: CliRunner) -> None:
     shown = call(run, "actions", "catalogue").output
     assert "close_ticket" in shown
     assert "irreversible" in shown
+
+
+def test_the_tools_of_other_servers_are_shown_with_their_digests(
+    run: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "names no tools" in call(run, "actions", "tools").output
+    described = ToolDescription("find-issue", "Finds\x1b[2J an issue.", {"type": "object"})
+
+    async def status(_: object) -> list[ExternalToolStatus]:
+        return [
+            ExternalToolStatus("tracker", "find-issue", "not_accepted", described),
+            ExternalToolStatus("tracker", "close-issue", "unavailable", None),
+        ]
+
+    monkeypatch.setattr("app.actions.service.external_actions.ExternalActions.status", status)
+    shown = call(run, "actions", "tools").output
+    for part in ("tracker: find-issue is not accepted", f"digest: {described.digest}", "close-issue is unavailable"):
+        assert part in shown
+    assert "\x1b" not in shown

@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from app.actions.domain import ActionPolicy
 from app.core.database import metadata
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings, variable_of
@@ -104,7 +105,9 @@ def addresses() -> set[str]:
 def test_every_setting_that_names_an_address_is_a_way_out() -> None:
     webhooks = {f"policies/security.yaml webhooks.{name}" for name in ("hosts", "private")}
     assert "webhooks" in SecurityPolicy.model_fields
-    assert set(assurance.boundaries().ways_out) == addresses() | webhooks
+    assert "servers" in ActionPolicy.model_fields
+    servers = {"policies/actions.yaml servers.url"}
+    assert set(assurance.boundaries().ways_out) == addresses() | webhooks | servers
 
 
 def test_every_file_that_opens_connections_says_to_whom() -> None:

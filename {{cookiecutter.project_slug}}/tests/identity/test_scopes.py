@@ -22,6 +22,8 @@ from tests.e2e.test_tenants import BODIES, MARKER, theirs
 __all__ = ["theirs"]
 
 LINES = """
+open     -                    GET /.well-known/oauth-protected-resource
+open     -                    GET /.well-known/oauth-protected-resource/mcp
 open     -                    GET /console/
 open     -                    GET /console/budgets
 open     -                    GET /console/document
@@ -45,6 +47,7 @@ own      answers:write        POST /v1/answers
 own      caller:read          GET /v1/caller
 own      answers:write        POST /v1/chat/completions
 own      models:read          GET /v1/models
+own      mcp:use              POST /mcp
 tenant   accounts:provision   GET /scim/v2/Groups
 tenant   accounts:provision   POST /scim/v2/Groups
 tenant   accounts:provision   DELETE /scim/v2/Groups/{group_id}

@@ -20,6 +20,17 @@ from app.actions.domain.action import (
     is_bound_to,
     payload_of,
 )
+from app.actions.domain.external_tools import (
+    AcceptedTool,
+    ExternalServer,
+    ExternalToolChanged,
+    ExternalToolFailed,
+    ExternalToolPin,
+    ExternalToolStatus,
+    ToolDescription,
+    ToolServerUnavailable,
+    pins_of,
+)
 from app.actions.domain.origins import UNTRUSTED, ArgumentOrigins, ArgumentSources, Origin, refused_argument
 from app.actions.domain.policy import NOTHING_OFFERED, ActionLimits, ActionPolicy
 from app.actions.domain.problems import ActionChanged, ActionEnded, ActionNotFound, ActionNotOffered, InvalidArguments
@@ -33,6 +44,7 @@ __all__ = [
     "RUN_JOB",
     "RUN_QUEUE",
     "UNTRUSTED",
+    "AcceptedTool",
     "ActionChanged",
     "ActionEnded",
     "ActionLimits",
@@ -46,6 +58,11 @@ __all__ = [
     "ArgumentOrigins",
     "ArgumentSources",
     "ExecutionFault",
+    "ExternalServer",
+    "ExternalToolChanged",
+    "ExternalToolFailed",
+    "ExternalToolPin",
+    "ExternalToolStatus",
     "InvalidArguments",
     "NewAction",
     "Origin",
@@ -54,8 +71,11 @@ __all__ = [
     "ReviewTiming",
     "RiskClass",
     "StoredAction",
+    "ToolDescription",
+    "ToolServerUnavailable",
     "execution_fault",
     "is_bound_to",
     "payload_of",
+    "pins_of",
     "refused_argument",
 ]

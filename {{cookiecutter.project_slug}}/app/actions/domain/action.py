@@ -28,7 +28,10 @@ REVIEW_JOB, REVIEW_QUEUE = "review.add_action", "review"
 
 @dataclass(frozen=True, slots=True)
 class ActionOffer:
-    """An action as the model sees it. parameters: JSON schema. untrusted: its result may hold untrusted text."""
+    """An action as the model sees it. parameters: JSON schema. untrusted: its result may hold untrusted text.
+
+    external: it runs on a server that is not this service.
+    """
 
     name: str
     description: str
@@ -36,6 +39,7 @@ class ActionOffer:
     scope: str
     parameters: JsonObject
     untrusted: bool
+    external: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Origin = Literal["question", "configuration", "passage", "result", "model", "reviewer"]
+Origin = Literal["question", "configuration", "passage", "result", "model", "client", "reviewer"]
 """question: the asker wrote it. configuration: it is one of the values that the action allows. passage: of a document
-that was retrieved. result: of another action. model: nobody else wrote it. reviewer: a person put it in.
+that was retrieved. result: of another action. model: nobody else wrote it. client: a program of the asker sent it over
+MCP, and what that program had read is unknown. reviewer: a person put it in.
 """
 ArgumentOrigins = Mapping[str, tuple[Origin, ...]]
 """By argument. Several, where its parts come from several."""
 
-UNTRUSTED: frozenset[Origin] = frozenset({"passage", "result"})
+UNTRUSTED: frozenset[Origin] = frozenset({"passage", "result", "client"})
 
 _WORDS = re.compile(r"\w+")
 _VALUES = re.compile(r"[\w.+-]+@[\w.-]+|(?:https?://|www\.)\S+|\w*\d[\w-]*|[\w-]+\.[a-z]{2,}", re.IGNORECASE)
@@ -24,11 +25,15 @@ _RUN = 4
 
 @dataclass(frozen=True)
 class ArgumentSources:
-    """The texts that the model has read. results: of actions whose results may hold untrusted text."""
+    """The texts that the model has read. results: of actions whose results may hold untrusted text.
+
+    author: who wrote what is in none of these texts.
+    """
 
     question: str
     passages: Sequence[str] = ()
     results: Sequence[str] = ()
+    author: Origin = "model"
 
     def origins_of(self, arguments: Mapping[str, Any], allowed: Mapping[str, Collection[str]]) -> ArgumentOrigins:
         """allowed: by argument, the values that its schema lists."""
@@ -44,14 +49,14 @@ class ArgumentSources:
         """What the question contains as a whole is the asker's, whoever else wrote it too."""
         words = [word.casefold() for word in _WORDS.findall(text)]
         if not words:
-            return {"model"}
+            return {self.author}
         if _contains(_joined([self.question]), words):
             return {"question"}
         found: set[Origin] = set()
         for origin, texts in (("passage", self.passages), ("result", self.results)):
             if self._copied(text, words, _joined(texts)):
                 found.add(origin)  # type: ignore[arg-type]
-        return found or {"model"}
+        return found or {self.author}
 
     def _copied(self, text: str, words: Sequence[str], read: str) -> bool:
         """Whether it is in what was read: all of it, several words in a row, or an address or number of it that is not

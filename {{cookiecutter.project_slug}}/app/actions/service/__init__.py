@@ -6,6 +6,7 @@ from app.actions.ports import Action
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import ACTION_ENDED_CHANNEL
 from app.actions.service.execution import ActionExecution
+from app.actions.service.external_actions import ActionRegistry, ExternalActions
 from app.actions.service.proposals import ActionProposals
 from app.actions.service.shipped_actions import SHIPPED
 from app.actions.service.tickets import Tickets
@@ -20,7 +21,9 @@ __all__ = [
     "ActionCatalogue",
     "ActionExecution",
     "ActionProposals",
+    "ActionRegistry",
     "Actions",
+    "ExternalActions",
     "Tickets",
 ]
 

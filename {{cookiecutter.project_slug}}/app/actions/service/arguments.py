@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from app.actions.domain import ActionOffer, InvalidArguments
 from app.actions.ports import Action
+from app.actions.service.external_actions import ExternalAction
 from app.core.json_types import JsonObject
 from app.releases.domain import canonical_json
 
@@ -13,8 +14,8 @@ MAX_CHARACTERS = 20_000
 
 
 def offer_of(action: Action) -> ActionOffer:
-    schema = action.arguments.model_json_schema()
-    return ActionOffer(action.name, action.description, action.risk, action.scope, schema, action.untrusted)
+    schema, external = action.arguments.model_json_schema(), isinstance(action, ExternalAction)
+    return ActionOffer(action.name, action.description, action.risk, action.scope, schema, action.untrusted, external)
 
 
 def listed_values(action: Action) -> dict[str, frozenset[str]]:

@@ -151,13 +151,16 @@ const ORIGINS = {
   passage: "a passage of a document",
   result: "the result of an action",
   model: "the model",
+  client: "a program of the asker",
   reviewer: "a reviewer",
 };
+
+const UNTRUSTED = new Set(["passage", "result", "client"]);
 
 /** Where an argument comes from; text that anybody may have written stands out. */
 function origins(names) {
   return names.map((name) =>
-    h("span", { class: name === "passage" || name === "result" ? "badge urgent" : "badge" }, ORIGINS[name] ?? name),
+    h("span", { class: UNTRUSTED.has(name) ? "badge urgent" : "badge" }, ORIGINS[name] ?? name),
   );
 }
 

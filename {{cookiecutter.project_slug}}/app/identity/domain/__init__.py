@@ -27,6 +27,7 @@ USER: Final = frozenset(
         "actions:propose",
         "tickets:read",
         "tickets:write",
+        "mcp:use",
     }
 )
 REVIEWER: Final = USER | {
@@ -89,7 +90,7 @@ SERVICE: Final = SERVICE_PERMISSIONS | {
 
 PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN, "service": SERVICE}
 
-KEY_PERMISSIONS: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose"})
+KEY_PERMISSIONS: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose", "mcp:use"})
 """Permissions that reach only resources of the calling key."""
 PermissionScope = Literal["own", "tenant", "service"]
 """Whose resources a permission reaches: those of the key, of its tenant, or of all tenants."""

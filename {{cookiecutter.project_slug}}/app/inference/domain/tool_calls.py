@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, ProposalRefused, RiskClass
+from app.actions.domain import ActionOffer, ActionProposal, ActionState, NewAction, Origin, ProposalRefused, RiskClass
 from app.costs.domain import Usage
 from app.inference.domain.conversations.turns import Turn
 from app.llm.domain.messages import Tool, ToolCall
@@ -79,7 +79,8 @@ class ToolSession:
     results: in the order of the calls; they can support the answer. usage: of all model calls before the last.
     documents: those whose text the model has read. findings: what screening found in results. reasons: why the answer
     is degraded. client_tools: those that the client runs; client_calls: calls of them that end this answer;
-    client_results: what the client sent for earlier calls.
+    client_results: what the client sent for earlier calls. author: who proposes, where it is not a model of this
+    service.
     """
 
     offers: tuple[ActionOffer, ...]
@@ -95,6 +96,7 @@ class ToolSession:
     client_tools: tuple[Tool, ...] = ()
     client_calls: tuple[ToolCall, ...] = ()
     client_results: list[ToolResult] = field(default_factory=list)
+    author: Origin = "model"
 
     @property
     def tools(self) -> tuple[Tool, ...]:

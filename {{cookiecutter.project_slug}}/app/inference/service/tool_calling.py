@@ -5,7 +5,8 @@ answer, and then run or wait for a person.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
+from uuid import UUID
 
 from app.actions.domain import ActionProposal, ArgumentSources, NewAction, ProposalRefused, ReviewTerms
 from app.actions.service import Actions
@@ -22,9 +23,27 @@ from app.inference.service.context import AnswerContext
 from app.inference.service.loaded_release import LoadedRelease
 from app.llm.domain.messages import ChatRequest, Message, ToolCall
 from app.llm.service import FallbackChain, FallbackResult
+from app.releases.domain import Release
 from app.safety.domain.personal_data import is_personal_data
 from app.safety.domain.screening import screen_fields
 from app.safety.domain.text import Finding, normalise
+
+NO_QUESTION = "(A client proposed this over MCP; no question was asked here.)"
+
+
+class ProposalContext(Protocol):
+    """On whose behalf, under which release and by which question an action is proposed."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def caller(self) -> Principal: ...
+    @property
+    def question(self) -> ScreenedQuestion: ...
+    @property
+    def loaded(self) -> LoadedRelease: ...
+    @property
+    def release(self) -> Release: ...
 
 
 @dataclass(frozen=True)
@@ -105,12 +124,12 @@ class ToolCalling:
             try:
                 with execute_tool(_known_name(session, call), call.id):
                     async with asyncio.timeout(deadline.remaining()):
-                        outcome = await self._propose(ctx, session, call, tainted)
+                        outcome = await self.propose(ctx, session, call, tainted)
                     if isinstance(outcome, ProposalRefused):
                         annotate(**{"error.type": outcome.reason})
             except TimeoutError:
                 outcome = ProposalRefused("failed", "There was no time left for that.")
-            result = self._screened(ctx, session, call.name, ToolResult.of(outcome))
+            result = self.screen(ctx, session, call.name, ToolResult.of(outcome))
             if isinstance(outcome, NewAction):
                 session.entries.append(outcome)
                 if outcome.state == "done" and session.offer(outcome.proposal.action).untrusted:
@@ -120,26 +139,28 @@ class ToolCalling:
             messages.append(Message("tool", result.content, call_id=call.id))
         return messages
 
-    def _screened(self, ctx: AnswerContext, session: ToolSession, action: str, result: ToolResult) -> ToolResult:
-        """Screens a result like a document before the model reads it; one that would be quarantined is withheld."""
+    def screen(self, ctx: ProposalContext, session: ToolSession, action: str, result: ToolResult) -> ToolResult:
+        """Screens a result like a document before a model reads it; one that would be quarantined is withheld."""
         findings = screen_fields({action: result.text})
         session.findings = (*session.findings, *findings)
         if any(ctx.loaded.security.document_action(finding) == "quarantine" for finding in findings):
             return ToolResult.of(ProposalRefused("failed", "What came back is withheld by the security policy."))
         return replace(result, content=normalise(result.content).text, text=normalise(result.text).text)
 
-    def _objection(self, ctx: AnswerContext, session: ToolSession, proposal: ActionProposal) -> str | None:
+    def _objection(self, ctx: ProposalContext, session: ToolSession, proposal: ActionProposal) -> str | None:
         """The finding for which it may not be proposed: the arguments leave the service as an answer does."""
         prompt = ctx.release.prompt(TOOL_PROMPT).text
         known = (*_asked(ctx), *(result.text for result in session.results))
         arguments = " ".join(_texts_in(proposal.arguments))
         return ctx.loaded.output_filter.objection(arguments, prompt, known)
 
-    async def _propose(
-        self, ctx: AnswerContext, session: ToolSession, call: ToolCall, tainted: bool
+    async def propose(
+        self, ctx: ProposalContext, session: ToolSession, call: ToolCall, tainted: bool
     ) -> NewAction | ProposalRefused:
+        """Checks a tool call, and runs it where it only reads. The one door for whoever proposes. Stores nothing."""
         policy, earlier = ctx.loaded.actions, [entry.proposal for entry in session.entries]
-        sources = ArgumentSources("\n".join(_asked(ctx)), session.passages, session.untrusted_results)
+        asked = "\n".join(_asked(ctx))
+        sources = ArgumentSources(asked, session.passages, session.untrusted_results, session.author)
         proposal = await self.actions.proposals.propose(
             policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier, sources
         )
@@ -159,7 +180,7 @@ class ToolCalling:
         return NewAction(proposal, state, terms, tainted, documents=tuple(session.documents))
 
 
-def _asked(ctx: AnswerContext) -> tuple[str, ...]:
+def _asked(ctx: ProposalContext) -> tuple[str, ...]:
     """What the asker said in this conversation."""
     return (*(turn.question for turn in ctx.question.history), ctx.question.text)
 
@@ -189,7 +210,7 @@ def hold_actions(ctx: AnswerContext, rule: Rule, entries: Sequence[NewAction]) -
     ]
 
 
-def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: ActionProposal) -> ProposedAction:
+def _proposed_action(ctx: ProposalContext, session: ToolSession, proposal: ActionProposal) -> ProposedAction:
     return ProposedAction(
         id=proposal.id,
         risk=proposal.risk,  # type: ignore[arg-type]
@@ -200,7 +221,7 @@ def _proposed_action(ctx: AnswerContext, session: ToolSession, proposal: ActionP
     )
 
 
-def _terms(ctx: AnswerContext, rule: Rule, proposal: ActionProposal) -> ReviewTerms:
+def _terms(ctx: ProposalContext, rule: Rule, proposal: ActionProposal) -> ReviewTerms:
     tier = ctx.loaded.risk_tier
     return ReviewTerms(
         rule=rule.name,
@@ -211,6 +232,6 @@ def _terms(ctx: AnswerContext, rule: Rule, proposal: ActionProposal) -> ReviewTe
         decisions=rule.decisions,
         self_approval=rule.lets_asker_decide(tier),
         groups=tuple(sorted(ctx.caller.groups)),
-        question=ctx.question.text,
+        question=ctx.question.text or NO_QUESTION,
         webhook=ctx.question.webhook if rule.send == "before" else None,
     )

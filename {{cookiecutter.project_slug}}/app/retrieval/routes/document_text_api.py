@@ -1,4 +1,3 @@
-import asyncio
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
@@ -10,12 +9,10 @@ from fastapi.responses import Response
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.retrieval.domain import PublishedText, TextSpanInvalid
+from app.retrieval.domain import TextSpanInvalid
 from app.retrieval.schemas import DocumentTextResponse
-from app.retrieval.service.retrieval import Retrieval
-from app.safety.domain.output_filter import OutputFilter
+from app.retrieval.service.live_search import LiveSearch
 
-OUTPUT = OutputFilter()
 LARGEST_VERSION = 2**31 - 1
 
 router = APIRouter(tags=["documents"])
@@ -27,17 +24,16 @@ Place = Annotated[int | None, Query(ge=0, le=LARGEST_VERSION)]
 async def get_document_text(
     document_id: UUID,
     caller: Annotated[Principal, require("documents:read")],
-    retrieval: Annotated[Retrieval, provided(Retrieval)],
+    searches: Annotated[LiveSearch, provided(LiveSearch)],
     version: Annotated[int | None, Query(ge=1, le=LARGEST_VERSION, description="Of the citation.")] = None,
     start: Place = None,
     end: Place = None,
 ) -> Response:
     """The published text of a document, with the place of a citation marked, for those who may find it by a search."""
-    found = await retrieval.document_text(caller, document_id, version)
+    found = await searches.document(caller, document_id, version)
     marked = _span(found.text, start, end)
-    body = await asyncio.to_thread(_masked, found)
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-    return Response(orjson.dumps(body | {"marked": marked}), 200, headers, "application/json")
+    return Response(orjson.dumps(asdict(found) | {"marked": marked}), 200, headers, "application/json")
 
 
 def _span(text: str, start: int | None, end: int | None) -> dict[str, int] | None:
@@ -47,13 +43,3 @@ def _span(text: str, start: int | None, end: int | None) -> dict[str, int] | Non
     if start is None or end is None or not start < end <= len(text):
         raise TextSpanInvalid(f"'start' and 'end' name a part of the {len(text):,} characters of the text.")
     return {"start": start, "end": end}
-
-
-def _masked(found: PublishedText) -> dict[str, object]:
-    """With secrets masked character by character, so that all offsets stay valid."""
-
-    def masked(text: str) -> str:
-        return OUTPUT.masked(text, keep_length=True)
-
-    headings = [asdict(each) | {"title": masked(each.title)} for each in found.headings]
-    return asdict(found) | {"text": masked(found.text), "title": masked(found.title), "headings": headings}
