@@ -5,6 +5,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
 
@@ -57,14 +58,15 @@ class _Comparison:
         length = len(piece)
         start = self._text.find(piece, self._at, self._at + length + _MAX_BETWEEN)
         if start >= 0 and _is_apart(self._text, start, start + length):
-            self.found += len(_words(piece))
+            self.found += sum(len(_words(part)) for part in _cut(piece))
             self._between.append(self._text[self._at : start])
             self._at = start + length
             return
-        self._rest.append(piece)
-        self._length += length
-        if self._length > _COUNTED_TOGETHER:
-            self._count()
+        for part in _cut(piece):
+            self._rest.append(part)
+            self._length += len(part)
+            if self._length > _COUNTED_TOGETHER:
+                self._count()
 
     def is_complete(self) -> bool:
         self._count()
@@ -89,7 +91,7 @@ def _lost(read: Counter[str], places: Iterable[tuple[str, str]]) -> dict[str, in
     """How many words were not read, by place. What was read counts for the first places that have it."""
     lost = Counter[str]()
     for place, text in places:
-        for word in _words(text):
+        for word in chain.from_iterable(map(_words, _cut(text))):
             if left := read.get(word):
                 read[word] = left - 1
             else:
@@ -115,7 +117,7 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
     """The same words in pieces of about the same size, which are cut only where lines end."""
     piece, length = list[str](), 0
     for text in texts:
-        for part in _cut(text) if len(text) > _COUNTED_TOGETHER else (text,):
+        for part in _cut(text):
             piece.append(part)
             length += len(part)
             if length >= _COUNTED_TOGETHER:
@@ -125,6 +127,10 @@ def _pieces(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _cut(text: str) -> Iterator[str]:
+    """Where lines end, into parts that are not long."""
+    if len(text) <= _COUNTED_TOGETHER:
+        yield text
+        return
     start = 0
     while start < len(text):
         end = text.find("\n", start + _COUNTED_TOGETHER)
