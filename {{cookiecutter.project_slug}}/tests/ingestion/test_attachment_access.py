@@ -21,7 +21,7 @@ from tests.ingestion.test_attachments import FEES, RULES, WAITING, Documents, do
 
 __all__ = ["documents"]
 
-ROUNDS = int(os.environ.get("ATTACHMENT_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("ATTACHMENT_ROUNDS", "3"))
 """More of them look longer for a race or a deadlock."""
 FEES_AT = "notice.eml#attachments/1-fees.txt"
 DEADLOCKS = sql("select deadlocks from pg_stat_database where datname = current_database()")
