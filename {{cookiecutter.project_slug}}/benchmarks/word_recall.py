@@ -81,7 +81,7 @@ async def tally(pool: ParserPool, files: Iterable[MadeDocument]) -> Tally:
 
 def recall(text: str, words: str) -> float:
     """How many of the words are in the text, as often as they are in the file."""
-    loss = with_word_loss(ParsedDocument("text", text), [("file", words)]).loss
+    loss = with_word_loss(ParsedDocument("text", text), lambda: [("file", words)]).loss
     return 1 - loss.share if loss else 1.0
 
 

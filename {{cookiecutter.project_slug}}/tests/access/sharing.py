@@ -14,9 +14,11 @@ from app.ingestion.domain.access_groups import widens_access
 Groups = tuple[str, ...]
 
 GROUPS: Sequence[Groups] = ((), ("hr",), ("lab",), ("hr", "lab"))
-PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir")
+PLACES = ("Alder", "Birch", "Cedar", "Damson", "Elm", "Fir", "Gorse", "Hazel")
 TABLES = ("Fir",)
 """Places whose documents are tables, with a word in the name of a column."""
+MAILS = ("Gorse", "Hazel")
+"""Places whose documents are messages with attachments, one of which is a message too."""
 KEYS: dict[str, tuple[list[str], list[str]]] = {
     "admin": (["admin"], []),
     "admin of hr": (["admin"], ["hr"]),
@@ -34,7 +36,7 @@ MANAGERS = ("admin", "admin of hr", "operator", "operator of none")
 
 
 def address(place: str) -> str:
-    return f"{place}.csv" if place in TABLES else f"{place}.md"
+    return f"{place}.csv" if place in TABLES else f"{place}.eml" if place in MAILS else f"{place}.md"
 
 
 class Leak(AssertionError):
@@ -44,7 +46,8 @@ class Leak(AssertionError):
 @dataclass
 class Document:
     """readers: the groups of the version that is served; requested: those of the newest version, once it is served.
-    uploader: the key that uploaded the newest version; it may read the status of it.
+    uploader: the key that uploaded the newest version; it may read the status of it. published_by: the one of the
+    published version.
     """
 
     readers: Groups
@@ -52,10 +55,22 @@ class Document:
     words: list[str] = field(default_factory=list)
     deleted: bool = False
     uploader: str = ""
+    published_by: str = ""
 
     def readable_by(self, groups: Sequence[str]) -> bool:
         required = (self.readers, self.requested)
         return not self.deleted and all(not each or set(each) & set(groups) for each in required)
+
+
+class Attached(Document):
+    """A document that came with a message: it can be read by those who may read the message."""
+
+    def __init__(self, message: Document) -> None:
+        super().__init__(message.readers, message.requested)
+        self.message = message
+
+    def readable_by(self, groups: Sequence[str]) -> bool:
+        return self.message.readable_by(groups)
 
 
 class Sharing:

@@ -17,16 +17,20 @@ from fastapi import FastAPI
 
 from app.cli.common import caller_at_the_command_line
 from app.core.jobs import Worker
+from app.identity.domain import Principal
 from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
+from tests.access.mails import message_about
 from tests.access.repeating_model import WORD
 from tests.access.sharing import (
     GROUPS,
     KEYS,
+    MAILS,
     MANAGERS,
     PERSON,
     PLACES,
     TABLES,
+    Attached,
     Document,
     Groups,
     Leak,
@@ -112,7 +116,11 @@ class World(Sharing):
         content = f"# Notes on {place} {word}\n\n{sentence}"
         if place in TABLES:
             content = f"place,code {word}\n{place},{sentence}"
-        data = content.encode() + (b" caf\xe9" if self.chance.random() < 0.25 else b"")
+        damage, words = b" caf\xe9" if self.chance.random() < 0.25 else b"", [word]
+        data = content.encode() + damage
+        if place in MAILS:
+            words += [f"zq{self.chance.getrandbits(40):010x}" for _ in range(3)]
+            data = message_about(place, words, damage)
         form: Json = {"metadata": orjson.dumps({"remark": word}).decode()}
         form |= {} if groups is None else {"access_groups": ",".join(groups)}
         document = self.documents.get(self.by_place[place]) if place in self.by_place else None
@@ -121,7 +129,7 @@ class World(Sharing):
             groups = groups or self.rules.get(address(place), self.rules.get("*", ()))
         # Recorded first, because a reply may contain the words at once.
         owner = document or Document(groups or (), groups or ())
-        owner.words.append(word)
+        owner.words += words
         self.documents.setdefault(self.by_place.get(place) or uuid4(), owner)
         before = Document(owner.readers, owner.requested, owner.words)
         requested = owner.requested if groups is None else groups
@@ -155,9 +163,21 @@ class World(Sharing):
             document = self.documents[row.document_id]
             if row.status == "published":
                 document.readers = document.requested
+                document.published_by = document.uploader
+        await self.find_attached(caller)
         rows = await self.state.ingestion.list_quarantine(caller, reason=None, undecided=False, after=None, limit=200)
         for entry in rows:
             self.note("entry", str(entry.id))
+
+    async def find_attached(self, caller: Principal) -> None:
+        """Record the documents that came with messages, by the ids of those that are there."""
+        for each in await self.state.ingestion.list(caller, status=None, source="upload", after=None, limit=200):
+            place = each.uri.partition(".eml#")[0]
+            if place not in MAILS or place not in self.by_place:
+                continue
+            message = self.documents[self.by_place[place]]
+            self.documents.setdefault(each.id, Attached(message)).uploader = message.published_by
+            self.note("document_id", str(each.id))
 
     async def change(self) -> None:
         """Upload, and run the jobs of the upload."""

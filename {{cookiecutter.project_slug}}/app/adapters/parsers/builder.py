@@ -34,14 +34,15 @@ class TextBuilder:
             self.find(finding)
 
     def block(self, text: str, separator: str = "\n\n") -> None:
-        self._block(_SPACES.sub(" ", self._clean(text)).strip(), separator)
+        plain = text.isascii() and text.isprintable() and "  " not in text
+        self._block((text if plain else _SPACES.sub(" ", self._clean(text))).strip(), separator)
 
     def preformatted(self, text: str) -> None:
         """A block whose lines and indentation carry meaning, such as code."""
         self._block(self._clean(text).strip("\n").rstrip())
 
     def _block(self, clean: str, separator: str = "\n\n") -> None:
-        if not clean.strip():
+        if not clean or clean.isspace():
             return
         if self._parts:
             self._append(separator)
@@ -109,6 +110,8 @@ class TextBuilder:
         self._parts.append(text)
 
     def _clean(self, text: str) -> str:
+        if text.isascii() and text.isprintable():
+            return text
         clean = normalise(text)
         for finding in clean.findings:
             self.find(finding)

@@ -12,8 +12,7 @@ HIDDEN_SHAPES = "shapes that are not shown were left out"
 
 _BREAKS = {"br": "\n", "tab": "\t"}
 _SKIPPED = frozenset({"Fallback"})
-_POINTS = ("strCache", "strLit", "numCache", "numLit", "multiLvlStrCache")
-_MAX_POINTS = 2_000
+_MAX_POINTS = 10_000
 
 
 def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element) -> None:
@@ -30,7 +29,7 @@ def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element) -
             write_rows(builder, *_table(element))
         elif tag in ("chart", "relIds") and (target := _target(element, related)) in parts:
             part = parts.xml(target)
-            for line in _chart(part) if tag == "chart" else _diagram(part):
+            for line in chart_lines(part) if tag == "chart" else diagram_lines(part):
                 builder.block(line)
         elif tag not in _SKIPPED and not _is_hidden(element):
             stack.extend(reversed(element))
@@ -73,14 +72,14 @@ def _table(table: Element) -> tuple[list[tuple[int, Row]], list[MergedCells]]:
     return rows, spans
 
 
-def _chart(chart: Element) -> Iterator[str]:
-    titles = [paragraph_text(each) for title in chart.iter("{*}title") for each in title.iter("{*}p")]
-    yield from filter(None, map(squeeze, titles))
+def chart_lines(chart: Element) -> Iterator[str]:
+    """Its titles and labels, and each series as `name: category: value; …`."""
+    yield from filter(None, (squeeze(paragraph_text(each)) for each in chart.iter("{*}p")))
     for series in chart.iter("{*}ser"):
         name = _points(series.find("{*}tx"))
         categories = _points(series.find("{*}cat")) or _points(series.find("{*}xVal"))
         values = _points(series.find("{*}val")) or _points(series.find("{*}yVal"))
-        pairs = (f"{categories.get(index, '')}: {value}" for index, value in values.items())
+        pairs = (_pair(categories.get(index, ""), values.get(index, "")) for index in {**categories, **values})
         if line := "; ".join(pairs):
             yield f"{name[0]}: {line}" if name.get(0) else line
 
@@ -91,21 +90,23 @@ def _points(holder: Element | None) -> dict[int, str]:
     if (literal := holder.find("{*}v")) is not None:
         return {0: literal.text or ""}
     points: dict[int, str] = {}
-    for kind in _POINTS:
-        for cache in holder.iter(f"{{*}}{kind}"):
-            for point in cache.iter("{*}pt"):
-                index, value = int(point.get("idx", 0)), squeeze(point.findtext("{*}v") or "")
-                if len(points) < _MAX_POINTS or index in points:
-                    points[index] = f"{value} {points[index]}" if index in points else _number(value)
+    for point in holder.iter("{*}pt"):
+        index, value = int(point.get("idx", 0)), squeeze(point.findtext("{*}v") or "")
+        if len(points) < _MAX_POINTS or index in points:
+            points[index] = f"{value} {points[index]}" if index in points else figure(value)
     return points
 
 
-def _number(value: str) -> str:
+def _pair(category: str, value: str) -> str:
+    return f"{category}: {value}" if category and value else category or value
+
+
+def figure(value: str) -> str:
     """Without the noise of a binary fraction."""
     return f"{float(value):.12g}" if re.fullmatch(r"-?\d+\.\d{10,}", value) else value
 
 
-def _diagram(data: Element) -> Iterator[str]:
+def diagram_lines(data: Element) -> Iterator[str]:
     for text in data.iter("{*}t"):
         if local(text) == "t" and len(text):
             yield from filter(None, (paragraph_text(each) for each in text.iterfind("{*}p")))

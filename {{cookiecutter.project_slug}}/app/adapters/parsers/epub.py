@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from selectolax.lexbor import LexborHTMLParser
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.html import parse_html
+from app.adapters.parsers.html import read_html
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, joined, readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -24,7 +24,7 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
         book = _Book(Parts(data))
         builder = TextBuilder()
         for name in book.spine():
-            chapter = parse_html(_as_html(book.parts.read(name)), repair=repair)
+            chapter, _ = read_html(_as_html(book.parts.read(name)), repair=repair)
             if not chapter.text and not chapter.hidden:
                 continue
             title = book.titles.get(name, "")
@@ -34,8 +34,9 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
             else:
                 builder.include(chapter)
         document = builder.build("epub", book.fact("title"), book.metadata())
-        pages = ((f"page {name}", _all_text(_as_html(book.parts.read(name)))) for name in book.pages())
-        return with_word_loss(document, pages)
+        return with_word_loss(
+            document, lambda: ((f"page {name}", _all_text(_as_html(book.parts.read(name)))) for name in book.pages())
+        )
 
 
 class _Book:

@@ -42,7 +42,8 @@ class LineWriter:
 
     def text(self, text: str, *, shown: bool) -> None:
         if shown:
-            self.line.append(text if self._preformatted else _BLANKS.sub(" ", text))
+            plain = self._preformatted or (text.isprintable() and "  " not in text)
+            self.line.append(text if plain else _BLANKS.sub(" ", text))
         else:
             self._unseen.append(text)
 
@@ -60,6 +61,9 @@ class LineWriter:
             self.flush()
 
     def flush(self) -> None:
+        if not self.line:
+            self.hide_unseen()
+            return
         lines = [squeeze(line) for line in self._written().split("\n")]
         text = "\n".join(line for line in lines if line)
         self.hide_unseen()

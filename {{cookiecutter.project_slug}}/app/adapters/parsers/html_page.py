@@ -135,8 +135,10 @@ class Page:
         return own
 
     def _within(self, node: LexborNode, inner: Context) -> Iterator[tuple[LexborNode, Context] | Leave]:
-        between = list(_BETWEEN.get(node.tag or "", ()))
-        first = True
+        if node.tag not in _BETWEEN:
+            yield from ((child, inner) for child in _children(node))
+            return
+        between, first = list(_BETWEEN[node.tag]), True
         for child in _children(node):
             if between and not first and child.is_element_node:
                 yield partial(self._lines.add, between.pop(0))

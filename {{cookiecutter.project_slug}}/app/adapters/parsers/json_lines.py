@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
@@ -15,22 +16,21 @@ _TEXT_KEYS = ("text", "content", "body", "passage", "contents", "abstract", "pag
 _TITLE_KEYS = ("title", "heading", "name", "subject")
 _ID_KEYS = ("id", "_id", "doc_id", "docid", "uid", "url", "uri")
 _MAX_DEPTH = 32
-_STRING = re.compile(r"\"((?>[^\"\\]|\\.)*)\"(\s*:)?")
+_STRING = re.compile(r"\"([^\"\\]*+(?:\\.[^\"\\]*+)*+)\"(\s*+:)?")
 _ARRAY = "The file is one JSON array, not JSON lines: write each of its elements on a line of its own, without commas."
 _SPREAD = "The file is one JSON value over several lines, not JSON lines: write each record on one line."
 
 
 def parse_jsonl(data: bytes, *, repair: bool) -> ParsedDocument:
     decoded, findings = decode(data, repair=repair)
-    builder, places = TextBuilder(findings), list[tuple[str, str]]()
+    builder = TextBuilder(findings)
     # Only line feeds end a record: U+2028 and U+0085 may stand within its strings.
     lines = decoded.replace("\0", " ").split("\n")
     for number, line in enumerate(lines, 1):
         if line.strip():
             record = _loads(line, number, lines)
             _write_record(builder, record)
-            places += ((f"line {number}", normalise(text).text) for text in _strings(line))
-    return with_word_loss(builder.build("jsonl"), places)
+    return with_word_loss(builder.build("jsonl"), partial(_places, lines))
 
 
 def _loads(line: str, number: int, lines: list[str]) -> Any:
@@ -61,20 +61,25 @@ def _why_not(line: str, number: int, lines: list[str]) -> str:
     return f"Line {number} is not valid JSON."
 
 
+def _places(lines: list[str]) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(lines, 1):
+        yield from ((f"line {number}", normalise(text).text) for text in _strings(line))
+
+
 def _strings(line: str) -> Iterator[str]:
     """The strings that are values, found without reading the record; apart from ids, which are left out."""
     key = ""
-    for match in _STRING.finditer(line):
-        if match[2]:
-            key = match[1]
+    for text, is_key in _STRING.findall(line):
+        if is_key:
+            key = text
         elif key not in _ID_KEYS:
-            yield str(json.loads(f'"{match[1]}"', strict=False)) if "\\" in match[1] else match[1]
+            yield str(json.loads(f'"{text}"', strict=False)) if "\\" in text else text
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
     layer = [value]
     for _ in range(levels):
-        layer = [child for parent in layer for child in _children(parent)]
+        layer = [child for parent in layer for child in _children(parent) if isinstance(child, dict | list)]
         if not layer:
             return False
     return True
@@ -106,7 +111,11 @@ def _write_record(builder: TextBuilder, record: Any) -> None:
 def _scalars(value: Any, name: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _scalars(inner, f"{name}.{key}" if name else str(key))
+            path = f"{name}.{key}" if name else str(key)
+            if isinstance(inner, str):
+                yield from (f"{path}: {squeeze(inner)}",) if inner else ()
+            else:
+                yield from _scalars(inner, path)
     elif isinstance(value, list):
         for inner in value:
             yield from _scalars(inner, name)

@@ -9,13 +9,15 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import EmailMessage, Message
+from functools import partial
 from pathlib import PurePosixPath
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.decoding import decode
-from app.adapters.parsers.html import parse_html
+from app.adapters.parsers.html import read_html
+from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import Attachment, ParsedDocument, Unparsable
-from app.safety.domain.text import Finding
+from app.safety.domain.text import Finding, normalise
 
 MAX_ATTACHMENTS = 50
 MAX_PARTS = 1_000
@@ -42,7 +44,7 @@ def parse_eml(data: bytes, *, repair: bool) -> ParsedDocument:
         raise Unparsable("encrypted", "The message is encrypted.")
     mail = _Mail(message)
     mail.write()
-    return mail.document()
+    return with_word_loss(mail.document(), partial(_places, message))
 
 
 class _Mail:
@@ -114,7 +116,7 @@ class _Mail:
     def _read_body(self, part: Message, kind: str) -> None:
         text = _text(part)
         if kind == "text/html":
-            page = parse_html(b"\xef\xbb\xbf" + text.encode("utf-8", "replace"), repair=True)
+            page, _ = read_html(b"\xef\xbb\xbf" + text.encode("utf-8", "replace"), repair=True)
             self.builder.include(page, level=1)
             return
         if part.get_param("format") == "flowed":
@@ -129,6 +131,33 @@ class _Mail:
             self.left_out += 1
             return
         self.attachments.append(Attachment(_file_name(part), data))
+
+
+def _places(message: EmailMessage) -> Iterator[tuple[str, str]]:
+    """The header and the text parts of the message, found by a walk over all its parts."""
+    yield "header", "\n".join(normalise(_header(message, name)).text for name in ("Subject", "From", "To", "Cc"))
+    unread = set[int]()
+    for number, part in enumerate(message.walk(), 1):
+        if id(part) in unread or part.get_content_maintype() == "message":
+            unread.update(id(each) for each in part.walk())
+            continue
+        if part.get_content_type() == "multipart/alternative":
+            unread.update(id(each) for other in _others(part) for each in other.walk())
+        if part.get_content_disposition() == "attachment":
+            continue
+        if part.get_content_type() == "text/plain":
+            yield f"part {number}", normalise(_text(part)).text
+        elif part.get_content_type() == "text/html":
+            _, places = read_html(b"\xef\xbb\xbf" + _text(part).encode("utf-8", "replace"), repair=True)
+            yield from ((f"part {number}, {place}", text) for place, text in places())
+
+
+def _others(alternatives: Message) -> Iterator[Message]:
+    """All alternatives but the one that is read: plain text, or the richest one."""
+    texts = [each for each in _children(alternatives) if each.get_content_maintype() in ("text", "multipart")]
+    plain = next((each for each in texts if each.get_content_type() == "text/plain" and _text(each).strip()), None)
+    chosen = plain or next((each for each in reversed(texts) if each.get_content_type() != "text/calendar"), None)
+    return (each for each in texts if each is not chosen)
 
 
 def _children(part: Message) -> Iterator[Message]:

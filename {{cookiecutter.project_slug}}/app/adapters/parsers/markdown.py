@@ -6,7 +6,7 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import unescape
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import yaml
 from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.decoding import decode
 from app.adapters.parsers.hidden_markup import HiddenSpan, hidden_elements, merged
+from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
@@ -54,7 +55,7 @@ def parse_markdown(data: bytes, *, repair: bool) -> ParsedDocument:
         if title and not any(start in range(*cut) for cut in _around(cuts, start))
     )
     taken = (Finding("hidden_text", "markup that is not shown was removed", len(elements)),) if elements else ()
-    return ParsedDocument(
+    document = ParsedDocument(
         kind="markdown",
         text=text,
         title=(metadata.get("title") or next((heading.title for heading in headings), ""))[:300],
@@ -63,6 +64,19 @@ def parse_markdown(data: bytes, *, repair: bool) -> ParsedDocument:
         findings=(*findings, *clean.findings, *taken),
         hidden="\n".join(filter(None, (clean.hidden, *(source[start:end] for start, end in cuts)))),
     )
+    return with_word_loss(document, partial(_raw_lines, clean.text, text))
+
+
+def _raw_lines(raw: str, text: str) -> Iterator[tuple[str, str]]:
+    """The lines of the file after its front matter; in one piece where nothing was taken from them."""
+    if raw == text:
+        yield "text", raw
+        return
+    lines = raw.split("\n")
+    mark = lines[0].rstrip(" \t")
+    ends = {"---": ("---", "..."), "+++": ("+++",)}.get(mark, ())
+    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip(" \t") in ends), 0)
+    yield from ((f"line {number}", line) for number, line in enumerate(lines[end:], end + 1))
 
 
 def _without_front_matter(text: str) -> tuple[str, dict[str, str]]:

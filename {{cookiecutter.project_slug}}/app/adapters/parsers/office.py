@@ -1,18 +1,20 @@
 """What the zipped Office formats have in common: their main part, their facts, and content that acts."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from app.adapters.parsers.builder import TextBuilder
 from app.adapters.parsers.content_types import CONTENT_TYPES, office_kind
-from app.adapters.parsers.xml_parts import Parts, local
+from app.adapters.parsers.xml_parts import Element, Parts, local
 from app.ingestion.domain.parsed_document import Unparsable
 from app.safety.domain.text import Finding
 
 _EMBEDDED = frozenset({"oleobject", "package", "control"})
-_LINKED = frozenset(
-    {"externallinkpath", "oleobject", "attachedtemplate", "subdocument", "frame", "image", "video", "audio"}
-)
+_LINKED = frozenset({"externallinkpath", "oleobject", "subdocument", "frame", "image", "video", "audio"})
+_TEMPLATE = "attachedtemplate"
+"""Nearly every document names one on the machine of its author."""
+_REMOTE = re.compile(r"(?:https?|ftp):|(?:file:)?[\\/]{2}(?![\\/])", re.IGNORECASE)
 
 
 def office_parts(data: bytes, kind: str) -> tuple[Parts, str]:
@@ -36,7 +38,12 @@ def core_facts(parts: Parts) -> tuple[str, dict[str, str]]:
 def report_active_content(builder: TextBuilder, parts: Parts) -> None:
     """Report macros, embedded files and links to other files: none of them is run, opened or followed."""
     report_macros(builder, count_macros(parts.names))
-    found = Counter(_relations(parts))
+    report_references(builder, map(parts.xml, relation_parts(parts.names)))
+
+
+def report_references(builder: TextBuilder, relations: Iterable[Element]) -> None:
+    """Report embedded files and links to other files. relations: the roots of `relation_parts`."""
+    found = Counter(_references(relations))
     report_embedded_files(builder, found["embedded"])
     if linked := found["linked"]:
         builder.find(Finding("external_links", "content outside the file was not fetched", linked))
@@ -57,15 +64,17 @@ def report_embedded_files(builder: TextBuilder, count: int) -> None:
         builder.find(Finding("embedded_files", "files inside the file were not read", count))
 
 
-def _relations(parts: Parts) -> Iterator[str]:
-    """What parts refer to, other than parts that are read. The workbook behind a chart is shown by the chart."""
-    for name in parts.names:
-        if not name.lower().endswith(".rels") or "/charts/" in name.lower():
-            continue
-        for each in parts.xml(name):
+def relation_parts(names: Iterable[str]) -> Iterator[str]:
+    """The parts that say what parts refer to. The workbook behind a chart is shown by the chart."""
+    return (name for name in names if name.lower().endswith(".rels") and "/charts/" not in name.lower())
+
+
+def _references(relations: Iterable[Element]) -> Iterator[str]:
+    for root in relations:
+        for each in root:
             external = each.get("TargetMode") == "External"
             kind = each.get("Type", "").rpartition("/")[2].lower()
-            if external and kind in _LINKED:
+            if external and (kind in _LINKED or (kind == _TEMPLATE and _REMOTE.match(each.get("Target", "")))):
                 yield "linked"
             elif not external and kind in _EMBEDDED:
                 yield "embedded"

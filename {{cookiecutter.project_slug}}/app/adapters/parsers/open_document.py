@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from html import unescape
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
@@ -102,7 +103,7 @@ def _built(parts: Parts, builder: TextBuilder, kind: str) -> ParsedDocument:
     report_macros(builder, sum(bool(_MACROS.match(name)) for name in parts.names))
     report_embedded_files(builder, sum(bool(re.match(r"Object \d+/content\.xml$", name)) for name in parts.names))
     title, metadata = _facts(parts)
-    return with_word_loss(builder.build(kind, title, metadata), _places(parts, kind))
+    return with_word_loss(builder.build(kind, title, metadata), partial(_places, parts, kind))
 
 
 def _facts(parts: Parts) -> tuple[str, dict[str, str]]:

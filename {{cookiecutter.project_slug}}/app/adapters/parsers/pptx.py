@@ -1,6 +1,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
@@ -36,7 +37,7 @@ def parse_pptx(data: bytes, *, repair: bool) -> ParsedDocument:
         title, metadata = core_facts(parts)
         shown = first if squeeze(title) in ("", "PowerPoint Presentation") else title
         document = replace(builder.build("pptx", shown, metadata), title=squeeze(shown)[:300])
-        return with_word_loss(document, _places(parts))
+        return with_word_loss(document, partial(_places, parts))
 
 
 def _relationship_id(element: Element) -> str:

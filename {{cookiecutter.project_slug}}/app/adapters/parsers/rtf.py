@@ -1,14 +1,18 @@
 """Rich Text Format 1.9.1, read token by token. Pictures, objects and the instructions of fields are skipped."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.office import report_embedded_files
+from app.adapters.parsers.rtf_scan import rtf_places
 from app.adapters.parsers.rtf_tables import RtfTable
 from app.adapters.parsers.rtf_words import BREAKS, CHARACTERS, CHARSETS, READ_WHEN_STARRED, SKIPPED, SYMBOLS
+from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
+from app.safety.domain.text import normalise
 
 _HIDDEN = "text that is not visible to a reader of the document was left out"
 _TOKEN = re.compile(
@@ -48,7 +52,12 @@ def parse_rtf(data: bytes, *, repair: bool) -> ParsedDocument:
     reader.read(data)
     report_embedded_files(reader.builder, data.count(b"\\objdata"))
     title = _TITLE.search(data[:_HEAD])
-    return reader.builder.build("rtf", _title(title[1], reader.default) if title else "")
+    document = reader.builder.build("rtf", _title(title[1], reader.default) if title else "")
+    return with_word_loss(document, partial(_places, data, reader.default))
+
+
+def _places(data: bytes, encoding: str) -> Iterator[tuple[str, str]]:
+    return ((place, normalise(text).text) for place, text in rtf_places(data, CHARSETS, encoding))
 
 
 def _title(raw: bytes, encoding: str) -> str:
@@ -161,6 +170,8 @@ class _Reader:
             return
         elif word in CHARACTERS:
             self._put(CHARACTERS[word])
+        elif word == b"shptxt":
+            self._put("\n")
         elif word in BREAKS:
             self._end_paragraph() if self.state.apart is None else self._put("\n")
         elif word in _NOTES:

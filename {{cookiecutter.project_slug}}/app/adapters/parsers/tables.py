@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from io import StringIO
 from itertools import chain, islice
 
@@ -27,7 +28,7 @@ def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
         title = _write_rows(builder, ([squeeze(cell) for cell in row] for row in rows))
     except csv.Error as error:
         raise Unparsable("unreadable", f"The table cannot be read: {error}.") from error
-    return with_word_loss(builder.build("csv", title), _lines(text))
+    return with_word_loss(builder.build("csv", title), partial(_lines, text))
 
 
 def _write_rows(builder: TextBuilder, rows: Iterator[list[str]]) -> str:
@@ -74,5 +75,5 @@ def _harmless(builder: TextBuilder, row: Iterable[str]) -> list[str]:
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        yield f"line {number}", normalise(line).text
+    for number, line in enumerate(normalise(text).text.split("\n"), 1):
+        yield f"line {number}", line

@@ -1,7 +1,10 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
+from itertools import chain
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
@@ -9,7 +12,9 @@ from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.number_formats import plain_number
 from app.adapters.parsers.office import report_macros
 from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MergedCells, write_rows
+from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
+from app.safety.domain.text import normalise
 
 _MACROS = "_VBA_PROJECT".encode("utf-16-le")
 Value = int | float | str | bool | time | date | datetime | timedelta
@@ -28,7 +33,16 @@ def parse_xls(data: bytes, *, repair: bool) -> ParsedDocument:
         code = "encrypted" if "password" in str(error).lower() else "unreadable"
         raise Unparsable(code, "The workbook cannot be opened.") from error
     report_macros(builder, int(_MACROS in data or b"vbaProject.bin" in data))
-    return replace(builder.build("xls"), title="")
+    document = replace(builder.build("xls"), title="")
+    return with_word_loss(document, partial(_places, book))
+
+
+def _places(book: CalamineWorkbook) -> Iterator[tuple[str, str]]:
+    """The cells of the sheets that are shown, in one piece for each sheet, apart from the walk over their rows."""
+    for number, described in enumerate(book.sheets_metadata):
+        if described.typ == SheetTypeEnum.WorkSheet and described.visible == SheetVisibleEnum.Visible:
+            cells = chain.from_iterable(book.get_sheet_by_index(number).to_python())
+            yield f"sheet {described.name}", normalise("\n".join(map(_text, cells))).text
 
 
 def _write_sheet(builder: TextBuilder, book: CalamineWorkbook, name: str, *, shown: bool) -> None:

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
@@ -76,7 +77,7 @@ def parse_xlsx(data: bytes, *, repair: bool) -> ParsedDocument:
             builder.find(Finding("uncalculated_cells", detail, book.uncalculated))
         title, metadata = core_facts(parts)
         document = replace(builder.build("xlsx", title, metadata), title=squeeze(title)[:300])
-        return with_word_loss(document, _places(parts, book.strings))
+        return with_word_loss(document, partial(_places, parts, book.strings))
 
 
 def _strings(parts: Parts, name: str) -> list[str]:

@@ -19,11 +19,17 @@ from app.ingestion.domain.quarantine_reasons import QuarantineReason
 from app.ingestion.repository import quarantine_entries, versions
 from app.safety.domain.text import Finding
 
+# Documents before their versions, as everywhere.
 _START = """
+    with d as materialized (
+        select d.id, d.uri, d.version from documents d
+        join unnest(%(documents)s::uuid[], %(versions)s::int[]) wanted(document, version)
+            on d.id = wanted.document and d.version = wanted.version
+        where d.deleted_at is null order by d.uri for update of d
+    )
     update document_versions v set status = 'processing', attempt = attempt + 1
-    from unnest(%(documents)s::uuid[], %(versions)s::int[]) wanted(document, version), documents d, blobs b
-    where v.document_id = wanted.document and v.version = wanted.version and v.status in ('received', 'processing')
-      and d.id = v.document_id and d.version = v.version and d.deleted_at is null
+    from d, blobs b
+    where v.document_id = d.id and v.version = d.version and v.status in ('received', 'processing')
       and b.tenant_id = v.tenant_id and b.sha256 = v.sha256
     returning v.tenant_id, v.document_id, v.version, v.attempt, v.source, d.uri, v.name, b.bytes, v.access_groups,
         v.metadata, v.released, b.key_version, v.received_by
@@ -35,7 +41,7 @@ _LOCK_CURRENT = """
     join document_versions v on v.document_id = mine.document and v.version = mine.version
     join documents d on d.id = v.document_id
     where v.status = 'processing' and v.attempt = mine.attempt and d.version = v.version and d.deleted_at is null
-    for update of v, d
+    for update of d, v
 """
 # A batch skips locked rows, so that two batches in a different order cannot deadlock.
 _LOCK_CURRENT_AND_FREE = _LOCK_CURRENT + " skip locked"

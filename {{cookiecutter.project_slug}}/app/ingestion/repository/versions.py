@@ -32,6 +32,7 @@ _EXISTING_DOCUMENTS = text(
     order by d.uri for update of d
     """
 )
+_LOCK_DOCUMENT = text("select from documents where id = :document for update")
 _SET_ACCESS_GROUPS = text("update documents set access_groups = :groups, updated_at = :now where id = :document")
 _VERSION_COLUMNS = """document_id, version, tenant_id, source, name, sha256, size, access_groups, metadata, status,
         attempt, released, copy_of, findings, received_at, received_by"""
@@ -161,6 +162,11 @@ async def lock_existing(
     values = {"tenant": tenant_id, "source": source, "uris": list(uris)}
     rows = (await connection.execute(_EXISTING_DOCUMENTS, values)).all()
     return {row.uri: ExistingDocument(row.id, tuple(row.live_groups), tuple(row.newest_groups)) for row in rows}
+
+
+async def lock_document(connection: AsyncConnection, document_id: UUID) -> None:
+    """Lock the document until the end of the transaction: before its versions and entries, as everywhere."""
+    await connection.execute(_LOCK_DOCUMENT, {"document": document_id})
 
 
 async def set_access_groups(

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,10 +12,13 @@ from app.core.jobs import enqueue_by_priority
 from app.core.telemetry import counter, histogram
 from app.encryption.service import TenantKeys
 from app.identity.domain import Principal
+from app.ingestion.domain.documents import LiveDuplicate
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.ingestion.domain.policy import DataPolicy
+from app.ingestion.domain.quarantine_reasons import quarantine_reason
 from app.ingestion.domain.views import Visibility
 from app.ingestion.ports import LanguageDetector, Parser
+from app.ingestion.repository import quarantine_entries, versions
 from app.retrieval.service.retrieval import Retrieval
 from app.safety.domain.personal_data import PersonalDataProtection
 from app.safety.domain.policy import SecurityPolicy
@@ -72,6 +76,18 @@ def visibility_of(caller: Principal) -> Visibility:
 
 def uploader(caller: Principal) -> str:
     return f"key:{caller.key_id}"
+
+
+async def quarantine_duplicate(
+    connection: AsyncConnection,
+    tenant_id: UUID,
+    stored: versions.StoredVersion,
+    original: LiveDuplicate,
+    now: datetime,
+) -> None:
+    """Open the entry of a version that a source quarantines because another document has its content."""
+    reason = quarantine_reason("exact_duplicate", "The same content is already published.", str(original.document_id))
+    await quarantine_entries.add(connection, tenant_id, stored.document_id, stored.version, reason, (), now)
 
 
 async def enqueue_processing(

@@ -92,8 +92,7 @@ class Ingestion:
             by = uploader(caller)
             if not (visible and await delete_document(self.deps, connection, caller.tenant_id, document_id, by)):
                 raise DocumentNotFound(f"There is no document {document_id}.")
-            act = Act(caller.name, "document.delete", f"document {document_id}", tenant_id=caller.tenant_id)
-            await audit.record(connection, act, self.deps.clock.now())
+            await self._record(connection, caller, "document.delete", f"document {document_id}")
 
     async def set_access(self, caller: Principal, document_id: UUID, groups: Collection[str]) -> AccessChange:
         """Change who may read a document and everything derived from it, from the next request on; none: everybody.
@@ -132,21 +131,29 @@ class Ingestion:
             return await quarantine.find_entry(connection, caller, entry_id)
 
     async def original(self, caller: Principal, entry_id: UUID) -> OriginalFile:
-        """The file as it was uploaded. Errors: QuarantineNotFound."""
-        async with self.deps.database.read(caller.tenant_id) as connection:
+        """The file as it was uploaded; the audit log says who read it. Errors: QuarantineNotFound."""
+        async with self.deps.database.transaction(caller.tenant_id) as connection:
             stored = await reading.get_original(connection, entry_id, visibility_of(caller))
             if stored is None:
                 raise QuarantineNotFound(f"There is no quarantine entry {entry_id}.")
+            await self._record(connection, caller, "quarantine.original", f"quarantine entry {entry_id}")
             return await self._opened(connection, caller, *stored)
 
     async def published_original(self, caller: Principal, document_id: UUID) -> OriginalFile:
-        """The file of the published version as it was uploaded. Errors: DocumentNotFound, also for what is not
-        published or the caller may not read."""
-        async with self.deps.database.read(caller.tenant_id) as connection:
+        """The file of the published version as it was uploaded; the audit log says who read it.
+
+        Errors: DocumentNotFound, also for what is not published or the caller may not read.
+        """
+        async with self.deps.database.transaction(caller.tenant_id) as connection:
             stored = await reading.get_published_original(connection, document_id, visibility_of(caller))
             if stored is None:
                 raise DocumentNotFound(f"There is no published file of document {document_id} that you may read.")
+            await self._record(connection, caller, "document.original", f"document {document_id}")
             return await self._opened(connection, caller, *stored)
+
+    async def _record(self, connection: AsyncConnection, caller: Principal, action: str, subject: str) -> None:
+        act = Act(caller.name, action, subject, tenant_id=caller.tenant_id)
+        await audit.record(connection, act, self.deps.clock.now())
 
     async def _opened(self, connection: AsyncConnection, caller: Principal, name: str, sealed: Sealed) -> OriginalFile:
         return OriginalFile(name, await self.deps.keys.open(connection, caller.tenant_id, ORIGINAL, sealed))

@@ -23,7 +23,7 @@ from app.ingestion.domain.quality import QualityInput, check_quality, rules_for_
 from app.ingestion.domain.quarantine_reasons import QuarantineReason, quarantine_reason
 from app.ingestion.repository import attempts
 from app.ingestion.repository.attempts import PublishedVersion, SimilarDocument
-from app.ingestion.service.attachments import store_attachments
+from app.ingestion.service.attachments import PublishedMessage, apply_changes, lock_messages, store_attachments
 from app.ingestion.service.dependencies import DOCUMENTS, ORIGINAL, STEP_SECONDS, IngestionDependencies
 from app.retrieval.domain import PreparedDocument, PublishRequest, TooManyChunks
 from app.safety.domain.text import Finding, normalise
@@ -297,16 +297,23 @@ async def _publish(deps: IngestionDependencies, tenant_id: UUID, documents: Sequ
     """Publish documents; returns those published, without any that has a later attempt or version, or is deleted."""
     with _measure("publish"):
         async with deps.database.transaction(tenant_id) as connection:
+            await lock_messages(connection, tenant_id, _messages(documents))
             current = await attempts.lock_current(connection, [each.checked.attempt for each in documents])
             mine = [_with_groups(each, current[each.id]) for each in documents if each.id in current]
+            if mine:
+                changes = await store_attachments(deps, connection, tenant_id, _messages(mine))
+                mine = [each for each in mine if each.id not in changes.deleted]
             if mine:
                 await deps.retrieval.publish_all(connection, [each.document for each in mine])
                 versions = [_published_version(each.checked) for each in mine]
                 await attempts.publish(connection, tenant_id, versions, deps.clock.now())
-            for each in mine:
-                await store_attachments(deps, connection, each.checked.attempt, each.checked.parsed)
+                await apply_changes(deps, connection, tenant_id, changes)
     DOCUMENTS.labels("published", "").inc(len(mine))
-    return set(current)
+    return {each.id for each in mine}
+
+
+def _messages(documents: Sequence[_Embedded]) -> list[PublishedMessage]:
+    return [(each.checked.attempt, each.checked.parsed) for each in documents if each.checked.parsed.kind == "eml"]
 
 
 def _with_groups(embedded: _Embedded, groups: tuple[str, ...]) -> _Embedded:

@@ -9,7 +9,7 @@ from app.core.audit import Act
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import DocumentSuperseded, QuarantineNotFound
 from app.ingestion.domain.views import QuarantineEntry
-from app.ingestion.repository import quarantine_entries, reading
+from app.ingestion.repository import quarantine_entries, reading, versions
 from app.ingestion.repository.quarantine_entries import DecidedVersion
 from app.ingestion.service.dependencies import IngestionDependencies, enqueue_processing, uploader, visibility_of
 
@@ -48,7 +48,8 @@ async def _decide(
     decision: str,
     note: str,
 ) -> DecidedVersion:
-    await find_entry(connection, caller, entry_id)
+    entry = await find_entry(connection, caller, entry_id)
+    await versions.lock_document(connection, entry.document_id)
     return await quarantine_entries.decide(connection, entry_id, decision, uploader(caller), note, deps.clock.now())
 
 

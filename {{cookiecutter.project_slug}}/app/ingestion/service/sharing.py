@@ -19,8 +19,7 @@ from app.ingestion.domain.access_lists import (
     check_opening,
 )
 from app.ingestion.domain.documents import DocumentNotFound
-from app.ingestion.repository import reading, sharing_queries
-from app.ingestion.repository.attachment_queries import find_attached
+from app.ingestion.repository import attachment_queries, reading, sharing_queries
 from app.ingestion.service.dependencies import IngestionDependencies, visibility_of
 
 log = structlog.get_logger(__name__)
@@ -44,7 +43,7 @@ async def set_document_access(
             raise DocumentNotFound(f"There is no document {document_id}.")
         attached = [
             SharedDocument(each.id, each.live_groups, each.newest_groups, groups)
-            for each in await find_attached(connection, tenant_id, document_id)
+            for each in await attachment_queries.find_attached(connection, tenant_id, [document_id])
         ]
         return await _apply(deps, connection, caller, [document, *attached], [])
 

@@ -26,14 +26,14 @@ from app.ingestion.domain.documents import (
     check_name,
     check_uri,
 )
-from app.ingestion.domain.quarantine_reasons import quarantine_reason
-from app.ingestion.repository import quarantine_entries, sharing_queries, versions
-from app.ingestion.service.attachments import restrict, restrict_attachments
+from app.ingestion.repository import sharing_queries, versions
+from app.ingestion.service.attachments import restrict
 from app.ingestion.service.dependencies import (
     ORIGINAL,
     UPLOADS,
     IngestionDependencies,
     enqueue_processing,
+    quarantine_duplicate,
     uploader,
 )
 
@@ -106,6 +106,7 @@ async def _store_all(
 ) -> dict[int, UploadResult]:
     results: dict[int, UploadResult] = {}
     received: list[tuple[UUID, int, int]] = []
+    changed: list[tuple[ExistingDocument, tuple[str, ...]]] = []
     tenant_id, source = caller.tenant_id, options.source
     async with deps.database.transaction(tenant_id) as connection:
         await sharing_queries.lock_source(connection, tenant_id, source, shared=True)
@@ -132,11 +133,12 @@ async def _store_all(
             original = next((each for each in same if each.document_id != existing_id), None)
             result = await _add_version(deps, connection, caller, own_options, file, original, copy=bool(same))
             if existing:
-                await _restrict_access(deps, connection, caller, existing, groups)
+                changed.append((existing, groups))
             results[index] = result
             if result.status == "received" and result.id and result.version:
                 same.append(LiveDuplicate(result.id, result.version, result.status))
                 received.append((result.id, result.version, len(file.data)))
+        await _restrict_access(deps, connection, caller, changed)
         bulk = options.bulk or len(files) > MAX_AWAITED_FILES
         for job_versions in group_into_jobs(received):
             await enqueue_processing(connection, tenant_id, job_versions, bulk)
@@ -160,22 +162,26 @@ async def _restrict_access(
     deps: IngestionDependencies,
     connection: AsyncConnection,
     caller: Principal,
-    existing: ExistingDocument,
-    groups: tuple[str, ...],
+    changed: Sequence[tuple[ExistingDocument, tuple[str, ...]]],
 ) -> None:
     """Readers without access to the new version lose access to the published one and its attachments at once, even
     while the new one is processed or quarantined. Readers of the new version only get access when it is published.
     """
-    now = deps.clock.now()
-    remaining = common_access_groups(existing.live_groups, groups)
-    if set(remaining) != set(existing.live_groups):
-        await restrict_attachments(deps, connection, caller.tenant_id, existing.document_id, groups)
-        await restrict(deps, connection, caller.tenant_id, existing.document_id, remaining)
-    if groups != existing.newest_groups:
-        before, after = (", ".join(each) or "everybody" for each in (existing.newest_groups, groups))
-        subject = f"document {existing.document_id}"
-        act = Act(caller.name, "document.readers", subject, "", before, after, caller.tenant_id)
-        await audit.record(connection, act, now)
+    narrowed = [
+        (existing, groups)
+        for existing, groups in changed
+        if set(common_access_groups(existing.live_groups, groups)) != set(existing.live_groups)
+    ]
+    if narrowed:
+        await restrict(deps, connection, caller.tenant_id, narrowed)
+    acts = [_act(caller, existing, groups) for existing, groups in changed if groups != existing.newest_groups]
+    if acts:
+        await audit.record_all(connection, acts, deps.clock.now())
+
+
+def _act(caller: Principal, existing: ExistingDocument, groups: tuple[str, ...]) -> Act:
+    before, after = (", ".join(each) or "everybody" for each in (existing.newest_groups, groups))
+    return Act(caller.name, "document.readers", f"document {existing.document_id}", "", before, after, caller.tenant_id)
 
 
 def _unchanged(options: UploadOptions, file: Upload, own: LiveDuplicate) -> UploadResult:
@@ -212,10 +218,8 @@ async def _add_version(
     if stored is None:
         raise _ConcurrentUpload
     duplicate_of = original.document_id if original else None
-    if status == "quarantined":
-        reason = quarantine_reason("exact_duplicate", "The same content is already published.", str(duplicate_of))
-        version = (stored.document_id, stored.version)
-        await quarantine_entries.add(connection, caller.tenant_id, *version, reason, (), now)
+    if original and quarantined:
+        await quarantine_duplicate(connection, caller.tenant_id, stored, original, now)
     return UploadResult(
         file.name,
         options.source,

@@ -8,10 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.audit import Line
 from app.encryption.domain import Sealed
+from app.ingestion.domain.attachment_addresses import MARK
 from app.privacy.domain.stores import Store
 from app.privacy.repository.matching import mentions
 
 _KNOWN = text("select id from documents where tenant_id = :tenant and id = any (cast(:documents as uuid[]))")
+# The documents of an address now, or those that were deleted there.
+_FAMILIES = text(
+    """
+    select distinct other.id from documents d join documents other
+      on other.tenant_id = d.tenant_id and other.source = d.source
+      and split_part(other.uri, :mark, 1) = split_part(d.uri, :mark, 1)
+      and (other.deleted_at is null) = (d.deleted_at is null)
+    where d.tenant_id = :tenant and d.id = any (cast(:documents as uuid[]))
+      and (position(:mark in d.uri) > 0 or position(:mark in other.uri) > 0)
+    """
+)
 _UNREAD = text("select id from documents where deleted_at is null and live_version is null order by id")
 _FILES = text(
     """
@@ -38,6 +50,14 @@ _REPLACE = text(
 async def known(connection: AsyncConnection, values: dict[str, Any]) -> set[UUID]:
     """Those of the request's documents that the tenant has, or had."""
     return set((await connection.execute(_KNOWN, values)).scalars())
+
+
+async def families(connection: AsyncConnection, values: dict[str, Any]) -> set[UUID]:
+    """The messages that the request's documents came with, and all that came with them."""
+    rows = await connection.execute(
+        _FAMILIES, {name: values[name] for name in ("tenant", "documents")} | {"mark": MARK}
+    )
+    return set(rows.scalars())
 
 
 async def unread(connection: AsyncConnection) -> list[UUID]:

@@ -80,12 +80,16 @@ class ScopeSearch:
         raise KeyNotFound(f"This tenant has no key with the {field} '{selection.value}'.")
 
     async def widen(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> ErasureScope:
-        """With what was derived: the answers from documents, the actions from answers."""
+        """With what was derived: the attachments from messages, the answers from documents, the actions from answers.
+        The file of a message holds those of its attachments: what is in one of them is in all of these documents.
+        """
         values = matching.parameters(tenant_id, scope)
         documents = await stored_files.known(connection, values)
         if scope.pattern:
             documents |= await matching.find_documents(connection, CATALOGUE.stores, values)
             documents |= await self._unread_files(connection, tenant_id, scope.pattern)
+        values["documents"] = sorted(documents)
+        documents |= await stored_files.families(connection, values)
         values["documents"] = sorted(documents)
         keys = await matching.find_keys(connection, values)
         values["keys"] = list(keys)

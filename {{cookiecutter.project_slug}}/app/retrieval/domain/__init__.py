@@ -10,6 +10,7 @@ from app.retrieval.domain.documents import (
 from app.retrieval.domain.evidence import Evidence, Passage, SearchUsage, distinct_passages
 from app.retrieval.domain.indexes import Fingerprint, IndexRow, IndexStatus, SearchParams
 from app.retrieval.domain.problems import (
+    AnalyzerMismatch,
     ChunkerMismatch,
     DocumentTextNotFound,
     DocumentVersionNotFound,
@@ -29,6 +30,7 @@ from app.retrieval.domain.vectors import Vector
 
 __all__ = [
     "CHUNKERS",
+    "AnalyzerMismatch",
     "Chunk",
     "ChunkerMismatch",
     "ChunkerParams",

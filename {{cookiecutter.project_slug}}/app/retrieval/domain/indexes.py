@@ -7,7 +7,7 @@ from uuid import UUID
 from app.core.languages.words import ANALYZER, index_text, length_scale, query_text
 from app.releases.domain import ReleaseUnservable
 from app.retrieval.domain.chunking import CHUNKER_VERSION, ChunkerParams
-from app.retrieval.domain.problems import EmbedderMismatch
+from app.retrieval.domain.problems import AnalyzerMismatch, EmbedderMismatch
 
 IndexStatus = Literal["building", "ready", "live", "retired"]
 
@@ -108,7 +108,14 @@ class IndexRow:
         return self.fingerprint.dimensions > 0
 
     def check_embedder(self, configured: Mapping[str, Any]) -> None:
-        """Errors: EmbedderMismatch when the process has not the embedder that this index was built with."""
+        """Errors: EmbedderMismatch when the process has not the embedder that this index was built with;
+        AnalyzerMismatch when this code does not know how its words were prepared, as a newer version's.
+        """
+        if self.fingerprint.analyzer not in (PLAIN, ANALYZER):
+            raise AnalyzerMismatch(
+                f"Index {self.number} was built with the analyzer {self.fingerprint.analyzer}; "
+                f"this code knows {PLAIN} and {ANALYZER}."
+            )
         required = self.fingerprint.embedder
         if required not in configured:
             raise EmbedderMismatch(

@@ -10,6 +10,11 @@ class EmbedderMismatch(Unavailable):
     code, title = "embedder_mismatch", "The index was built with another embedder"
 
 
+class AnalyzerMismatch(EmbedderMismatch):
+    code, title = "analyzer_mismatch", "The words of the index were prepared in another way"
+    action = "Run the version of the service that built the index, or build a new index with 'app index build'."
+
+
 class EmbeddingFailed(BadGateway):
     """`reason` in the problem: refused, malformed, wrong_count, wrong_dimensions, not_a_number or unreachable."""
 

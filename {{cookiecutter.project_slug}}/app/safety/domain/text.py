@@ -54,6 +54,8 @@ _HIDING = (
 
 def normalise(text: str) -> Normalised:
     """Convert to NFC with line feeds and only visible characters. All later offsets refer to the resulting text."""
+    if text.isascii() and text.isprintable():
+        return Normalised(text)
     text = text.removeprefix("\ufeff")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)

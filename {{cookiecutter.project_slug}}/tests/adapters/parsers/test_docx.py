@@ -277,7 +277,7 @@ def test_charts_and_diagrams_are_read_from_their_own_parts() -> None:
         "chart": chart_of("Sales", "Revenue", ("Spring", "4.5"), ("Autumn", "7")),
         "diagramData": part("dgm:dataModel", boxes),
     }
-    assert text_of(*body, **parts).split("\n\n") == ["See:", "Sales", "Revenue: Spring 4.5; Autumn 7", "Plan", "Act"]
+    assert text_of(*body, **parts).split("\n\n") == ["See:", "Sales", "Revenue: Spring: 4.5; Autumn: 7", "Plan", "Act"]
 
 
 def section(*references: str, more: str = "") -> str:

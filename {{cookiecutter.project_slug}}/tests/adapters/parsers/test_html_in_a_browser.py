@@ -47,7 +47,7 @@ def shown_by_the_browser(pages: list[str], folder: Path) -> list[str]:
 
 
 def missing(text: str, words: str) -> dict[str, int]:
-    loss = with_word_loss(ParsedDocument("text", text), [("page", words)]).loss
+    loss = with_word_loss(ParsedDocument("text", text), lambda: [("page", words)]).loss
     assert loss is not None
     return dict(loss.lost)
 

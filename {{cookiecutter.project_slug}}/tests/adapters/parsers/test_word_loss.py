@@ -6,7 +6,7 @@ from app.ingestion.domain.parsed_document import ParsedDocument, WordLoss
 
 
 def loss(text: str, *places: tuple[str, str], hidden: str = "") -> WordLoss | None:
-    return with_word_loss(ParsedDocument("docx", text, hidden=hidden), places).loss
+    return with_word_loss(ParsedDocument("docx", text, hidden=hidden), lambda: places).loss
 
 
 def test_words_are_lost_where_the_text_has_fewer_of_them_than_the_file() -> None:
@@ -45,3 +45,30 @@ def test_the_loss_crosses_the_border_of_the_parser_process() -> None:
 def test_a_place_whose_name_cannot_be_stored_is_named_without_those_characters() -> None:
     document = ParsedDocument("epub", "x", loss=WordLoss(9, {"page a\0\ud800.xhtml": 4}))
     assert decoded(encoded(document)).loss == WordLoss(9, {"page a\ufffd\ufffd.xhtml": 4})
+
+
+def test_the_name_of_a_place_is_bounded() -> None:
+    lost = loss("", (f"page {'x' * 5_000}.xhtml", "The lamp."))
+    assert lost is not None
+    assert [len(place) for place in lost.lost] == [100]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces", "lost"),
+    [
+        # A part of a word is not the word.
+        ("The bananas are here.", ("The", "an", "are", "here"), 1),
+        ("The lamps.", ("The lamp",), 1),
+        # A word counts once, wherever it stands.
+        ("lamp desk lamp", ("lamp", "desk", "lamp", "lamp"), 1),
+        ("desk lamp", ("lamp", "desk"), 0),
+        ("a: lamp; b: desk", ("lamp, desk",), 0),
+        (f"{'word ' * 30_000}lamp", ("lamp", *["word"] * 30_000, "lamp"), 1),
+    ],
+)
+def test_words_are_counted_where_the_pieces_stand_in_another_order(
+    text: str, pieces: tuple[str, ...], lost: int
+) -> None:
+    found = loss(text, *(("body", each) for each in pieces))
+    assert found is not None
+    assert (found.found, found.total) == (sum(len(each.replace(",", "").split()) for each in pieces), lost)

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 
 from app.adapters.embeddings.weights import bundled_name, name_of
-from app.retrieval.domain import ChunkerParams, EmbedderMismatch, Fingerprint, IndexRow
+from app.retrieval.domain import AnalyzerMismatch, ChunkerParams, EmbedderMismatch, Fingerprint, IndexRow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -43,6 +44,15 @@ def test_the_refusal_names_every_embedder_that_the_process_has() -> None:
     for configured, named in (({}, "process uses none"), ({"a": 1, "b": 2}, "process uses a and b")):
         with pytest.raises(EmbedderMismatch, match=named):
             wanted.check_embedder(configured)
+
+
+@pytest.mark.parametrize("analyzer", ["plain", "bigrams-1"])
+def test_an_index_of_a_newer_version_is_refused_by_the_name_of_its_analyzer(analyzer: str) -> None:
+    known = IndexRow(3, uuid4(), "live", Fingerprint("none", 0, analyzer=analyzer), NOW, NOW)
+    known.check_embedder({"none": object()})
+    newer = replace(known, fingerprint=replace(known.fingerprint, analyzer=f"{analyzer}-next"))
+    with pytest.raises(AnalyzerMismatch, match=f"Index 3 was built with the analyzer {analyzer}-next; "):
+        newer.check_embedder({"none": object()})
 
 
 def test_a_fingerprint_pins_the_sizes_of_its_chunks() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from app.adapters.parsers.archive import check_archive
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.docx.blocks import Block, Grid, Layout, flat
-from app.adapters.parsers.docx.charts import chart_lines, diagram_lines
 from app.adapters.parsers.docx.colours import Theme
 from app.adapters.parsers.docx.formatting import Formatting
 from app.adapters.parsers.docx.names import at, is_on, tag
@@ -19,7 +18,8 @@ from app.adapters.parsers.docx.styles import Styles
 from app.adapters.parsers.docx.table_styles import TableStyles
 from app.adapters.parsers.docx.visibility import DocxVisibility
 from app.adapters.parsers.docx.words import words_in, words_in_chunk
-from app.adapters.parsers.office import count_macros, report_macros
+from app.adapters.parsers.drawings import chart_lines, diagram_lines
+from app.adapters.parsers.office import count_macros, relation_parts, report_macros, report_references
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.safety.domain.text import Finding
@@ -37,7 +37,7 @@ def parse_docx(data: bytes, *, repair: bool) -> ParsedDocument:
     package = Package(data)
     document = _Document(package, package.main_part())
     read = document.read()
-    return with_word_loss(read, document.visible_words())
+    return with_word_loss(read, document.visible_words)
 
 
 @dataclass
@@ -76,6 +76,8 @@ class _Document:
         if tracked:
             self.builder.find(Finding("tracked_changes", _TRACKED, tracked))
         report_macros(self.builder, count_macros(self.package.names))
+        listed = (self.package.xml(name) for name in relation_parts(self.package.names))
+        report_references(self.builder, (root for root in listed if root is not None))
         title, metadata = self._facts()
         return self.builder.build("docx", title, metadata)
 

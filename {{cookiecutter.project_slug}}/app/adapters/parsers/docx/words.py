@@ -9,6 +9,7 @@ from lxml import etree
 
 from app.adapters.parsers.docx.names import tag
 from app.adapters.parsers.docx.symbols import symbol
+from app.adapters.parsers.drawings import figure
 
 _LEFT_OUT = frozenset({"del", "moveFrom", "instrText", "delText", "delInstrText", "pPrChange", "rPrChange"})
 _BREAKS = frozenset({"tab", "br", "cr", "ptab", "rt", "rubyBase", "oMath", "pt"})
@@ -60,7 +61,8 @@ def words_in(root: Any, kind: str = "") -> Iterator[Piece]:
         elif not ends:
             mark = node.get(tag("w:fldCharType")) if local == "fldChar" else None
             fields += mark == "begin"
-            line.append((places[-1], (node.text or "") if local in texts else _other(node, local, fields)))
+            text = (figure(node.text or "") if local == "v" else node.text or "") if local in texts else None
+            line.append((places[-1], _other(node, local, fields) if text is None else text))
             fields -= mark == "end"
     yield from _joined(line)
 

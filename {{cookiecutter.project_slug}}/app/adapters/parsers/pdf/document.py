@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 
 from pypdf import PdfReader
@@ -55,7 +56,8 @@ def _read(data: bytes) -> ParsedDocument:
     document = builder.build("pdf", *_facts(reader))
     if b"%%EOF" not in data[-2048:] and not document.text:
         raise Unparsable("truncated", "The file ends before its end mark.")
-    return with_word_loss(document, places(data, [(hyphens.undo(page.text), page.again) for page in pages]))
+    read = [(hyphens.undo(page.text), page.again) for page in pages]
+    return with_word_loss(document, partial(places, data, read))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""A person who is named in an attachment is named in the file of its message too."""
+
+import json
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from app.core.embedded import Urls
+from app.privacy.domain.requests import Selection
+from app.privacy.service import Privacy
+from app.wiring import State
+from benchmarks.harness import work_off
+
+ZOE = Selection("subject", "Zoe Quistgard")
+WHY = "request 18 of the person"
+FEES = "notice.eml#attachments/1-fees.txt"
+INNER = "notice.eml#attachments/2-Inner.eml"
+DEEP = f"{INNER}#attachments/1-ropes.txt"
+
+
+def message(subject: str, text: str, *attached: Any) -> EmailMessage:
+    one = EmailMessage()
+    one["From"], one["Subject"] = "ann@example.org", subject
+    one.set_content(text)
+    for each in attached:
+        if isinstance(each, EmailMessage):
+            one.add_attachment(each)
+        else:
+            name, content = each
+            one.add_attachment(content.encode(), maintype="application", subtype="octet-stream", filename=name)
+    return one
+
+
+async def send(client: httpx.AsyncClient, state: State, named_in: str) -> None:
+    """named_in: the address of the only document that names the person."""
+    uris = ("notice.eml", FEES, INNER, DEEP)
+    notice, fees, within, ropes = (
+        f"The {thing} of the harbour {'belongs to Zoe Quistgard' if uri == named_in else 'is known to all'}."
+        for uri, thing in zip(uris, ("lamp", "crane", "desk", "rope"), strict=True)
+    )
+    inner = message("Inner", within, ("ropes.txt", ropes))
+    files = [("files", ("notice.eml", bytes(message("Outer", notice, ("fees.txt", fees), inner))))]
+    files += [("files", ("other.txt", b"The oak desk of the keeper stands at the wall."))]
+    assert (await client.post("/v1/documents", files=files)).status_code == 202
+    await work_off(state)
+
+
+async def listed(client: httpx.AsyncClient) -> set[str]:
+    return {each["uri"] for each in (await client.get("/v1/documents")).json()["items"]}
+
+
+@pytest.mark.parametrize("named_in", ["notice.eml", DEEP])
+async def test_an_erasure_follows_a_person_to_the_message_and_to_everything_that_came_with_it(
+    client: httpx.AsyncClient, privacy: Privacy, state: State, tenant: UUID, database_urls: Urls, named_in: str
+) -> None:
+    await send(client, state, named_in)
+    assert await listed(client) == {"notice.eml", FEES, INNER, DEEP, "other.txt"}
+    asked = await client.post("/v1/answers", json={"question": "What is the crane of the harbour?"})
+    answer = asked.json()["id"]
+    request = await privacy.erasure.erase(tenant, ZOE, "officer", WHY)
+    assert request.state == "done"
+    assert len(request.targets["documents"]) == 4
+    assert await listed(client) == {"other.txt"}
+    if "crane" in asked.text.replace("What is the crane", ""):
+        assert (await client.get(f"/v1/answers/{answer}")).status_code == 404
+    with psycopg.connect(database_urls.owner) as connection:
+        kept = connection.execute("select uri from documents where tenant_id = %s", [tenant]).fetchall()
+        files = connection.execute("select count(*) from blobs where tenant_id = %s", [tenant]).fetchone()
+    assert sorted(uri.partition(":")[0] for (uri,) in kept) == ["erased"] * 4 + ["other.txt"]
+    assert files == (1,)
+
+
+async def test_an_export_holds_the_message_and_everything_that_came_with_it(
+    client: httpx.AsyncClient, privacy: Privacy, state: State, tenant: UUID
+) -> None:
+    await send(client, state, DEEP)
+    rows = [json.loads(line) async for line in privacy.export.export(tenant, ZOE, "officer", "a request to see it")]
+    assert {row["uri"] for row in rows if row.get("store") == "documents"} == {"notice.eml", FEES, INNER, DEEP}
+    assert len([row for row in rows if row.get("store") == "files"]) == 4
+
+
+async def test_an_attachment_that_is_erased_by_its_id_goes_with_its_message(
+    client: httpx.AsyncClient, privacy: Privacy, state: State, tenant: UUID
+) -> None:
+    await send(client, state, FEES)
+    items = (await client.get("/v1/documents")).json()["items"]
+    fees = next(each["id"] for each in items if each["uri"] == FEES)
+    await privacy.erasure.erase(tenant, Selection("document", fees), "officer", WHY)
+    assert await listed(client) == {"other.txt"}
