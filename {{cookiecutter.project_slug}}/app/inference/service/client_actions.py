@@ -26,6 +26,10 @@ class ClientContext:
     question: ScreenedQuestion
 
     @property
+    def asked(self) -> str:
+        return self.question.text
+
+    @property
     def release(self) -> Release:
         return self.loaded.release
 
