@@ -63,7 +63,9 @@ class ExternalAction:
     def arguments(self) -> type[BaseModel]:
         return _arguments_model(self.servers, self.described)
 
-    async def run(self, connection: AsyncConnection, run: ActionRun, arguments: Any) -> JsonObject:
+    async def run(
+        self, connection: AsyncConnection, run: ActionRun, arguments: RootModel[dict[str, object]]
+    ) -> JsonObject:
         """Errors: ToolServerUnavailable, which is tried again; ExternalToolChanged, ExternalToolFailed."""
         try:
             return await self.servers.call(self.pin, arguments.root, run.id)
@@ -76,7 +78,7 @@ class ExternalAction:
 def _arguments_model(servers: ToolServers, described: ToolDescription | None) -> type[BaseModel]:
     parameters: JsonObject = described.parameters if described else {"type": "object"}
 
-    class ExternalArguments(RootModel[dict[str, Any]]):
+    class ExternalArguments(RootModel[dict[str, object]]):
         @model_validator(mode="after")
         def _fit(self) -> "ExternalArguments":
             if described is not None and (fault := servers.fault(parameters, self.root)):

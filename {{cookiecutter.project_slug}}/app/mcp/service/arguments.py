@@ -1,8 +1,8 @@
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from app.core.json_types import JsonObject
 from app.mcp.domain.tools import ToolArgumentsInvalid
 
 Arguments = TypeVar("Arguments", bound=BaseModel)
@@ -10,7 +10,7 @@ Arguments = TypeVar("Arguments", bound=BaseModel)
 MAX_NAMED = 200
 
 
-def parse(model: type[Arguments], arguments: Mapping[str, Any]) -> Arguments:
+def parse(model: type[Arguments], arguments: JsonObject) -> Arguments:
     """Errors: ToolArgumentsInvalid, with a sentence that names the first wrong argument."""
     try:
         return model.model_validate(dict(arguments))

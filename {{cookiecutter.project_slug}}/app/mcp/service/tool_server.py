@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 import structlog
 
@@ -11,6 +10,7 @@ from app.core.cancellation import was_cancelled
 from app.core.errors import Problem
 from app.core.genai import execute_tool
 from app.core.http import note_in_log
+from app.core.json_types import JsonObject
 from app.core.logging import log_failure
 from app.core.problems import count
 from app.core.telemetry import annotate, histogram
@@ -57,7 +57,7 @@ class ToolsOfCaller:
         tools = await self._tools()
         return [tools[name].definition for name in sorted(tools) if self.caller.may(tools[name].permission)]
 
-    async def call(self, name: str, arguments: Mapping[str, Any], report: ReportProgress | None) -> ToolOutput:
+    async def call(self, name: str, arguments: JsonObject, report: ReportProgress | None) -> ToolOutput:
         """Errors: ToolNotFound. Every other error is a result that says so."""
         try:
             tool = (await self._tools()).get(name)
