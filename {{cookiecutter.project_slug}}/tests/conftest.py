@@ -4,7 +4,9 @@ import functools
 import gc
 import importlib
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psutil
 import psycopg
 import pytest
 import pytest_asyncio
@@ -20,6 +23,7 @@ from httpx._transports import default
 from psycopg import sql
 
 from app import main
+from app.adapters.parsers import pool
 from app.core.database import Database
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.schema import migrate
@@ -27,7 +31,7 @@ from app.core.slo import SloPolicy
 from app.identity.domain import Principal
 from app.settings import Settings
 from app.wiring import State, build, infrastructure
-from tests import clock
+from tests import clock, cpu_report
 from tests.forks import Forks
 from tests.response_models import FAILURES, check_every_response
 
@@ -56,10 +60,18 @@ def extend_timeouts() -> None:
     SloPolicy.deadline_seconds = property(lambda _: 10.0 * LONG)  # type: ignore[method-assign, assignment]
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cpu-report", action="store_true", help="processor time of each file, with its processes")
+    parser.addoption("--quick", action="store_true", help="only tests without a database and without processes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("cpu_report"):
+        config.pluginmanager.register(cpu_report.CpuReport())
     gc.disable()  # until everything is imported: nothing of it becomes garbage
     extend_timeouts()
     cache_constant_setup()
+    pool.sys = ForkingPython()  # type: ignore[attr-defined]
     check_every_response()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
         del os.environ[name]
@@ -75,6 +87,28 @@ def cache_constant_setup() -> None:
     for module in (default, httpx):
         module.create_ssl_context = functools.cache(module.create_ssl_context)  # type: ignore[attr-defined]
     infrastructure.read_code = functools.cache(infrastructure.read_code)  # type: ignore[attr-defined]
+
+
+class ForkingPython:
+    """Stands for `sys` where a service starts processes for files, which takes longer than most tests."""
+
+    @property
+    def executable(self) -> str:
+        return str(shared_forks().python)
+
+
+@functools.cache
+def shared_forks() -> Forks:
+    """The server of forks, started when the first one is needed."""
+    server = Forks(Path(tempfile.mkdtemp(prefix="forks-")))
+    cpu_report.SERVERS.append(psutil.Process(server.process.pid))
+    return server
+
+
+def pytest_unconfigure() -> None:
+    if shared_forks.cache_info().currsize:
+        shared_forks().close()
+        shutil.rmtree(shared_forks().address.parent)
 
 
 def allow_bytecode() -> None:
@@ -107,6 +141,10 @@ SHARE_NOTHING = ("tests/test_benchmarks.py::", "tests/e2e/test_guides.py::test_a
 """Tests that start a service of their own, and take so long that a file of them would run alone at the end."""
 
 
+DATABASE_AND_PROCESSES = ("embedded", "forks")
+"""Fixtures whose tests are not run by `make test-quick`."""
+
+
 def share_of(nodeid: str) -> str:
     """What goes to one process: a file, or a test that shares nothing with the others of its file."""
     return nodeid if any(alone in nodeid for alone in SHARE_NOTHING) else nodeid.split("::", 1)[0]
@@ -114,9 +152,17 @@ def share_of(nodeid: str) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests come first, so that no process runs one alone at the end."""
+    if config.getoption("quick"):
+        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
+        items[:] = [item for item in items if is_quick(item)]
     if hasattr(config, "workerinput"):
         slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: share_of(item.nodeid) not in slow)
+
+
+def is_quick(item: pytest.Item) -> bool:
+    used = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
+    return not item.get_closest_marker("slow") and used.isdisjoint(DATABASE_AND_PROCESSES)
 
 
 @pytest.hookimpl(trylast=True)
@@ -147,8 +193,10 @@ def embedded() -> Iterator[EmbeddedPostgres]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")) / f"test-{worker}")
     # What is written here need not outlive a power cut; what must outlive a killed process does.
-    _run(server, "alter system set fsync = off")
+    for name in ("fsync", "full_page_writes"):
+        _run(server, "alter system set {} = off", name)
     _run(server, "select pg_reload_conf()")
+    cpu_report.SERVERS.append(psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0])))
     yield server
     server.stop()
 
@@ -159,35 +207,37 @@ def _run(server: EmbeddedPostgres, statement: str, *names: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    server = Forks(tmp_path_factory.mktemp("forks"))
-    yield server
-    server.close()
+def forks() -> Forks:
+    return shared_forks()
 
 
 FreshDatabase = Callable[[], AbstractContextManager[Urls]]
 
 
 @pytest.fixture(scope="session")
-def fresh_database(embedded: EmbeddedPostgres) -> Iterator[FreshDatabase]:
+def migrated_database(embedded: EmbeddedPostgres) -> Iterator[str]:
+    """The name of a database to copy, which is migrated and otherwise empty."""
+    name = f"test_{uuid4().hex[:12]}"
+    urls = embedded.urls(name)
+    migrate(urls.owner, urls.service, ROOT)
+    yield name
+    embedded.drop(name)
+
+
+@pytest.fixture(scope="session")
+def fresh_database(embedded: EmbeddedPostgres, migrated_database: str) -> FreshDatabase:
     """Makes migrated databases that nobody else uses; each is dropped at the end of its block."""
-    template = f"test_{uuid4().hex[:12]}"
-    migrated = embedded.urls(template)
-    migrate(migrated.owner, migrated.service, ROOT)
 
     @contextmanager
     def make() -> Iterator[Urls]:
         name = f"test_{uuid4().hex[:12]}"
         try:
-            _run(embedded, "create database {} template {}", name, template)
+            _run(embedded, "create database {} template {} strategy file_copy", name, migrated_database)
             yield embedded.urls(name)
         finally:
             embedded.drop(name)
 
-    try:
-        yield make
-    finally:
-        embedded.drop(template)
+    return make
 
 
 @pytest.fixture(scope="module")

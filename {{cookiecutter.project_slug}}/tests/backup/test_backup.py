@@ -3,9 +3,7 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +37,7 @@ from app.wiring import State, build
 from tests.clock import until
 from tests.conftest import ROOT
 from tests.e2e.conftest import environment
+from tests.forks import KILL, Forks
 
 NOTE = b"# Lighthouse\n\nThe keeper of the lighthouse is Ada Quillfeather."
 
@@ -159,7 +158,7 @@ async def test_a_history_that_was_rewritten_before_the_backup_is_found_by_an_old
 
 
 async def test_without_the_master_key_of_the_backup_its_files_are_reported_as_unreadable(
-    embedded: EmbeddedPostgres, backup: BackupManifest, folder: Path, tmp_path: Path
+    embedded: EmbeddedPostgres, backup: BackupManifest, folder: Path, tmp_path: Path, forks: Forks
 ) -> None:
     other = Settings(root=ROOT, data_dir=tmp_path, embedder="none", _env_file=None)
     with empty_database(embedded) as target:
@@ -217,10 +216,10 @@ def of_format(folder: Path, number: int) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest | {"format": number}))
 
 
-def command(urls: Urls, data: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+def command(forks: Forks, urls: Urls, data: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     names = {"DATABASE_URL": urls.service, "APP_DATABASE_OWNER_URL": urls.owner, "APP_EMBEDDER": "none"}
     return subprocess.Popen(
-        [sys.executable, "-m", "app", *arguments],
+        [*forks.command("app"), *arguments],
         cwd=ROOT,
         env=environment(data, **names),
         stdout=subprocess.DEVNULL,
@@ -237,12 +236,14 @@ def waiting(urls: Urls) -> int:
     return int(row[0]) if row else 0
 
 
-async def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(state: State, tmp_path: Path) -> None:
+async def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(
+    state: State, tmp_path: Path, forks: Forks
+) -> None:
     with psycopg.connect(state.urls.owner) as connection:
         connection.execute("lock table feedback in access exclusive mode")
-        process = command(state.urls, tmp_path.parent / "data", "backup", str(tmp_path / "killed"))
+        process = command(forks, state.urls, tmp_path.parent / "data", "backup", str(tmp_path / "killed"))
         await until(lambda: waiting(state.urls) == 1)
-        process.kill()
+        process.send_signal(KILL)
         process.wait()
     [partial] = tmp_path.iterdir()  # noqa: ASYNC240
     assert partial.name.startswith(".killed.")
@@ -251,14 +252,14 @@ async def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(state:
 
 
 async def test_a_restore_that_is_killed_leaves_the_database_empty(
-    embedded: EmbeddedPostgres, backup: BackupManifest, folder: Path, tmp_path: Path
+    embedded: EmbeddedPostgres, backup: BackupManifest, folder: Path, tmp_path: Path, forks: Forks
 ) -> None:
     with empty_database(embedded) as target:
         with psycopg.connect(target.urls.owner) as connection:
             connection.execute("create table feedback ()")  # until the end of this transaction a restore waits here
-            process = command(target.urls, tmp_path, "restore", str(folder))
+            process = command(forks, target.urls, tmp_path, "restore", str(folder))
             await until(lambda: waiting(target.urls) == 1)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(KILL)
             process.wait()
             connection.rollback()
         await until(lambda: others(target.urls) == 0)

@@ -32,6 +32,7 @@ from tests.clock import until
 from tests.conftest import ROOT
 from tests.core.pooler import pooling
 from tests.e2e.conftest import app, free_port
+from tests.forks import Forks
 
 REFUSED = "DATABASE_URL leads through a connection pooler in transaction mode"
 OWNER_REFUSED = f"APP_DATABASE_OWNER_URL{REFUSED.removeprefix('DATABASE_URL')}"
@@ -106,10 +107,10 @@ needs_pgbouncer = pytest.mark.skipif(shutil.which("pgbouncer") is None, reason="
 @pytest.mark.parametrize("mode", ["transaction", "statement"])
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_behind_a_real_pgbouncer_no_process_starts(
-    mode: str, command: str, database_urls: Urls, tmp_path: Path
+    mode: str, command: str, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     with pgbouncer(tmp_path, database_urls.service, mode) as url:
-        done = app(tmp_path, command, DATABASE_URL=url, APP_PORT=str(free_port()))
+        done = app(tmp_path, command, command=forks.command("app"), DATABASE_URL=url, APP_PORT=str(free_port()))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"app: {REFUSED}"), done.stderr
 

@@ -18,9 +18,9 @@ import pytest
 
 from benchmarks.processes import free_port
 from tests.conftest import ROOT
-from tests.forks import Forks
+from tests.forks import PATIENCE, Forks
 
-PATIENCE = 500.0
+OWN_PROCESS = (sys.executable, "-m", "app")
 RUN = f"""
 import sys, app.cli.run
 sys.modules["app.cli.run"].READY_SECONDS = {PATIENCE}
@@ -45,7 +45,7 @@ def environment(data: Path, **variables: str) -> dict[str, str]:
 
 
 def app(
-    data: Path, *arguments: str, command: Sequence[str] = (sys.executable, "-m", "app"), **variables: str
+    data: Path, *arguments: str, command: Sequence[str] = OWN_PROCESS, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run one command of the service to its end."""
     return subprocess.run(
@@ -131,11 +131,11 @@ def _alive(base: str) -> bool:
         return False
 
 
-def start(data: Path, **variables: str) -> Running:
+def start(data: Path, command: Sequence[str] = (sys.executable, "-u", "-c", RUN), **variables: str) -> Running:
     """Start `app run`, and wait until it reports that it is ready."""
     port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-u", "-c", RUN, "run"],
+        [*command, "run"],
         cwd=ROOT,
         env=environment(data, APP_PORT=str(port), **variables),
         stdout=subprocess.PIPE,
@@ -151,10 +151,19 @@ def start(data: Path, **variables: str) -> Running:
     return running
 
 
+Start = Callable[..., Running]
+
+
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def forked_start(forks: Forks) -> Start:
+    """`start`, with forks for `app run` and the processes that it starts."""
+    return partial(start, command=forks.command("app"))
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, forked_start: Start) -> Iterator[Running]:
     """One `app run`, shared by all tests of this folder that do not disturb it."""
-    running = start(tmp_path_factory.mktemp("service"))
+    running = forked_start(tmp_path_factory.mktemp("service"))
     yield running
     if running.process.poll() is None:
         running.stop()

@@ -73,6 +73,7 @@ class Reader:
         command.parent.mkdir()
         command.write_text(f'#!/bin/sh\nexec {shlex.join(self.forks.command("app"))} "$@"\n')
         command.chmod(0o755)
+        command.with_name("python").symlink_to(self.forks.python)
 
     def read(self, page: Path, *before: str) -> list[str]:
         """Run the blocks of `page` after the commands `before`; returns the failures with their output."""

@@ -1,7 +1,6 @@
 """A worker is killed before, during and after the run of an approved action: the action runs exactly once."""
 
 import asyncio
-import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +16,7 @@ from tests.actions.conftest import Shop, open_shop, shop
 from tests.clock import until
 from tests.conftest import ROOT
 from tests.e2e.conftest import environment
+from tests.forks import KILL, Forks
 
 __all__ = ["open_shop", "shop"]
 
@@ -25,17 +25,17 @@ JOBS = "select id from procrastinate_jobs where task_name = 'actions.run' and ar
 
 
 @asynccontextmanager
-async def at_work(urls: Urls, data: Path) -> AsyncIterator[Process]:
+async def at_work(urls: Urls, data: Path, forks: Forks) -> AsyncIterator[Process]:
     """A worker process, killed at the end."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", "worker", cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL,
+        *forks.command("app"), "worker", cwd=ROOT, stdout=DEVNULL, stderr=DEVNULL,
         env=environment(data, DATABASE_URL=urls.service, APP_EMBEDDER="none"),
     )  # fmt: skip
     try:
         yield process
     finally:
         if process.returncode is None:
-            process.kill()
+            process.send_signal(KILL)
         await process.wait()
 
 
@@ -78,14 +78,14 @@ async def finished_by_others(shop: Shop) -> None:
 
 @pytest.mark.parametrize("held", ["actions", "tickets"], ids=["before it", "in the middle of it"])
 async def test_an_action_killed_before_its_commit_has_no_effect_and_runs_again(
-    shop: Shop, database_urls: Urls, tmp_path: Path, held: str
+    shop: Shop, database_urls: Urls, tmp_path: Path, forks: Forks, held: str
 ) -> None:
     proposal, hand = await shop.approved(), Hand(shop)
     which = proposal.id if held == "actions" else (await shop.rows("select id from tickets"))[0][0]
     await hand.hold(f"select 1 from {held} where id = %s", which)
-    async with at_work(database_urls, tmp_path) as process:
+    async with at_work(database_urls, tmp_path, forks) as process:
         await hand.blocked()
-        process.kill()
+        process.send_signal(KILL)
         await process.wait()
     await hand.let_go()
     assert (await shop.shown(proposal)).state == "approved"
@@ -97,11 +97,11 @@ async def test_an_action_killed_before_its_commit_has_no_effect_and_runs_again(
 
 
 async def test_an_action_killed_after_its_commit_does_not_run_again(
-    shop: Shop, database_urls: Urls, tmp_path: Path
+    shop: Shop, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     proposal, hand = await shop.approved(), Hand(shop)
     ticket = await hand.hold("select 1 from tickets where tenant_id = %s", shop.tenant)
-    async with at_work(database_urls, tmp_path) as process:
+    async with at_work(database_urls, tmp_path, forks) as process:
         await hand.blocked()
         [(job,)] = await shop.rows(JOBS.format(proposal.id))
         await hand.hold("select 1 from procrastinate_jobs where id = %s", job)
@@ -112,7 +112,7 @@ async def test_an_action_killed_after_its_commit_does_not_run_again(
 
         await until(done)
         await hand.blocked()  # it wants to say so to the queue
-        process.kill()
+        process.send_signal(KILL)
         await process.wait()
     await hand.let_go()
     assert len(await shop.rows(JOBS.format(proposal.id))) == 1

@@ -1,7 +1,6 @@
 """A process is killed while money is reserved for a call: nothing is charged, and the reservation expires."""
 
 import asyncio
-import signal
 from pathlib import Path
 from uuid import UUID
 
@@ -14,13 +13,14 @@ from app.core.embedded import Urls
 from app.wiring import State
 from tests.clock import until
 from tests.e2e.test_death import BODY, MODEL, api, go_live_with, live_again, publish, rows
+from tests.forks import KILL, Forks
 
 __all__ = ["live_again"]
 
 
 @pytest.mark.usefixtures("live_again")
 async def test_the_reservations_of_a_killed_process_expire_without_a_charge(
-    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     await publish(state, tenant)
     await state.costs.budgets.set("tests", tenant, "day", 100_000, "a test needs it")
@@ -28,10 +28,10 @@ async def test_the_reservations_of_a_killed_process_expire_without_a_charge(
         common = await go_live_with(model, state, database_urls)
         model.faults.append(Fault(hang=1000))
         headers = {"Authorization": f"Bearer {key}"}
-        async with api(tmp_path, **common) as (process, client):
+        async with api(tmp_path, forks, **common) as (process, client):
             asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
             await until(lambda: model.calls)
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(KILL)
             with pytest.raises(httpx.TransportError):
                 await asking
     held = (await state.costs.budgets.standing(tenant))[2]

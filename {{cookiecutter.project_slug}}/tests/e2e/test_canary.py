@@ -1,7 +1,6 @@
 """A worker process ends a harmful canary by itself."""
 
 import subprocess
-import sys
 from uuid import UUID, uuid4
 
 from app.core.embedded import Urls
@@ -11,9 +10,12 @@ from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
 from tests.evaluation.service.test_canary_monitor import serve, start_canary
+from tests.forks import Forks
 
 
-async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID, database_urls: Urls) -> None:
+async def test_a_worker_process_ends_a_harmful_canary(
+    state: State, tenant: UUID, database_urls: Urls, forks: Forks
+) -> None:
     await state.environments.refresh()
     await adopt(state)
     await begin(state, tenant)
@@ -21,7 +23,7 @@ async def test_a_worker_process_ends_a_harmful_canary(state: State, tenant: UUID
     await serve(state, tenant, "canary", refused=0.6)
     variables = {"DATABASE_URL": database_urls.service, "APP_EMBEDDER": "none"}
     worker = subprocess.Popen(  # noqa: ASYNC220, it has only to be started
-        [sys.executable, "-m", "app", "worker"],
+        [*forks.command("app"), "worker"],
         cwd=ROOT,
         env=environment(state.settings.data_dir, **variables),
         stdout=subprocess.DEVNULL,

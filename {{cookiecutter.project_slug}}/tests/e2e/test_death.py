@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import signal
-import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
@@ -26,6 +24,7 @@ from app.wiring import State, build
 from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment, free_port
+from tests.forks import KILL, Forks
 
 MODEL = "gpt-4o-mini"  # has a price, so that a second charge would show
 TEXT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
@@ -75,12 +74,12 @@ class Wire:
 
 
 @asynccontextmanager
-async def api(data: Path, **variables: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
-    """`app serve`, once it is alive; killed at the end."""
+async def api(data: Path, forks: Forks, **variables: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
+    """`app serve` in a fork, once it is alive; killed at the end."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "app", "serve"),
+        *forks.command("app"),
+        "serve",
         cwd=ROOT,
         env=environment(data, APP_PORT=str(port), **variables),
         stderr=DEVNULL,
@@ -93,7 +92,7 @@ async def api(data: Path, **variables: str) -> AsyncIterator[tuple[Process, http
             yield process, client
     finally:
         if process.returncode is None:
-            process.kill()
+            process.send_signal(KILL)
         await process.wait()
 
 
@@ -138,7 +137,7 @@ async def live_again(state: State) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("live_again")
 async def test_an_answer_stored_by_a_process_that_died_is_replayed_and_charged_once(
-    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     await publish(state, tenant)
     direct = make_url(database_urls.service)
@@ -150,16 +149,16 @@ async def test_an_answer_stored_by_a_process_that_died_is_replayed_and_charged_o
             f"postgresql://{direct.username}@127.0.0.1:{port}/{direct.database}?sslmode=disable&gssencmode=disable"
         )
         headers = {"Authorization": f"Bearer {key}"} | KEYED
-        async with api(tmp_path, **common | {"DATABASE_URL": through}) as (process, client):
+        async with api(tmp_path, forks, **common | {"DATABASE_URL": through}) as (process, client):
             asking = asyncio.ensure_future(client.post("/v1/answers", json=BODY, headers=headers))
             await wire.cut.wait()
             await until(lambda: rows(state, tenant, "select 1 from answers"))
             assert not asking.done()
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(KILL)
             with pytest.raises(httpx.TransportError):
                 await asking
         stored = await rows(state, tenant, "select id::text from answers")
-        async with api(tmp_path, **common) as (_, client):
+        async with api(tmp_path, forks, **common) as (_, client):
             again = await client.post("/v1/answers", json=BODY, headers=headers)
         assert again.status_code == 200, again.text
         assert again.headers["idempotency-replayed"] == "true"

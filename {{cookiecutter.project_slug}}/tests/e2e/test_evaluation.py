@@ -1,11 +1,8 @@
 """`app evaluate` in processes of its own: exit statuses, and kill -9 during a run."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +15,7 @@ from app.core.embedded import start_embedded
 from tests.conftest import ROOT
 from tests.e2e.conftest import environment
 from tests.evaluation.conftest import BRIDGE, CASES, SECRET, TOWER
-from tests.forks import Forks
+from tests.forks import KILL, Forks
 
 MANY = 80
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -95,7 +92,7 @@ def test_the_exit_status_is_the_verdict_and_the_reports_are_written(house: Path,
         assert "Traceback" not in refused.stderr
 
 
-def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path, run: Run) -> None:
+def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path, run: Run, forks: Forks) -> None:
     server = start_embedded(house / "data")
     try:
         with psycopg.connect(server.urls().owner, autocommit=True) as watching:
@@ -103,7 +100,7 @@ def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path, run: Run) -> N
             while kills < 3:
                 before = _kept(watching)
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "app", "evaluate"],
+                    [*forks.command("app"), "evaluate"],
                     cwd=ROOT,
                     env=variables(house),
                     stdout=subprocess.DEVNULL,
@@ -112,7 +109,7 @@ def test_a_killed_run_resumes_and_asks_no_case_twice(house: Path, run: Run) -> N
                 with _standing_still(watching, before + 20):
                     while process.poll() is None and _kept(watching) < before + 20:
                         time.sleep(0.005)
-                    os.kill(process.pid, signal.SIGKILL)
+                    process.send_signal(KILL)
                     process.wait()
                 kills += 1
                 assert before + 20 <= _kept(watching) < len(CASES) + MANY

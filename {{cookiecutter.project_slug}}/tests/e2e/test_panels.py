@@ -12,7 +12,7 @@ import pytest
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
 from app.monitoring.domain.dashboards import Dashboard
 from tests.conftest import ROOT
-from tests.e2e.conftest import Running, free_port, start
+from tests.e2e.conftest import Running, Start, free_port
 from tests.e2e.test_worker_metrics import until
 from tests.monitoring.test_dashboards import OF_PROMETHEUS, RECORDED, selectors
 
@@ -23,10 +23,10 @@ ON_EVERY_SERIES = {"job", "instance", "__name__"}
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def base(tmp_path_factory: pytest.TempPathFactory, forked_start: Start) -> Iterator[str]:
     """The address of a Prometheus that has scraped a service which did what it is for."""
     port = free_port()
-    running = start(tmp_path_factory.mktemp("panels"), APP_WORKER_METRICS_PORT=str(port))
+    running = forked_start(tmp_path_factory.mktemp("panels"), APP_WORKER_METRICS_PORT=str(port))
     try:
         used(running)
         with prometheus(tmp_path_factory.mktemp("prometheus"), running.base, port) as address:

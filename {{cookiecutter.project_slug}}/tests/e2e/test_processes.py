@@ -7,39 +7,39 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import App, Running, app, free_port, serving, start
+from tests.e2e.conftest import App, Running, Start, free_port, serving, start
 
 
-def test_an_unknown_setting_stops_every_command_with_one_sentence(tmp_path: Path) -> None:
-    done = app(tmp_path, "serve", APP_LOG_LEVLE="INFO")
+def test_an_unknown_setting_stops_every_command_with_one_sentence(tmp_path: Path, forked_app: App) -> None:
+    done = forked_app(tmp_path, "serve", APP_LOG_LEVLE="INFO")
     assert done.returncode == 1
     assert done.stderr == "app: APP_LOG_LEVLE is not a setting of this service; did you mean APP_LOG_LEVEL?\n"
 
 
-def test_config_check_prints_each_setting_and_each_policy(tmp_path: Path) -> None:
-    done = app(tmp_path, "config", "check", APP_KEY_PEPPER="x" * 32)
+def test_config_check_prints_each_setting_and_each_policy(tmp_path: Path, forked_app: App) -> None:
+    done = forked_app(tmp_path, "config", "check", APP_KEY_PEPPER="x" * 32)
     assert done.returncode == 0, done.stderr
     assert "APP_KEY_PEPPER" in done.stdout
     assert "x" * 32 not in done.stdout
     assert "policies/ownership.yaml" in done.stdout
 
 
-def test_a_command_that_needs_the_schema_says_how_to_make_it(tmp_path: Path) -> None:
-    done = app(tmp_path, "keys", "list")
+def test_a_command_that_needs_the_schema_says_how_to_make_it(tmp_path: Path, forked_app: App) -> None:
+    done = forked_app(tmp_path, "keys", "list")
     assert done.returncode == 1
     assert "run 'app migrate'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow
-def test_run_prints_a_key_that_works_and_the_same_one_at_the_next_start(tmp_path: Path) -> None:
+def test_run_prints_a_key_that_works_and_the_same_one_at_the_next_start(tmp_path: Path, forked_start: Start) -> None:
     first = start(tmp_path)
     with first.client() as client:
         assert client.get("/v1/keys").status_code == 200
         [console] = re.findall(r"http\S+/console/", first.printed)
         assert client.get(console).headers["content-type"].startswith("text/html")
     assert first.stop() == 0
-    second = start(tmp_path)
+    second = forked_start(tmp_path)
     assert second.key == first.key
     assert second.stop() == 0
 
@@ -51,9 +51,9 @@ def test_run_refuses_a_port_that_is_taken(service: Running, tmp_path: Path, fork
 
 
 def test_a_start_with_another_embedder_than_the_index_has_says_at_once_what_to_set(
-    tmp_path: Path, forked_app: App
+    tmp_path: Path, forked_app: App, forked_start: Start
 ) -> None:
-    assert start(tmp_path).stop() == 0
+    assert forked_start(tmp_path).stop() == 0
     for command in ("run", "serve"):
         done = forked_app(tmp_path, command, APP_EMBEDDER="none", APP_PORT=str(free_port()))
         assert done.returncode == 1
@@ -71,8 +71,8 @@ def test_a_key_made_on_the_command_line_works_and_is_soon_revoked(service: Runni
     _until(lambda: httpx.get(address, headers=headers).status_code == 401)
 
 
-def test_the_service_survives_the_death_of_its_database(tmp_path: Path) -> None:
-    running = start(tmp_path)
+def test_the_service_survives_the_death_of_its_database(tmp_path: Path, forked_start: Start) -> None:
+    running = forked_start(tmp_path, APP_EMBEDDER="none")
     try:
         with running.client() as client:
             os.kill(int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0]), 9)
@@ -99,9 +99,9 @@ def _until(true: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_a_start_without_a_database_answers_and_says_what_is_missing(tmp_path: Path) -> None:
+def test_a_start_without_a_database_answers_and_says_what_is_missing(tmp_path: Path, forked_app: App) -> None:
     gone = "postgresql://nobody@127.0.0.1:1/none"
-    done = app(tmp_path, "keys", "list", DATABASE_URL=gone)
+    done = forked_app(tmp_path, "keys", "list", DATABASE_URL=gone)
     assert (done.returncode, done.stderr) == (
         1,
         "app: The database does not answer; start it, or correct DATABASE_URL.\n",

@@ -6,8 +6,6 @@ import asyncio
 import json
 import random
 import shutil
-import signal
-import sys
 from asyncio.subprocess import DEVNULL
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +21,7 @@ from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
 from tests.e2e.test_death import api, live_again, publish, rows
+from tests.forks import KILL, Forks
 
 __all__ = ["live_again"]
 
@@ -51,20 +50,20 @@ async def ask_until_dead(client: httpx.AsyncClient, key: str, stop: asyncio.Even
             said.append(reply.status_code)
 
 
-async def killed_worker(data: Path, common: dict[str, str], url: str, after: float) -> None:
+async def killed_worker(data: Path, forks: Forks, common: dict[str, str], url: str, after: float) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", "worker",
+        *forks.command("app"), "worker",
         cwd=ROOT, env=environment(data, DATABASE_URL=url, **common), stdout=DEVNULL, stderr=DEVNULL,
     )  # fmt: skip
     await asyncio.sleep(after)
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(KILL)
     await process.wait()
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("live_again")
 async def test_every_recorded_answer_enters_the_queue_once(
-    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path
+    state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     await publish(state, tenant)
     root = holding(tmp_path / "root", state.settings.root)
@@ -73,18 +72,18 @@ async def test_every_recorded_answer_enters_the_queue_once(
     common = {"APP_EMBEDDER": "none", "APP_ROOT": str(root), "APP_KEY_PEPPER": state.settings.pepper().decode()}
     pick, told = random.Random(7), 0
     for _ in range(KILLS):
-        async with api(tmp_path, DATABASE_URL=database_urls.service, **common) as (process, client):
+        async with api(tmp_path, forks, DATABASE_URL=database_urls.service, **common) as (process, client):
             stop = asyncio.Event()
             said: list[int] = []
             askers = [asyncio.ensure_future(ask_until_dead(client, key, stop, said)) for _ in range(ASKERS)]
             await until(said.__len__)
             await asyncio.sleep(pick.uniform(0, 0.5))
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(KILL)
             stop.set()
             await asyncio.gather(*askers)
         assert set(said) == {202}, json.dumps(said)
         told += len(said)
-        await killed_worker(tmp_path, common, database_urls.service, pick.uniform(1.5, 2.5))
+        await killed_worker(tmp_path, forks, common, database_urls.service, pick.uniform(1.5, 2.5))
     worker = Worker(state.database, state.jobs, concurrency=2)
     async with worker.app.open_async(state.database.pool):
         await worker.reap(silent_seconds=0)

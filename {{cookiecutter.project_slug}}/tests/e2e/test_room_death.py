@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from benchmarks.processes import free_port
 from tests.clock import leap, until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
+from tests.forks import KILL, Forks
 
 KEY = "the key of the processes, for tests"
 TEXT = "The lamp of the lighthouse is lit at dusk by the keeper."
@@ -30,9 +30,9 @@ QUESTION = {"question": "When is the lamp of the lighthouse lit?"}
 
 
 @asynccontextmanager
-async def retrieval(urls: Urls, data: Path, port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
+async def retrieval(urls: Urls, data: Path, forks: Forks, port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
     variables = {"DATABASE_URL": urls.service, "APP_ROOM_KEY": KEY, "APP_EMBEDDER": "none", "APP_PORT": str(port)}
-    command = [sys.executable, "-m", "app", "serve", "--only", "retrieval"]
+    command = [*forks.command("app"), "serve", "--only", "retrieval"]
     process = subprocess.Popen(  # noqa: ASYNC220, it is only started
         command, cwd=ROOT, env=environment(data, **variables), stderr=subprocess.DEVNULL
     )
@@ -66,14 +66,14 @@ async def client_of(state: State) -> tuple[httpx.AsyncClient, UUID]:
 
 @pytest.mark.slow
 async def test_a_process_of_retrieval_killed_in_the_middle_of_an_answer_loses_and_doubles_nothing(
-    database_urls: Urls, settings: Settings, tmp_path: Path
+    database_urls: Urls, settings: Settings, tmp_path: Path, forks: Forks
 ) -> None:
     port = free_port()
     chosen = {"retrieval_url": f"http://127.0.0.1:{port}", "room_key": Settings(room_key=KEY, _env_file=None).room_key}
     async with build(settings.model_copy(update=chosen), database_urls) as state:
         await adopt(state)
         client, tenant = await client_of(state)
-        async with retrieval(database_urls, tmp_path, port) as process:
+        async with retrieval(database_urls, tmp_path, forks, port) as process:
             assert (await client.post("/v1/answers", json=QUESTION)).json()["status"] == "answered"
             with psycopg.connect(database_urls.owner) as blocker:
                 blocker.execute("lock table chunk_terms in access exclusive mode")
@@ -82,10 +82,10 @@ async def test_a_process_of_retrieval_killed_in_the_middle_of_an_answer_loses_an
                 )
                 waiting = "select count(*) from pg_locks where not granted and relation = 'chunk_terms'::regclass"
                 await until(lambda: blocker.execute(waiting).fetchone() != (0,))
-                process.kill()
+                process.send_signal(KILL)
                 refused = await asking
             assert (refused.status_code, refused.json()["code"]) == (503, "room_unavailable")
-        async with retrieval(database_urls, tmp_path, port):
+        async with retrieval(database_urls, tmp_path, forks, port):
             await leap(state.search.client.breaker.open_seconds)  # type: ignore[attr-defined]
             again = await client.post("/v1/answers", json=QUESTION, headers={"Idempotency-Key": "a"})
             assert (again.status_code, again.json()["status"]) == (200, "answered")

@@ -3,7 +3,6 @@
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import App, Running, environment, free_port, start
+from tests.e2e.conftest import App, Running, Start, environment, free_port
+from tests.forks import Forks
 
 TRIES = 1200
 
@@ -33,9 +33,9 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory, forked_start: Start, port: int) -> Iterator[Running]:
     """A service whose worker has run a job."""
-    running = start(tmp_path_factory.mktemp("scraped"), APP_WORKER_METRICS_PORT=str(port))
+    running = forked_start(tmp_path_factory.mktemp("scraped"), APP_WORKER_METRICS_PORT=str(port))
     try:
         with running.client() as client:
             sent = client.post("/v1/documents", files={"file": ("note.md", b"# Tea\n\nTea is made at four.")})
@@ -175,10 +175,10 @@ def has_ipv6() -> bool:
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 here")
-def test_an_ipv6_address_serves_api_and_metrics_and_is_printed_in_brackets(tmp_path: Path) -> None:
+def test_an_ipv6_address_serves_api_and_metrics_and_is_printed_in_brackets(tmp_path: Path, forks: Forks) -> None:
     port, metrics = free_port(), free_port()
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "app", "run"],
+        [*forks.command("app"), "run"],
         cwd=ROOT,
         env=environment(tmp_path, APP_HOST="::1", APP_PORT=str(port), APP_WORKER_METRICS_PORT=str(metrics)),
         stdout=subprocess.PIPE,

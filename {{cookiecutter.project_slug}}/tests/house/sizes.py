@@ -60,14 +60,17 @@ def _is_text(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
-def modules_below(folder: Path) -> list[Module]:
+def texts_below(folder: Path) -> list[str]:
     """Every file of Python in a folder that is not empty."""
-    texts = (path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.py")))
-    return [Module.of(text) for text in texts if text]
+    return [text for path in sorted(folder.rglob("*.py")) if (text := path.read_text(encoding="utf-8"))]
+
+
+def modules_below(folder: Path) -> list[Module]:
+    return [Module.of(text) for text in texts_below(folder)]
 
 
 def lines_below(folder: Path) -> int:
-    return sum(module.lines for module in modules_below(folder))
+    return sum(len(text.splitlines()) for text in texts_below(folder))
 
 
 def ratio_by_room() -> dict[str, float]:

@@ -72,7 +72,7 @@ async def ask(service: Service, question: str) -> None:
 
 
 async def drilled(
-    service: Service, folder: Path, fault: Doing, ordinary: int = 360, lasting: int = 70, step: int = 1
+    service: Service, folder: Path, fault: Doing, ordinary: int = 360, lasting: int = 70, step: int = 2
 ) -> set[str]:
     """The alerts that fire after so many minutes of ordinary traffic, and so many of the fault."""
     await ask(service, ON_TOPIC)  # series begin to exist
@@ -81,9 +81,10 @@ async def drilled(
     second = await scrape(service)
     await fault()
     third = await scrape(service)
-    ordinarily = firing(folder, RULES, over_time((first, second, second), ordinary, 2 * step, step), step)
+    series = over_time((first, second, third), ordinary, lasting, step)
+    ordinarily, fired = firing(folder, RULES, series, step, (ordinary - step, ordinary + lasting - step))
     assert ordinarily == set(), "ordinary traffic sets off nothing"
-    return set(firing(folder, RULES, over_time((first, second, third), ordinary, lasting, step), step))
+    return set(fired)
 
 
 def about(objective: str, fired: set[str]) -> bool:

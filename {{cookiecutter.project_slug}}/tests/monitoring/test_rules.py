@@ -1,8 +1,11 @@
 """Each alert fires where it has to, and only there; promtool judges, on series of every kind."""
 
+import functools
+import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -39,14 +42,47 @@ def test_prometheus_accepts_every_rule(folder: Path) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+def alone(folder: Path, rules: str, alert: str) -> list[str]:
+    """Files with the cases of one alert, before its rule and those that it reads: promtool evaluates every rule that it
+    loads, at every step of every case.
+    """
+    content = yaml.load((folder / rules).read_text(), yaml.CSafeLoader)
+    [group] = content["groups"]
+    [rule] = [each for each in group["rules"] if each.get("alert") == alert]
+    assert "ALERTS" not in rule["expr"]
+    group["rules"] = [each for each in group["rules"] if "record" in each and each["record"] in rule["expr"]] + [rule]
+    (folder / f"{alert}-{rules}").write_text(json.dumps(content))
+    written = []
+    for name, cases in parsed_tests(rules).items():
+        if mine := [each for each in cases["tests"] if each["name"].startswith(f"{alert}: ")]:
+            changed = cases | {"rule_files": [f"{alert}-{rules}"], "tests": mine}
+            (folder / f"{alert}-{name}").write_text(json.dumps(changed))
+            written.append(f"{alert}-{name}")
+    return written
+
+
+@functools.cache
+def parsed_tests(rules: str) -> dict[str, Any]:
+    """The files of cases of a file of rules."""
+    return {name: yaml.load(text, yaml.CSafeLoader) for name, text in TESTS.items() if name.partition("-")[2] == rules}
+
+
 @needs_promtool
 @pytest.mark.parametrize("rules", FILES)
 def test_alerts_fire_in_their_cases_and_in_no_others(folder: Path, rules: str) -> None:
-    mine = {name: text for name, text in TESTS.items() if name.partition("-")[2] == rules}
-    assert mine
-    for name, text in mine.items():
-        (folder / name).write_text(text)
-    tried = promtool(folder, "test", "rules", *mine)
+    loaded = [rule for group in yaml.safe_load(FILES[rules])["groups"] for rule in group["rules"]]
+    written = [name for rule in loaded if "alert" in rule for name in alone(folder, rules, rule["alert"])]
+    loaded_tests = sum(len(cases["tests"]) for cases in parsed_tests(rules).values())
+    assert loaded_tests == sum(len(json.loads((folder / name).read_text())["tests"]) for name in written) > 0
+    tried = promtool(folder, "test", "rules", *written)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+@needs_promtool
+def test_a_whole_file_passes_the_cases_of_its_alerts(folder: Path) -> None:
+    """As the tests above do, without anything left out."""
+    (folder / "20m-answered.yaml").write_text(TESTS["20m-answered.yaml"])
+    tried = promtool(folder, "test", "rules", "20m-answered.yaml")
     assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
@@ -60,8 +96,8 @@ def test_a_rule_that_is_wrong_fails_its_cases(folder: Path, right: str, wrong: s
     text = path.read_text()
     assert right in text
     path.write_text(text.replace(right, wrong))
-    (folder / "1m-available.yaml").write_text(TESTS["1m-available.yaml"])
-    assert promtool(folder, "test", "rules", "1m-available.yaml").returncode == 1
+    [cases] = alone(folder, "available.yaml", "AvailableBudgetBurns14Point4Times")
+    assert promtool(folder, "test", "rules", cases).returncode == 1
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=[alert.name for alert in ALERTS])

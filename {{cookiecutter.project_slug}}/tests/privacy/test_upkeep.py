@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -23,6 +24,7 @@ from app.worker import work
 from tests.clock import until
 from tests.conftest import override
 from tests.e2e.conftest import app
+from tests.forks import Forks
 from tests.privacy.conftest import Plant
 from tests.privacy.test_erasure import ADA, WHY, ask
 
@@ -92,15 +94,16 @@ async def test_what_fails_for_one_tenant_is_no_obstacle_for_the_others(
 
 @pytest.mark.parametrize("command", ["serve", "worker"])
 async def test_no_process_starts_on_a_restored_database(
-    command: str, plant: Plant, privacy: Privacy, tenant: UUID, database_urls: Urls, tmp_path: str
+    command: str, plant: Plant, privacy: Privacy, tenant: UUID, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     await plant(answers=1)
     done = await privacy.erasure.erase(tenant, ADA, "officer", WHY)
     with psycopg.connect(database_urls.owner) as owner:
         owner.execute("delete from privacy_requests where id = %s", (done.id,))
     variables = {"DATABASE_URL": database_urls.service, "APP_EMBEDDER": "none", "APP_MASTER_KEY": "m" * 64}
-    tombstones = str(privacy.tombstones.file.path)
-    ended = await asyncio.to_thread(app, tmp_path, command, APP_TOMBSTONES=tombstones, APP_PORT="0", **variables)
+    variables |= {"APP_TOMBSTONES": str(privacy.tombstones.file.path), "APP_PORT": "0"}
+    forked = forks.command("app")
+    ended = await asyncio.to_thread(app, tmp_path, command, command=forked, **variables)
     assert ended.returncode == 1
     assert "run 'app privacy reapply'" in ended.stderr
     await privacy.tombstones.reapply([tenant])
