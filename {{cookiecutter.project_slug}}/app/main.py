@@ -131,7 +131,7 @@ def _routes(*rooms: str) -> Sequence[BaseRoute]:
     return together.routes
 
 
-UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions")
+UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions", "/v1/responses")
 
 
 def _body_limits(state: State) -> BodyLimits:

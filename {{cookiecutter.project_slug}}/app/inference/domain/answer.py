@@ -68,6 +68,7 @@ class Question:
     """sentences: the most that the extractive answerer quotes. passages: the most that are retrieved.
     model: one of the chain, or None for the whole chain. actions: the actions that a model may propose.
     webhook: the address that is notified when a held answer is decided. warnings: fields without effect.
+    previous: the answer that this question continues.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Question:
     actions: tuple[str, ...] = ()
     webhook: str | None = None
     warnings: tuple[RequestWarning, ...] = ()
+    previous: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,8 @@ class Answer:
             "usage": {
                 "input_tokens": self.usage.input,
                 "output_tokens": self.usage.output,
+                "cached_input_tokens": self.usage.cached_input,
+                "reasoning_tokens": self.usage.reasoning,
                 "estimated": self.estimated,
             },
             "cost_micro_usd": self.cost_micro_usd,

@@ -11,7 +11,10 @@ from app.retrieval.domain import Evidence
 
 @dataclass(frozen=True, slots=True)
 class AnswerConditions:
-    """The options of the question, the asker's groups, and the evidence: chunks with their scores."""
+    """The options of the question, the asker's groups, and the evidence: chunks with their scores.
+
+    previous: the answer that the question continues.
+    """
 
     sentences: int
     passages: int
@@ -21,12 +24,14 @@ class AnswerConditions:
     groups: tuple[str, ...]
     evidence: tuple[tuple[UUID, float], ...]
     degraded: str | None
+    previous: str | None = None
 
     @classmethod
     def of(cls, question: Question, groups: Iterable[str], evidence: Evidence) -> "AnswerConditions":
         evidence_scores = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
         options = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
-        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded)
+        previous = str(question.previous) if question.previous else None
+        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, previous)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "AnswerConditions":

@@ -74,7 +74,7 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     service: the model may propose them, they run here, and `answer.actions` has their states. `X-Webhook` names an
     address that is notified when a held answer is decided.
     """
-    question = replace(_question(body), webhook=request.headers.get(WEBHOOK))
+    question = replace(question_of(body), webhook=request.headers.get(WEBHOOK))
     assigned = await answers.assign(caller, environment_of(request), request.headers.get(CONVERSATION))
     answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
@@ -95,7 +95,8 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     return await claimed.run(process)
 
 
-def _question(body: ChatCompletionRequest) -> Question:
+def question_of(body: ChatCompletionRequest) -> Question:
+    """Errors: NoQuestion."""
     last = body.messages[-1]
     if last.role != "user" or not last.text.strip():
         raise NoQuestion

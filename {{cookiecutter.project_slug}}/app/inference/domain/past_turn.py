@@ -1,0 +1,20 @@
+"""The turns of a conversation that a question continues."""
+
+from dataclasses import dataclass
+
+from app.core.errors import NotFound
+
+MOST_TURNS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """A question and the answer that its asker got."""
+
+    question: str
+    answer: str
+
+
+class PreviousResponseNotFound(NotFound):
+    code, title, param = "previous_response_not_found", "There is no such earlier response", "previous_response_id"
+    action = "Name a response that the same key got and may still read, or send the conversation in `input`."
