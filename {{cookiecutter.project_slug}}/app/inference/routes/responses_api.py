@@ -22,6 +22,7 @@ from app.inference.domain.past_turn import PastTurn
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
 from app.inference.routes.openai_api import CONVERSATION, WEBHOOK, question_of
+from app.inference.routes.openai_schemas import RESPONSES, RETRIEVED
 from app.inference.routes.responses_format import (
     WAITS,
     Options,
@@ -49,7 +50,7 @@ Reader = Annotated[Principal, require("answers:read")]
 ResponseId = Annotated[str, Path(max_length=200, description=f"`{PREFIX}` and 32 digits.")]
 
 
-@router.post("/v1/responses")
+@router.post("/v1/responses", responses=RESPONSES)
 async def create(
     body: CreateResponseRequest, request: Request, caller: Asker, answers: Service, archive: Archives, keys: Keys
 ) -> Response:
@@ -87,7 +88,7 @@ async def create(
     return await claimed.run(process)
 
 
-@router.get("/v1/responses/{response_id}")
+@router.get("/v1/responses/{response_id}", responses=RETRIEVED)
 async def retrieve(response_id: ResponseId, caller: Reader, archive: Archives) -> Response:
     """A response as it was delivered; of a held or rejected answer only its state.
 

@@ -109,9 +109,7 @@ class CreateResponseRequest(BaseModel):
     and are listed in the answer's `warnings`.
     """
 
-    model_config = ConfigDict(
-        extra="allow", json_schema_extra={"example": {"model": "default", "input": "How do I roll back a release?"}}
-    )
+    model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1, max_length=200)] = "default"
     input: BoundedText | Annotated[list[InputItemRequest], Field(min_length=1, max_length=1000)]
