@@ -22,6 +22,7 @@ from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
 from app.core.methods import HeadAndOptions
+from app.core.openapi import complete
 from app.core.ownership import OwnershipPolicy
 from app.core.prefix import UnderPrefix
 from app.core.slo import SloPolicy
@@ -72,19 +73,23 @@ WITHOUT_KEY = OPEN | {"/v1/oidc/backchannel-logout", METADATA_PATH, f"{METADATA_
 """Paths that need no key: the identity provider signs what it sends, and a client learns where it gets a token."""
 
 
+DESCRIPTION = """Answers questions from documents, with citations, or says that they hold no answer.
+
+Errors are problem details (RFC 9457). Lists are read page by page with `after` and `limit`."""
+
+
 def _describe(app: FastAPI, prefix: str) -> dict[str, Any]:
     """The OpenAPI document, with the API key as the security scheme of all routes except the open ones."""
     if app.openapi_schema is None:
         document = get_openapi(
-            title=app.title, version=app.version, contact=app.contact, routes=app.routes, description=app.description
+            title=app.title,
+            version=app.version,
+            contact=app.contact,
+            routes=app.routes,
+            description=DESCRIPTION,
+            servers=[{"url": prefix or "/"}],
         )
-        if prefix:
-            document["servers"] = [{"url": prefix}]
-        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        for path, methods in document["paths"].items():
-            for operation in methods.values():
-                operation["security"] = [] if path in WITHOUT_KEY else [{"key": []}]
-        app.openapi_schema = document
+        app.openapi_schema = complete(document, WITHOUT_KEY)
     return app.openapi_schema
 
 
@@ -140,7 +145,8 @@ def _routes(*rooms: str) -> Sequence[BaseRoute]:
     return together.routes
 
 
-UPLOADS, ANSWERS = "/v1/documents", ("/v1/answers", "/v1/chat/completions", "/mcp")
+UPLOADS = "/v1/documents"
+ANSWERS = ("/v1/answers", "/v1/chat/completions", "/v1/responses", "/mcp")
 
 
 def _body_limits(state: State) -> BodyLimits:

@@ -1,37 +1,58 @@
-"""Runs schemathesis against a running service, with keys of the roles admin, user and service. Fails on any reply with
-status 500 or above.
+"""Runs schemathesis against the service, with keys of the roles admin, user and service. Fails on any reply that the
+OpenAPI document does not describe, and on any status 500 or above.
 
-    pip install schemathesis          # in its own environment: it is not a dependency of the service
-    app run                           # on a database that may be lost
-    python scripts/fuzz.py --url http://127.0.0.1:8000 --admin KEY --user KEY --service KEY
-        [--examples 50] [--seed 1]
+`make fuzz` starts a service of its own on a database that is dropped at the end. With --url it goes to a running one,
+whose data may be lost.
 """
 
 import argparse
-import subprocess
+import asyncio
 import sys
+from pathlib import Path
 
-CHECKS = "not_a_server_error"
+from benchmarks.clients.service import served
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / ".clients" / ".venv" / "bin" / "schemathesis"
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "ignored_auth",
+)
+ROLES = ("admin", "user", "service")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--admin", required=True, help="a key with the role admin")
-    parser.add_argument("--user", required=True, help="a key with the role user")
-    parser.add_argument("--service", required=True, help="a key with the role service")
+    parser.add_argument("--url", help="of a running service; otherwise one is started")
+    for role in ROLES:
+        parser.add_argument(f"--{role}", help=f"a key with the role {role}, with --url")
     parser.add_argument("--examples", default="50", help="of each operation and phase")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--program", default=str(PROGRAM))
     options = parser.parse_args()
-    statuses = [_run(options, key) for key in (options.admin, options.user, options.service)]
-    return max(statuses)
+    if options.url and not all(getattr(options, role) for role in ROLES):
+        parser.error("with --url a key of each role is needed: --admin, --user and --service")
+    return asyncio.run(_run_all(options))
 
 
-def _run(options: argparse.Namespace, key: str) -> int:
-    command = ["schemathesis", "run", f"{options.url}/openapi.json", "--header", f"Authorization: Bearer {key}"]
-    command += ["--phases", "examples,coverage,fuzzing,stateful", "--mode", "all", "--checks", CHECKS]
+async def _run_all(options: argparse.Namespace) -> int:
+    if options.url:
+        keys = [getattr(options, role) for role in ROLES]
+        return max([await _run(options, options.url, key) for key in keys])
+    async with served() as service:
+        return max([await _run(options, service.url, service.roles[role]) for role in ROLES])
+
+
+async def _run(options: argparse.Namespace, url: str, key: str) -> int:
+    command = [options.program, "run", f"{url}/openapi.json", "--header", f"Authorization: Bearer {key}"]
+    command += ["--phases", "examples,coverage,fuzzing,stateful", "--mode", "all", "--checks", ",".join(CHECKS)]
     command += ["--max-examples", options.examples, "--seed", options.seed, "--continue-on-failure", "--no-color"]
-    return subprocess.run(command, check=False).returncode
+    process = await asyncio.create_subprocess_exec(*command)
+    return await process.wait()
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ LOCKS = {
     "requirements-deploy.lock": ["--constraints=requirements-dev.lock", "requirements-deploy.in"],
     "requirements-scan.lock": ["requirements-scan.in"],
     "requirements-load.lock": ["--constraints=requirements-dev.lock", "requirements-load.in"],
+    "requirements-clients.lock": ["requirements-clients.in"],
     "requirements-uv.lock": ["requirements-uv.in"],
 }
 FORM = ["--universal", "--python-version=3.11", "--generate-hashes"]

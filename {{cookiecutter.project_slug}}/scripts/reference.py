@@ -17,6 +17,7 @@ os.environ.setdefault("TERM", "dumb")
 import click  # noqa: E402
 import reference_assurance  # noqa: E402
 import reference_chart  # noqa: E402
+import reference_clients  # noqa: E402
 import reference_measurements  # noqa: E402
 import reference_mistakes  # noqa: E402
 import reference_providers  # noqa: E402
@@ -336,6 +337,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/routes.md": routes_page,
     "docs/reference/metrics.md": metrics_page,
     "docs/reference/dependencies.md": dependencies_page,
+    "docs/reference/clients.md": reference_clients.clients_page,
     "docs/reference/measurements.md": reference_measurements.measurements_page,
     "docs/reference/providers.md": reference_providers.providers_page,
     "docs/reference/sizing.md": reference_sizing.sizing_page,

@@ -10,10 +10,11 @@ from reference_markdown import page, table
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 MIN_GRID_ROWS = 15
+WITH_OWN_PAGE = {"clients"}
 
 
 def measurements_page() -> str:
-    results = sorted((BENCHMARKS / "results").glob("*.json"))
+    results = sorted(each for each in (BENCHMARKS / "results").glob("*.json") if each.stem not in WITH_OWN_PAGE)
     return page(
         "Measurements",
         "Results of the benchmarks, with the time and the machine. Absolute figures depend on the machine; ratios "

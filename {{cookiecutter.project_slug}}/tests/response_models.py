@@ -1,4 +1,4 @@
-"""Checks JSON responses of the application against the model that their route declares."""
+"""Checks responses of the application against what their route declares: the model, and the status of a failure."""
 
 import functools
 from typing import Any
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from app import main
 from app.core.http import App, Receive, Scope, Send
+from app.core.openapi import problem_statuses
 from app.wiring import State
 
 FAILURES: list[str] = []
@@ -40,9 +41,19 @@ class ResponseModels:
             await send(message)
 
         await self._app(scope, receive, record)
+        self._check_status(scope, status)
         model = declared_model(scope.get("route"), status)
         if is_json and model is not None and scope["method"] != "HEAD":
             self._check(f"{scope['method']} {scope['path']} {status}", model, body)
+
+    def _check_status(self, scope: Scope, status: int) -> None:
+        """A failure of a route is one that the OpenAPI document names."""
+        route = scope.get("route")
+        if status < 400 or not isinstance(route, APIRoute) or not route.include_in_schema:
+            return
+        named = problem_statuses(scope["method"], route.path not in main.WITHOUT_KEY)
+        if status not in named and status not in route.responses:
+            self.failures.append(f"{scope['method']} {scope['path']} {status}: the OpenAPI document does not name it")
 
     def _check(self, request: str, model: Any, body: bytes) -> None:
         self.checked += 1

@@ -33,6 +33,20 @@ async def test_a_body_that_does_not_match_its_model_is_a_failure(body: object, f
     assert (app.checked, len(app.failures)) == (1, failures)
 
 
+@pytest.mark.parametrize(("status", "failures"), [(404, 0), (410, 1)])
+async def test_a_failure_that_the_document_does_not_name_is_a_failure_of_the_test(status: int, failures: int) -> None:
+    app = FastAPI()
+
+    @app.get("/gone")
+    async def gone() -> Response:
+        return Response(status_code=status)
+
+    checked = ResponseModels(app, [])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=checked), base_url="http://service") as client:
+        await client.get("/gone")
+    assert len(checked.failures) == failures
+
+
 async def test_every_application_that_a_test_makes_checks_its_responses(
     state: State, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ class Problem(Exception):
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Something went wrong in the service"
     action: ClassVar[str | None] = None
-    param: ClassVar[str | None] = None
+    param: str | None = None
     """The parameter of a request in the OpenAI format that is at fault."""
 
     def __init__(

@@ -14,7 +14,7 @@ from app.core.text import safe_str
 
 MEDIA = "application/problem+json"
 LONGEST_WAIT = 10**9
-OPENAI_PATHS = ("/v1/chat/", "/v1/models", "/v1/embeddings")
+OPENAI_PATHS = ("/v1/chat/", "/v1/models", "/v1/embeddings", "/v1/responses")
 
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
 

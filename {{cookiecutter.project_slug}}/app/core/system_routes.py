@@ -3,10 +3,11 @@
 import asyncio
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from app.core.health import Health
+from app.core.openapi import JSON_OBJECT
 
 OPEN = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Paths that need no key and are never rejected."""
@@ -20,7 +21,9 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@system.get("/health/ready")
+@system.get(
+    "/health/ready", responses={**JSON_OBJECT, 503: {**JSON_OBJECT[200], "description": "A dependency is down."}}
+)
 async def ready(request: Request) -> Response:
     """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down.
 
@@ -33,7 +36,7 @@ async def ready(request: Request) -> Response:
     return JSONResponse(body, 200 if good else 503)
 
 
-@system.get("/metrics")
+@system.get("/metrics", response_class=PlainTextResponse)
 async def metrics() -> Response:
     """Prometheus text format."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Body, Query
 from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
+from app.core.openapi import JSON_OBJECT
 from app.evaluation.schemas import CanaryStatusResponse, EvaluationPageResponse, EvaluationRequest, EvaluationResponse
 from app.evaluation.service import CanaryMonitor, Evaluations
 from app.evaluation.service.rendering import STYLE, as_html, as_markdown
@@ -54,13 +55,15 @@ async def get_canary_status(caller: EvaluationReader, canary_monitor: CanaryMoni
     return CanaryStatusResponse.of(await canary_monitor.status())
 
 
-@router.get("/v1/evaluations/{run_id}/report.json", response_class=Response)
+@router.get("/v1/evaluations/{run_id}/report.json", response_class=Response, responses=JSON_OBJECT)
 async def report_json(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> Response:
     """The canonical report: its SHA-256 is what an approval is bound to, unless a note says that cases are withheld."""
     return Response((await evaluations.report_visible_to(caller, run_id)).canonical, media_type="application/json")
 
 
-@router.get("/v1/evaluations/{run_id}/report.md", response_class=Response)
+@router.get(
+    "/v1/evaluations/{run_id}/report.md", response_class=Response, responses={200: {"content": {"text/markdown": {}}}}
+)
 async def report_markdown(run_id: UUID, caller: EvaluationReader, evaluations: EvaluationsService) -> Response:
     """The report for a pull request."""
     return Response(as_markdown(await evaluations.report_visible_to(caller, run_id)), media_type="text/markdown")

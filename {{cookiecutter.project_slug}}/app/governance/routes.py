@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from app.core.http import provided
+from app.core.openapi import JSON_OBJECT
 from app.core.text import LARGEST
 from app.governance.schemas import (
     ApprovalCreatedResponse,
@@ -81,13 +82,13 @@ async def review_break_glass(
     return EmergencyResponse.of(await approvals.review(caller, approval_id, body.reason))
 
 
-@router.get("/v1/governance")
+@router.get("/v1/governance", responses=JSON_OBJECT)
 async def governance(_: GovernanceReader, overview: Page) -> Response:
     """The model card and the risk register as JSON, generated from the live release."""
     return Response(orjson.dumps((await overview.card()).as_dict(), default=str), media_type="application/json")
 
 
-@router.get("/v1/governance/card")
+@router.get("/v1/governance/card", response_class=HTMLResponse)
 async def governance_card(_: GovernanceReader, overview: Page) -> HTMLResponse:
     """The same as an HTML page, which loads nothing from other hosts."""
     return HTMLResponse(html_card(await overview.card()), headers=STYLE.headers)
@@ -99,7 +100,7 @@ async def readiness(_: GovernanceReader, checks: Checks) -> ReadinessResponse:
     return ReadinessResponse.of(await checks.report())
 
 
-@router.get("/v1/readiness/page")
+@router.get("/v1/readiness/page", response_class=HTMLResponse)
 async def readiness_page(_: GovernanceReader, checks: Checks) -> HTMLResponse:
     """The same as an HTML page, which loads nothing from other hosts."""
     return HTMLResponse(html_readiness(await checks.report()), headers=STYLE.headers)

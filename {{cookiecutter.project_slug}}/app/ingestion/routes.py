@@ -10,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.core.forms import form_of
 from app.core.http import provided
+from app.core.openapi import DOWNLOAD
 from app.core.text import check_value
 from app.identity.domain import Principal
 from app.identity.service.caller import require
@@ -152,7 +153,7 @@ async def get_document(document_id: UUID, caller: Reader, ingestion: IngestionSe
     return DocumentResponse.of(await ingestion.get(caller, document_id))
 
 
-@router.get("/v1/documents/{document_id}/original", response_class=Response)
+@router.get("/v1/documents/{document_id}/original", response_class=Response, responses=DOWNLOAD)
 async def get_document_original(document_id: UUID, caller: OriginalReader, ingestion: IngestionService) -> Response:
     """The published file as uploaded, always as a download. It may hold what is masked or left out of its text."""
     return _download(await ingestion.published_original(caller, document_id))
@@ -213,7 +214,7 @@ async def get_quarantine(entry: UUID, caller: QuarantineReader, ingestion: Inges
     return QuarantineEntryResponse.of(await ingestion.get_quarantine(caller, entry))
 
 
-@router.get("/v1/quarantine/{entry}/original", response_class=Response)
+@router.get("/v1/quarantine/{entry}/original", response_class=Response, responses=DOWNLOAD)
 async def get_quarantine_original(entry: UUID, caller: QuarantineReader, ingestion: IngestionService) -> Response:
     """The bytes as uploaded, always as a download."""
     return _download(await ingestion.original(caller, entry))

@@ -61,7 +61,9 @@ async def show_request(
     return _shown(await privacy.erasure.find(caller.tenant_id, privacy_request_id), privacy)
 
 
-@router.post("/v1/privacy/exports", response_class=StreamingResponse)
+@router.post(
+    "/v1/privacy/exports", response_class=StreamingResponse, responses={200: {"content": {"application/x-ndjson": {}}}}
+)
 async def export(body: SelectionRequest, caller: PrivacyManager, privacy: PrivacyService) -> StreamingResponse:
     """Everything that belongs to the selection, of all access groups, as lines of JSON; the last one is the receipt.
     Without it the export is incomplete. It is streamed and stored nowhere."""

@@ -5,6 +5,7 @@ from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import Response
 
 from app.core.http import provided
+from app.core.openapi import JSON_OBJECT
 from app.core.text import LARGEST_32
 from app.core.times import Moment
 from app.identity.domain import Principal
@@ -121,7 +122,7 @@ async def diff_release(
     return ReleaseDiffResponse.of(await _line(releases, old), await _line(releases, new), changes)
 
 
-@router.get("/v1/releases/{release_id}/export")
+@router.get("/v1/releases/{release_id}/export", response_class=Response, responses=JSON_OBJECT)
 async def export_release(release_id: str, _: Author, releases: Service, secret: Secret) -> Response:
     """The release with all its parts as one signed file."""
     return Response(await releases.export(release_id, secret.given()), media_type="application/json")

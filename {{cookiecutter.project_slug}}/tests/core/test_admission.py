@@ -84,7 +84,7 @@ async def test_clients_of_the_openai_api_find_the_rejection_where_they_look(stat
 
 async def test_each_kind_of_request_has_its_own_limit(state: State) -> None:
     async with client_with(state, max_requests=0) as client:
-        for path in ("/v1/answers", "/v1/chat/completions", "/v1/documents"):
+        for path in ("/v1/answers", "/v1/chat/completions", "/v1/responses", "/v1/documents"):
             assert (await client.post(path, json={})).status_code in (401, 422)
 
 

@@ -46,6 +46,7 @@ own      actions:propose      GET /v1/actions/{action_id}
 own      answers:write        POST /v1/answers
 own      caller:read          GET /v1/caller
 own      answers:write        POST /v1/chat/completions
+own      answers:write        POST /v1/responses
 own      models:read          GET /v1/models
 own      mcp:use              POST /mcp
 tenant   accounts:provision   GET /scim/v2/Groups
@@ -68,6 +69,7 @@ tenant   accounts:provision   PATCH /scim/v2/Users/{user_id}
 tenant   accounts:provision   PUT /scim/v2/Users/{user_id}
 tenant   answers:list         GET /v1/answers
 tenant   answers:read         GET /v1/answers/{answer_id}
+tenant   answers:read         GET /v1/responses/{response_id}
 tenant   feedback:write       POST /v1/answers/{answer_id}/feedback
 tenant   outcomes:write       POST /v1/answers/{answer_id}/outcome
 tenant   answers:replay       POST /v1/answers/{answer_id}/replay

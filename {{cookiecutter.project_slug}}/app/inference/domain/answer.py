@@ -78,7 +78,8 @@ class Question:
     webhook: the address that is notified when a held answer is decided. warnings: fields without effect. options: what
     else a client of the OpenAI API asks for. history: the turns before it, oldest first. conversation: the caller's id
     of the conversation that the answer is kept in; without a history of the question its turns are the history.
-    search_text: what is searched for, where that is decided already, as in a replay.
+    search_text: what is searched for, where that is decided already, as in a replay. previous: the stored answer that
+    this question continues; its turns are in the history.
     """
 
     text: str
@@ -94,6 +95,7 @@ class Question:
     history: tuple[Turn, ...] = ()
     conversation: str | None = None
     search_text: str | None = None
+    previous: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +263,8 @@ class Answer:
             "usage": {
                 "input_tokens": self.usage.input,
                 "output_tokens": self.usage.output,
+                "cached_input_tokens": self.usage.cached_input,
+                "reasoning_tokens": self.usage.reasoning,
                 "estimated": self.estimated,
             },
             "cost_micro_usd": self.cost_micro_usd,

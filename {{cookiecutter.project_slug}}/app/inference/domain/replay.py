@@ -40,10 +40,14 @@ class HistoryRecord:
         return tuple(turn for turn in known if turn is not None)
 
 
+_LATER = frozenset({"options", "history", "previous"})
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerConditions:
     """The options of the question, the asker's groups, and the evidence: chunks with their scores. options: those of a
-    client of the OpenAI API; None for none. history: None for a question without turns before it.
+    client of the OpenAI API; None for none. history: None for a question without turns before it. previous: the answer
+    that the question continues.
     """
 
     sentences: int
@@ -56,6 +60,7 @@ class AnswerConditions:
     degraded: str | None
     options: JsonObject | None = None
     history: HistoryRecord | None = None
+    previous: str | None = None
 
     @classmethod
     def of(
@@ -65,7 +70,8 @@ class AnswerConditions:
         evidence_scores = tuple((passage.chunk_id, passage.score) for passage in evidence.passages)
         options = (question.sentences, question.passages, question.max_tokens, question.temperature, question.model)
         of_client = None if question.options is NO_OPTIONS else question.options.as_dict()
-        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, of_client, history)
+        previous = str(question.previous) if question.previous else None
+        return cls(*options, tuple(sorted(groups)), evidence_scores, evidence.degraded, of_client, history, previous)
 
     @classmethod
     def read(cls, stored: Mapping[str, Any]) -> "AnswerConditions":
@@ -73,11 +79,10 @@ class AnswerConditions:
         history = HistoryRecord.read(stored["history"]) if stored.get("history") else None
         return cls(**{**stored, "groups": tuple(stored["groups"]), "evidence": evidence, "history": history})
 
-    def stored(self) -> "AnswerConditions | dict[str, Any]":
-        """As it is stored: without a history that there is not, which an older version does not know."""
-        if self.history is not None:
-            return self
-        return {name: getattr(self, name) for name in AnswerConditions.__slots__ if name != "history"}
+    def stored(self) -> dict[str, Any]:
+        """As it is stored: without what the question has not, which an older version does not know."""
+        values = {name: getattr(self, name) for name in AnswerConditions.__slots__}
+        return {name: each for name, each in values.items() if each is not None or name not in _LATER}
 
     def question(self, text: str, answers: Mapping[UUID, Turn] | None = None) -> Question:
         """The question as it was asked. answers: the turns before it that are still stored, by id."""

@@ -11,6 +11,7 @@ from app.inference.repository.reading import (
     remember,
     resolved_count,
     reviewed,
+    was_asked_by,
 )
 from app.inference.repository.recording import (
     ExtraWrite,
@@ -41,4 +42,5 @@ __all__ = [
     "reviewed",
     "send_later",
     "send_to_review",
+    "was_asked_by",
 ]

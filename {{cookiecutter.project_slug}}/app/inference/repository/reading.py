@@ -35,6 +35,11 @@ async def find(connection: AsyncConnection, answer_id: UUID, groups: Collection[
     return ArchivedAnswer(**{**row._mapping, "payload": bytes(row.payload) if row.payload is not None else None})
 
 
+async def was_asked_by(connection: AsyncConnection, answer_id: UUID, key_id: UUID) -> bool:
+    query = select(answers.c.id).where(answers.c.id == answer_id, answers.c.key_id == key_id)
+    return (await connection.execute(query)).first() is not None
+
+
 async def reviewed(connection: AsyncConnection, answer_id: UUID) -> ReviewedAnswer | None:
     answer_columns = ("question", "documents")
     own = [reviewed_answers.c[name] for name in ReviewedAnswer.__slots__ if name not in answer_columns]

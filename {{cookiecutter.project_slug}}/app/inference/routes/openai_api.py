@@ -33,6 +33,7 @@ from app.inference.routes.events import (
     start_after_first_event,
 )
 from app.inference.routes.ignored_fields import WHOLE_CHAIN
+from app.inference.routes.openai_schemas import COMPLETIONS
 from app.inference.schemas import ChatCompletionRequest, ModelListResponse, ModelResponse
 from app.inference.service import Answers, AssignedRelease, IdempotentReply
 from app.inference.service.delivery import Reply, StreamStart
@@ -78,7 +79,7 @@ def _owner(name: str) -> str:
     return "service" if name in (WHOLE_CHAIN, EXTRACTIVE) else "provider"
 
 
-@router.post("/v1/chat/completions")
+@router.post("/v1/chat/completions", responses=COMPLETIONS)
 async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, answers: Service, keys: Keys) -> Response:
     """Answers the last message of the user from the caller's documents, in the OpenAI chat format. The messages before
     it are its context; without any, those of the conversation that `X-Conversation` names.

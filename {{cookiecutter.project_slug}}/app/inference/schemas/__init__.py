@@ -76,6 +76,8 @@ class AnswerFindingResponse(BaseModel):
 class UsageResponse(BaseModel):
     input_tokens: int
     output_tokens: int
+    cached_input_tokens: int = Field(0, description="Of the input tokens.")
+    reasoning_tokens: int = Field(0, description="Of the output tokens.")
     estimated: bool
 
 

@@ -9,6 +9,7 @@ from app.inference.service.generation import Generation
 from app.inference.service.held_answers import ANSWER_DECIDED_CHANNEL, HeldAnswers
 from app.inference.service.live_traffic import LiveTraffic, ResolvedAnswers
 from app.inference.service.loaded_release import AssignedRelease, LoadedRelease, LoadedReleases
+from app.inference.service.past_answers import past_answers
 from app.inference.service.pipeline import Pipeline
 from app.inference.service.replay_answer import AnswerReplays
 from app.inference.service.tool_calling import ToolCalling
@@ -36,4 +37,5 @@ __all__ = [
     "ToolCalling",
     "Trial",
     "Trials",
+    "past_answers",
 ]

@@ -1,6 +1,7 @@
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from app.core import genai
 from app.core.brownout import Brownout
@@ -9,6 +10,7 @@ from app.core.telemetry import gauge, spanned
 from app.identity.domain import Principal
 from app.inference.domain.answer import Answer, Question, TooManyAnswers
 from app.inference.domain.conversations.conversation import check_id
+from app.inference.domain.conversations.turns import Turn
 from app.inference.domain.draft import DraftOutcome
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.domain.release_assignment import ReleaseAssignment
@@ -144,6 +146,11 @@ class Answers:
     def check(self, assigned: AssignedRelease, question: Question) -> None:
         """Errors: QuestionTooLong, ModelNotFound, WebhookRefused."""
         self.pipeline.check(assigned.loaded, question)
+
+    async def turns_of(self, caller: Principal, answers: Sequence[UUID]) -> tuple[Turn, ...]:
+        """Those of these answers that the caller may read now, as the turns before a question."""
+        turns = await self.pipeline.contextualization.conversations.turns_of(caller, answers)
+        return tuple(turns[each] for each in answers if each in turns)
 
     def action_names(self, assigned: AssignedRelease) -> frozenset[str]:
         """The actions that a release offers."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-ANSWER_ROUTES = 'method="POST",route=~"/v1/answers|/v1/chat/completions"'
+ANSWER_ROUTES = 'method="POST",route=~"/v1/answers|/v1/chat/completions|/v1/responses"'
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ async def business_value(caller: CostReader, business: Value, days: Days = None)
     return BusinessReportResponse.of(await business.report(caller, days))
 
 
-@router.get("/v1/monitoring/business.html")
+@router.get("/v1/monitoring/business.html", response_class=HTMLResponse)
 async def business_value_page(caller: CostReader, business: Value, days: Days = None) -> HTMLResponse:
     """The same as an HTML page, which loads nothing from other hosts."""
     return HTMLResponse(business_page(await business.report(caller, days)), headers=STYLE.headers)

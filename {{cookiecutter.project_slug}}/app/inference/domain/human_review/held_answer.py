@@ -182,6 +182,12 @@ class ArchivedAnswer:
         """As it was generated."""
         return str(self.body["text"])
 
+    @property
+    def previous(self) -> UUID | None:
+        """The answer that its question continues."""
+        stored = self.conditions.get("previous")
+        return UUID(str(stored)) if stored else None
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewedAnswer:

@@ -1,0 +1,150 @@
+"""The OpenAI Responses API, on the same answers as the chat door: a request is read as one in the chat format."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import Response
+
+from app.core.http import provided
+from app.idempotency.domain import StoredResponse
+from app.idempotency.service import IdempotencyKeys
+from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
+from app.identity.domain import Principal
+from app.identity.service.caller import require
+from app.inference.domain.answer import AnswerNotFound, Question
+from app.inference.domain.human_review import HeldAnswer
+from app.inference.routes.environment import environment_of
+from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
+from app.inference.routes.chat_options import question_of
+from app.inference.routes.openai_api import CONVERSATION, WEBHOOK
+from app.inference.routes.openai_schemas import RESPONSES, RETRIEVED
+from app.inference.routes.responses_format import (
+    WAITS,
+    Options,
+    ResponseEvents,
+    ResponseHead,
+    response_of,
+)
+from app.inference.routes.responses_request import (
+    PREFIX,
+    CreateResponseRequest,
+    answer_id_of,
+    in_fields_of_responses,
+    in_words_of_responses,
+)
+from app.inference.service import AnswerArchive, Answers, AssignedRelease, IdempotentReply, past_answers
+from app.inference.service.delivery import Reply, StreamStart, as_json
+
+router = APIRouter(tags=["openai"])
+
+Service = Annotated[Answers, provided(Answers)]
+Archives = Annotated[AnswerArchive, provided(AnswerArchive)]
+Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
+Asker = Annotated[Principal, require("answers:write")]
+Reader = Annotated[Principal, require("answers:read")]
+ResponseId = Annotated[str, Path(max_length=200, description=f"`{PREFIX}` and 32 digits.")]
+
+
+@router.post("/v1/responses", responses=RESPONSES)
+async def create(
+    body: CreateResponseRequest, request: Request, caller: Asker, answers: Service, archive: Archives, keys: Keys
+) -> Response:
+    """Answers the last message of the user from the caller's documents, in the OpenAI Responses format.
+
+    `annotations` of the text have the sources of its marks. The additional field `answer` has citations, cost and the
+    rest of POST /v1/answers. `previous_response_id` continues a response of the same key. `tools` name actions of this
+    service, which run here, and whose states `answer.actions` has; or describe tools of the client, whose calls are
+    items of the output. A held answer is `incomplete` with status 202;
+    GET /v1/responses/{response_id} shows it once it is decided.
+    """
+    options = Options.of(body)
+    conversation = request.headers.get(CONVERSATION)
+    assigned = await answers.assign(caller, environment_of(request), conversation)
+    with in_fields_of_responses():
+        asked = await _question(body, caller, answers, archive, assigned)
+        question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
+        answers.check(assigned, question)
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
+    if claimed.stored:
+        streamed = body.stream and claimed.stored.status < 400
+        return _streamed(claimed.stored, options) if streamed else repeated_response(claimed.stored)
+
+    def render(reply: Reply) -> bytes:
+        return orjson.dumps(_response(reply, options))
+
+    idempotent = IdempotentReply(claimed.claim, render) if claimed.claim else None
+
+    async def process() -> Response:
+        if body.stream:
+            events = ResponseEvents(options)
+            pieces = answers.stream(caller, question, idempotent, assigned)
+            guarded = claimed.guard(_events(events, pieces, options))
+            return await start_after_first_event(error_as_final_event(guarded, events.fail))
+        reply = await answers.answer(caller, question, idempotent, assigned)
+        return Response(render(reply), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json")
+
+    return await claimed.run(process)
+
+
+@router.get("/v1/responses/{response_id}", responses=RETRIEVED)
+async def retrieve(response_id: ResponseId, caller: Reader, archive: Archives) -> Response:
+    """A response as it was delivered; of a held or rejected answer only its state.
+
+    What the request said of tools, instructions and limits is not repeated.
+    """
+    answer_id = answer_id_of(response_id)
+    if answer_id is None:
+        raise AnswerNotFound(f"There is no response {response_id}.")
+    answer = await archive.show(caller, answer_id)
+    body = orjson.dumps(response_of(answer, Options()))
+    return Response(body, 202 if answer["status"] == "held" else 200, media_type="application/json")
+
+
+async def _question(
+    body: CreateResponseRequest, caller: Principal, answers: Answers, archive: AnswerArchive, assigned: AssignedRelease
+) -> Question:
+    question = question_of(body.as_chat(), answers.action_names(assigned) if body.tools else ())
+    question = replace(question, warnings=(*in_words_of_responses(question.warnings), *body.own_warnings))
+    if body.previous_response_id is None:
+        return question
+    previous = answer_id_of(body.previous_response_id)
+    turns = await answers.turns_of(caller, await past_answers(archive, caller, previous))
+    return replace(question, previous=previous, history=(*turns, *question.history))
+
+
+def _response(reply: Reply, options: Options) -> dict[str, Any]:
+    return response_of(orjson.loads(as_json(reply)), options)
+
+
+async def _events(
+    events: ResponseEvents, pieces: AsyncGenerator[StreamStart | str | Reply, None], options: Options
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, StreamStart):
+                yield events.begin(ResponseHead(piece.id.hex, int(piece.created_at.timestamp()), piece.model, options))
+            elif isinstance(piece, str):
+                yield events.text(piece)
+            else:
+                if isinstance(piece, HeldAnswer):
+                    yield events.text(WAITS)
+                yield events.end(_response(piece, options))
+
+
+def _streamed(stored: StoredResponse, options: Options) -> EventStream:
+    response = orjson.loads(stored.body)
+
+    async def events() -> AsyncGenerator[bytes, None]:
+        made = ResponseEvents(options)
+        yield made.begin(ResponseHead.of(response, options))
+        for item in response["output"]:
+            if item["type"] == "message":
+                yield made.text(item["content"][0]["text"])
+        yield made.end(response)
+
+    return EventStream(events(), REPLAYED)

@@ -1,0 +1,33 @@
+import { createOpenAI } from "@ai-sdk/openai";
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateObject, generateText, streamText } from "ai";
+import { z } from "zod";
+import { BUILDER, KEY, NO_MODEL, NO_MONEY, OFF_TOPIC, POOR, REFUSAL, URL_V1, WHO, errorOf, has, optional, run } from "./common.mjs";
+
+const compatible = (key = KEY) => createOpenAICompatible({ name: "service", baseURL: URL_V1, apiKey: key });
+const responses = createOpenAI({ baseURL: URL_V1, apiKey: KEY });
+const ask = (prompt = WHO, model = compatible()("default"), more = {}) => generateText({ model, prompt, maxRetries: 0, ...more });
+
+async function stream(model) {
+  let text = "";
+  for await (const piece of streamText({ model, prompt: WHO, maxRetries: 0 }).textStream) text += piece;
+  return text;
+}
+
+await run("ai", {
+  answer: async () => has((await ask()).text),
+  stream: async () => has(await stream(compatible()("default"))),
+  refusal: async () => has((await ask(OFF_TOPIC)).text, REFUSAL),
+  error: () => errorOf(() => ask(WHO, compatible()("none")), NO_MODEL),
+  budget: () => errorOf(() => ask(WHO, compatible(POOR)("default")), NO_MONEY),
+  responses: async () => has((await ask(WHO, responses("default"))).text),
+  "responses stream": async () => has(await stream(responses("default"))),
+  annotations: async () => has(JSON.stringify((await ask(WHO, responses("extractive"))).sources), "https://docs.example.org"),
+  "structured output": () =>
+    optional(
+      async () =>
+        (await generateObject({ model: compatible()("default"), schema: z.object({ name: z.string() }), prompt: WHO, maxRetries: 0 }))
+          .object.name,
+      BUILDER,
+    ),
+});
