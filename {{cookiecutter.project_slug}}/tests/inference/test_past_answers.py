@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.inference.domain.human_review import AnswerHeld, ReviewPolicy
 from app.inference.domain.conversations.previous_response import MOST_TURNS, PreviousResponseNotFound
 from app.inference.domain.conversations.turns import Turn
+from app.inference.domain.human_review import AnswerHeld, ReviewPolicy
 from app.inference.service import AnswerArchive, past_answers
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import WHO

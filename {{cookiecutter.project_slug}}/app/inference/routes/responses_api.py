@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Annotated, Any
-from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Path, Request
@@ -18,9 +17,9 @@ from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import AnswerNotFound, Question
 from app.inference.domain.human_review import HeldAnswer
+from app.inference.routes.chat_options import question_of
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
-from app.inference.routes.chat_options import question_of
 from app.inference.routes.openai_api import CONVERSATION, WEBHOOK
 from app.inference.routes.openai_schemas import RESPONSES, RETRIEVED
 from app.inference.routes.responses_format import (

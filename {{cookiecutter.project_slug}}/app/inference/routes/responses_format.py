@@ -164,9 +164,7 @@ class ResponseEvents:
     def begin(self, head: ResponseHead) -> bytes:
         self._head = head
         started = head.in_progress()
-        return self._event("response.created", response=started) + self._event(
-            "response.in_progress", response=started
-        )
+        return self._event("response.created", response=started) + self._event("response.in_progress", response=started)
 
     def text(self, text: str) -> bytes:
         delta = self._event("response.output_text.delta", delta=text, logprobs=[], **self._place)

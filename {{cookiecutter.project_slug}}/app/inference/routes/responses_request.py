@@ -10,8 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.errors import Invalid, Problem
+from app.core.text import LARGEST
 from app.inference.domain.answer import RequestWarning
-from app.inference.schemas import LARGEST, ActionName, ChatCompletionRequest
+from app.inference.schemas import ActionName, ChatCompletionRequest
 
 MAX_CHARACTERS = 1_000_000
 """Of one text; a longer one does not fit into a request either."""

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.identity.domain import Principal
 from app.inference import repository
 from app.inference.domain.answer import AnswerNotFound
-from app.inference.domain.human_review import AnswerHeld, ArchivedAnswer, JudgedTwice
 from app.inference.domain.conversations.previous_response import MOST_TURNS, PreviousResponseNotFound
+from app.inference.domain.human_review import AnswerHeld, ArchivedAnswer, JudgedTwice
 from app.inference.service.archive import AnswerArchive, check_delivered, find_visible
 
 
@@ -49,4 +49,3 @@ async def _own_delivered(
     except AnswerHeld:
         return None
     return answer
-
