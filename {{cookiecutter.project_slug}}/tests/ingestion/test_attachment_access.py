@@ -17,7 +17,7 @@ from app.ingestion.service.attachments import store_attachments
 from app.wiring import State
 from tests.conftest import override
 from tests.ingestion.conftest import OpenKey, Send
-from tests.ingestion.test_attachments import FEES, RULES, WAITING, Documents, documents, mail, message
+from tests.ingestion.test_attachments import FEES, HIDDEN, RULES, WAITING, Documents, documents, mail, message
 
 __all__ = ["documents"]
 
@@ -88,7 +88,8 @@ async def test_a_message_within_that_is_published_while_the_outer_one_closes_lea
 
     async def close() -> httpx.Response:
         data = {"access_groups": "board"}
-        files = {"files": ("notice.eml", mail(message(), text="Now for the board only, and for nobody else."))}
+        # In quarantine, so that no later publication closes what this one left open.
+        files = {"files": ("notice.eml", mail(message(("ropes.txt", RULES)), text=HIDDEN))}
         return await client.post("/v1/documents", files=files, data=data)
 
     sent = while_storing(close)
