@@ -209,6 +209,7 @@ ERRORS: Mapping[str, tuple[ErrorReply, tuple[str, ...]]] = {
     "the context": (ErrorReply(400, (), "context_length_exceeded: max_tokens is too large"), ()),
     "another status": (ErrorReply(429, ("temperature",), "temperature is not supported"), ()),
     "a part of a tool": (ErrorReply(422, ("body.tools.0.function.strict",), "extra_forbidden"), ()),
+    "a schema": (ErrorReply(400, (), "Invalid schema for tools: 'format' is not permitted"), ()),
     "a missing model": (ErrorReply(404, (), "The model `temperature-2` was not found"), ()),
 }
 

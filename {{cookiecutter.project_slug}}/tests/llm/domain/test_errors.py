@@ -70,7 +70,7 @@ def test_a_status_and_the_providers_code_say_what_failed(status: int, kind: str,
     failure = failure_for_status(status, kind, 4.0)
     assert type(failure) is expected
     assert str(failure) == f"status {status} {kind}".strip()
-    waits = expected in (ModelOverloaded, ServerError)
+    waits = expected in (AuthenticationFailed, ModelOverloaded, ServerError)
     assert failure.retry_after == (4.0 if waits else None)
 
 
