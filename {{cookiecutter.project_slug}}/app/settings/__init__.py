@@ -19,6 +19,7 @@ from app.settings.deployment import DeploymentSettings
 from app.settings.environment import PREFIX, from_environment, from_file, without_injected
 from app.settings.identity import IdentitySettings
 from app.settings.models import ModelSettings, SearchSettings
+from app.settings.outbound import OutboundSettings
 from app.settings.processes import ServerSettings, WorkerSettings
 from app.settings.rooms import RoomSettings
 from app.settings.security import SecuritySettings
@@ -36,6 +37,7 @@ class Settings(
     BaseSettings,
     SearchSettings,
     ModelSettings,
+    OutboundSettings,
     TelemetrySettings,
     RoomSettings,
     IdentitySettings,
