@@ -61,6 +61,8 @@ def check_alone(door: Door, traces: Traces) -> None:
     assert (seen.body is None) != (seen.problem is None)
     agree("stored answers", traces.answers, int(seen.body is not None))
     if seen.problem is not None:
+        if seen.problem["code"] == "stream_ended":
+            agree("whether a broken stream is charged", bool(traces.ledger), True)
         agree("status of a problem", seen.problem["status"] if not seen.pieces else 200, seen.status)
         return
     body = seen.body or {}

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -158,7 +159,8 @@ class OpenAIJson(Door):
             assert seen.usage["prompt_tokens"] == read
             assert seen.usage["completion_tokens"] == written
             assert seen.usage["total_tokens"] == read + written
-        for name, _, model in seen.heads:
+        for name, created, model in seen.heads:
+            assert created == int(datetime.fromisoformat(body["created_at"]).timestamp())
             assert name == f"chatcmpl-{UUID(body['id']).hex}"
             assert model == ("held" if held else body["model"])
 
