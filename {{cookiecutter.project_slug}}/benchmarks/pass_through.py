@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from app.adapters.chat.transport import make_client
+from app.adapters.outbound import make_client
 
 
 def create_app(upstream: str) -> FastAPI:

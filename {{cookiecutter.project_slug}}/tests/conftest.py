@@ -44,7 +44,7 @@ TIMEOUTS = {
     "app.core.schema": ("CONNECT_SECONDS",),
     "app.core.health": ("CHECK_SECONDS",),
     "app.inference.service.delivery": ("RECORD_SECONDS",),
-    "app.adapters.chat.transport": ("CONNECT_SECONDS",),
+    "app.adapters.outbound": ("CONNECT_SECONDS",),
     "app.adapters.webhooks": ("CONNECT_SECONDS",),
 }
 """Time limits of the service that tests raise, so that a slow machine never reaches them."""
@@ -74,6 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     pool.sys = ForkingPython()  # type: ignore[attr-defined]
     check_every_response()
     for name in [name for name in os.environ if name.upper().startswith("APP_") and name != "APP_DATA_DIR"]:
+        del os.environ[name]
+    for name in [name for name in os.environ if name.upper().endswith("_PROXY")]:
         del os.environ[name]
     os.environ.pop("DATABASE_URL", None)
     os.environ["COLUMNS"] = "200"  # output does not depend on the terminal

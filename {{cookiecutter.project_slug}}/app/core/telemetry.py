@@ -1,7 +1,7 @@
 """Traces and metrics. The packages declare their instruments here; wiring decides where the data goes."""
 
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
 
 T = TypeVar("T")
+MakeSession = Callable[[], Any]
+"""Makes the HTTP session of an exporter, a requests.Session."""
 
 CONVENTIONS = "https://opentelemetry.io/schemas/1.41.1"
 """The semantic conventions that the names of attributes follow; app.core.genai and app.core.http hold them."""
@@ -51,13 +53,14 @@ def configure_tracing(
     sampler: SamplerName | None = None,
     sampler_arg: float | None = None,
     content: bool = False,
+    session: MakeSession | None = None,
 ) -> None:
     """Send spans nowhere, to standard output or to an OTLP collector; trace ids exist in every case.
 
     sample: the share of traces recorded, by head-based sampling. service: the name where
     neither `named` nor OTEL_RESOURCE_ATTRIBUTES gives another. mask: what is done to every text of a span.
     sampler, sampler_arg: as OTEL_TRACES_SAMPLER names them, instead of `sample`. content: whether spans have questions,
-    answers and prompts.
+    answers and prompts. session: makes the HTTP session of the exporter to a collector.
     """
     global _tracer, _provider, _content
     shutdown_tracing()
@@ -70,7 +73,7 @@ def configure_tracing(
         resource=_resource(service, version, named),
         shutdown_on_exit=False,
     )
-    if exporter := _exporter(target, endpoint):
+    if exporter := _exporter(target, endpoint, session):
         _provider.add_span_processor(BatchSpanProcessor(RedactingExporter(exporter, mask)))
     _tracer = _provider.get_tracer("app", version, CONVENTIONS)
 
@@ -99,7 +102,9 @@ def _sampler(name: SamplerName | None, argument: float | None, sample: float) ->
     return base if name in bases else ParentBased(base)
 
 
-def configure_metrics(target: TraceTarget, service: str, version: str, named: str | None = None) -> "Meter | None":
+def configure_metrics(
+    target: TraceTarget, service: str, version: str, named: str | None = None, session: MakeSession | None = None
+) -> "Meter | None":
     """Send the metrics of OpenTelemetry to a collector or to standard output; the meter to record them with, or None.
 
     Prometheus reads the service's own metrics, which do not depend on this. OTEL_EXPORTER_OTLP_* say where they go, and
@@ -116,7 +121,7 @@ def configure_metrics(target: TraceTarget, service: str, version: str, named: st
     if target == "otlp":
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
-        exporter = OTLPMetricExporter()
+        exporter = OTLPMetricExporter(session=session() if session else None)
     reader = PeriodicExportingMetricReader(exporter)
     _metrics = MeterProvider([reader], resource=_resource(service, version, named), shutdown_on_exit=False)
     return _metrics.get_meter("app", version, CONVENTIONS)
@@ -167,13 +172,13 @@ class RedactingExporter(SpanExporter):
         return redact_value(dict(attributes or {}), self._mask)
 
 
-def _exporter(target: TraceTarget, endpoint: str | None) -> SpanExporter | None:
+def _exporter(target: TraceTarget, endpoint: str | None, session: MakeSession | None) -> SpanExporter | None:
     if target == "console":
         return ConsoleSpanExporter(out=sys.stdout)
     if target == "otlp":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        return OTLPSpanExporter(endpoint=endpoint) if endpoint else OTLPSpanExporter()
+        return OTLPSpanExporter(endpoint=endpoint, session=session() if session else None)
     return None
 
 

@@ -20,6 +20,7 @@ from app.settings.environment import PREFIX, from_environment, from_file, withou
 from app.settings.identity import IdentitySettings
 from app.settings.mcp import McpSettings
 from app.settings.models import ModelSettings, SearchSettings
+from app.settings.outbound import OutboundSettings
 from app.settings.processes import ServerSettings, WorkerSettings
 from app.settings.rooms import RoomSettings
 from app.settings.security import SecuritySettings
@@ -37,6 +38,7 @@ class Settings(
     BaseSettings,
     SearchSettings,
     ModelSettings,
+    OutboundSettings,
     TelemetrySettings,
     RoomSettings,
     McpSettings,

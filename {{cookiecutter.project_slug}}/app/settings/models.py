@@ -44,6 +44,9 @@ class SearchSettings(BaseModel):
     embedder_dimensions: int = Field(
         1536, ge=8, le=4000, description="Length of the vectors that embedding model gives."
     )
+    embedder_batch: int = Field(
+        64, ge=1, le=2048, description="Most texts of one request to the embedding provider; fewer where it refuses."
+    )
     embedder_key: SecretStr | None = Field(None, description="API key of the embedding provider.")
     text_search: str = Field(
         "english", description="PostgreSQL text-search configuration of new indexes: english, german, simple, …"

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from app import __version__
 from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
@@ -11,6 +12,7 @@ from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core import genai
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.logging import configure_logging
+from app.core.outbound import OutboundRules
 from app.core.redaction import SecretDetector, install_detectors
 from app.core.schema import verify
 from app.core.telemetry import configure_metrics, configure_tracing
@@ -81,8 +83,23 @@ def observe(settings: Settings) -> None:
         sampler=settings.traces_sampler,
         sampler_arg=settings.traces_sampler_arg,
         content=settings.content_capture == "SPAN_ONLY",
+        session=partial(_collector_session, settings.outbound),
     )
-    genai.use_meter(configure_metrics(settings.metrics_target, service, __version__, settings.service_name))
+    meter = configure_metrics(
+        settings.metrics_target,
+        service,
+        __version__,
+        settings.service_name,
+        partial(_collector_session, settings.outbound),
+    )
+    genai.use_meter(meter)
+
+
+def _collector_session(rules: OutboundRules) -> Any:
+    # Imported late: an HTTP client takes time and memory at the start, and most processes export nothing.
+    from app.adapters.outbound import make_requests_session
+
+    return make_requests_session(rules)
 
 
 def embedder_addresses(settings: Settings) -> list[str]:
@@ -102,6 +119,8 @@ def make_embedders(settings: Settings, protection: PersonalDataProtection = DEFA
         model=settings.embedder_model,
         dimensions=settings.embedder_dimensions,
         key=settings.embedder_key,
+        batch=settings.embedder_batch,
+        outbound=settings.outbound,
     )
     kinds = dict.fromkeys(kind for kind in (settings.embedder, settings.embedder_next) if kind)
     mask = protection.mask if protection.pseudonymises(settings.embedder_url) else None

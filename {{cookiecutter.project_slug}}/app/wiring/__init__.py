@@ -111,7 +111,7 @@ def _pipeline(infra: Infrastructure, actions: Actions, screening: Screening, con
 
 async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State:
     policies, database, clock = infra.policies, infra.database, infra.clock
-    release_loader = ReleaseLoader(ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain), clock, stack)
+    release_loader = _release_loader(infra, stack)
     loaded_releases = LoadedReleases(release_loader.load)
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals, identity = make_approvals(infra, live_releases), make_identity(infra)
@@ -129,7 +129,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
     readiness = make_readiness(infra, environments, approvals, evaluations)
     rollouts = replace(rollouts, approval_gate=ReadinessGate(approvals, readiness))
-    webhooks = _webhooks(identity, released(SecurityPolicy, live_releases, loaded_releases, policies), clock)
+    webhooks = _webhooks(infra, identity, released(SecurityPolicy, live_releases, loaded_releases, policies))
     return State(
         settings=infra.settings,
         policies=policies,
@@ -163,8 +163,14 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     )
 
 
-def _webhooks(identity: Identity, security: Callable[[], SecurityPolicy], clock: Clock) -> WebhookSender:
-    return WebhookSender(DeferredWebhookTransport(), identity, lambda: security().webhooks, clock)
+def _release_loader(infra: Infrastructure, stack: AsyncExitStack) -> ReleaseLoader:
+    check = ReleaseCheck(infra.retrieval.indexes, infra.settings.model_chain)
+    return ReleaseLoader(check, infra.clock, stack, outbound=infra.settings.outbound)
+
+
+def _webhooks(infra: Infrastructure, identity: Identity, security: Callable[[], SecurityPolicy]) -> WebhookSender:
+    transport = DeferredWebhookTransport(infra.settings.outbound)
+    return WebhookSender(transport, identity, lambda: security().webhooks, infra.clock)
 
 
 def _ingestion(

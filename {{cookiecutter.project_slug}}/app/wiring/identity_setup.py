@@ -47,7 +47,7 @@ def make_identity(infra: Infrastructure) -> Identity:
     if not settings.oidc_issuer or not settings.oidc_audience:
         provisioning = Provisioning(database, clock, policies.get(IdentityPolicy).provisioning)
         return Identity(database, clock, settings.pepper(), shared, provisioning=provisioning)
-    policy, provider = policies.get(IdentityPolicy), OpenIdProvider(settings.oidc_issuer, clock)
+    policy, provider = policies.get(IdentityPolicy), OpenIdProvider(settings.oidc_issuer, clock, settings.outbound)
     keys = IssuerKeys(provider, clock, policy.tokens.keys_seconds, policy.tokens.refresh_seconds)
     rules = policy.rules(settings.oidc_issuer, settings.oidc_audience)
     tokens = TokenAuthentication(database, clock, OidcTokenVerifier(keys), rules, policy)

@@ -157,7 +157,7 @@ def _remote_search(settings: Settings, clock: Clock) -> "RemoteSearch | None":
     # Imported late: an HTTP client costs memory, and a service that searches by itself needs none.
     from app.adapters.rooms.retrieval import make_remote_search
 
-    return make_remote_search(settings.retrieval_url, settings.room_secret(), clock)
+    return make_remote_search(settings.retrieval_url, settings.room_secret(), clock, settings.outbound)
 
 
 def _master_keys(settings: Settings) -> EnvironmentKeys:

@@ -10,6 +10,7 @@ from app.adapters.chat.choice import ModelChoice, parameters_of
 from app.adapters.chat.fields import LearnedRules
 from app.core.clock import Clock
 from app.core.genai import ModelEndpoint
+from app.core.outbound import DIRECT, OutboundRules
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import P, Policies
 from app.core.slo import SloPolicy
@@ -34,6 +35,7 @@ class ReleaseLoader:
     clock: Clock
     stack: AsyncExitStack
     models: dict[bytes, GuardedModel] = field(default_factory=dict)
+    outbound: OutboundRules = DIRECT
     transport: Any = None
     learned: LearnedRules = field(default_factory=LearnedRules)
 
@@ -67,14 +69,14 @@ class ReleaseLoader:
     async def _guarded_model(self, choice: ModelChoice, protection: PersonalDataProtection) -> GuardedModel:
         # Imported late: an HTTP client costs memory, and a service without models needs none.
         from app.adapters.chat.factory import open_chat
-        from app.adapters.chat.transport import make_transport
+        from app.adapters.outbound import make_transport
 
         pseudonymises, rules = protection.pseudonymises(choice.base_url or ""), protection.rules
         step = step_of(choice).model_dump(mode="json")
         name = canonical_json([step, pseudonymises and [*rules.kinds, *rules.countries]])
         if name not in self.models:
             if self.transport is None:
-                self.transport = await self.stack.enter_async_context(make_transport())
+                self.transport = await self.stack.enter_async_context(make_transport(rules=self.outbound))
             chat: ChatModel = open_chat(choice, self.transport, self.clock, self.learned)
             if pseudonymises:
                 chat = PseudonymisedModel(chat, rules.detector)

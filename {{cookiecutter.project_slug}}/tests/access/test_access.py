@@ -107,7 +107,7 @@ async def accept_tokens(simulated: World) -> None:
     state, issuer = simulated.state, simulated.issuer
     names = {str(simulated.tenant): await state.identity.tenant_name(simulated.tenant)}
     policy = IdentityPolicy.model_validate({**POLICY, "tenant": {"claim": "tenant", "values": names}})
-    keys = IssuerKeys(OpenIdProvider(ADDRESS, state.clock, issuer.transport), state.clock, 600, 30)
+    keys = IssuerKeys(OpenIdProvider(ADDRESS, state.clock, transport=issuer.transport), state.clock, 600, 30)
     rules = policy.rules(ADDRESS, AUDIENCE)
     tokens = TokenAuthentication(state.database, state.clock, OidcTokenVerifier(keys), rules, policy)
     override(state.identity, tokens=tokens)

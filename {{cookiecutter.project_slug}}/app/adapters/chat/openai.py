@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
-import aiohttp
 import httpx
 
 from app.adapters.chat.encodings import Body
@@ -13,9 +12,9 @@ from app.adapters.chat.events import BOM
 from app.adapters.chat.fields import LearnedRules
 from app.adapters.chat.keys import KeyRing
 from app.adapters.chat.reading import ENVELOPE_BYTES, StreamReading
-from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
 from app.adapters.chat.tries import Tries
 from app.adapters.chat.wire import Dialect, parse_completion, parse_object
+from app.adapters.outbound import BROKEN, CONNECT_SECONDS, Reuse, failure_reason, was_sent
 from app.core.clock import Clock, Deadline
 from app.core.telemetry import traceparent
 from app.costs.domain import Usage
@@ -37,9 +36,6 @@ HEADERS = {"content-type": "application/json", "accept-encoding": "identity"}
 LOGPROB_BYTES = 1024
 """Maximum size of one token's entry in the logprobs of a reply."""
 EVENTS = (b"data:", b"event:", b":")
-BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
-UNSENT = (httpx.ConnectError, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""Errors before the request was sent, so that nothing is charged."""
 STALE_SECONDS = 0.5
 """A stale pooled connection fails within this time; one that breaks later may have delivered the request."""
 
@@ -242,10 +238,9 @@ class OpenAIChat:
         try:
             response = await self.transport.handle_async_request(request)
         except BROKEN as error:
-            # httpx raises the same error for both; the aiohttp error is its cause.
-            unsent = isinstance(error, UNSENT) or isinstance(error.__cause__, UNSENT)
-            failure = ModelUnreachable if unsent else ConnectionDropped
-            raise failure(f"no connection: {type(error).__name__}") from error
+            # Nothing is charged for what was not sent.
+            failure = ConnectionDropped if was_sent(error) else ModelUnreachable
+            raise failure(f"no connection: {failure_reason(error)}") from error
         response.request = request
         return response
 

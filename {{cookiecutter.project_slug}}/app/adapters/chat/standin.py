@@ -209,7 +209,7 @@ class StandIn:
             return not self.drop_after_stream
         await send(self._chunk({}, fault.finish or "stop"))
         if (call.body.get("stream_options") or {}).get("include_usage"):
-            written = "".join((*fault.reasoning, *pieces, fault.refusal))
+            written = "".join((*(fault.tagged or fault.reasoning), *pieces, fault.refusal))
             await send(_event(orjson.dumps(last | {"usage": _usage(call.body, written)})))
         await send(_event(b"[DONE]") + b"0\r\n\r\n")
         return not self.drop_after_stream

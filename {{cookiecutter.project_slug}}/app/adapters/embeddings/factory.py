@@ -15,6 +15,7 @@ from app.adapters.embeddings.weights import (
     weights_in,
 )
 from app.core.errors import StartRefused
+from app.core.outbound import DIRECT, OutboundRules
 from app.retrieval.ports import Embedder
 
 EmbedderKind = Literal["minilm", "e5", "openai", "none"]
@@ -22,7 +23,9 @@ EmbedderKind = Literal["minilm", "e5", "openai", "none"]
 
 @dataclass(frozen=True)
 class EmbedderSettings:
-    """folder, threads: of the local embedder; url, model, dimensions, key: of an OpenAI-compatible one."""
+    """folder, threads: of the local embedder; url, model, dimensions, key, batch, outbound: of an
+    OpenAI-compatible one, with the most texts of a request and the rules for outgoing calls.
+    """
 
     folder: Path | None = None
     threads: int = 1
@@ -30,6 +33,8 @@ class EmbedderSettings:
     model: str = "text-embedding-3-small"
     dimensions: int = 1536
     key: SecretStr | None = None
+    batch: int = 64
+    outbound: OutboundRules = DIRECT
 
 
 def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
@@ -39,7 +44,7 @@ def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
         from app.adapters.embeddings.openai import make_openai_embedder
 
         key = choice.key.get_secret_value() if choice.key else None
-        return make_openai_embedder(choice.url, key, choice.model, choice.dimensions)
+        return make_openai_embedder(choice.url, key, choice.model, choice.dimensions, choice.batch, choice.outbound)
     if kind == "minilm" and choice.folder:
         return _open_local(weights_in(choice.folder), choice.threads)
     if kind == "minilm":

@@ -1,33 +1,82 @@
 """Any provider of POST /embeddings in the OpenAI format."""
 
 import asyncio
-import base64
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import aiohttp
 import httpx
 import orjson
+import structlog
 
-from app.adapters.chat.transport import Reuse, make_client
-from app.core.clock import Deadline
+from app.adapters.chat.errors import error_in, failure_in, parse_failure
+from app.adapters.embeddings.reply import parse_response
+from app.adapters.outbound import BROKEN, Reuse, failure_reason, make_client
+from app.core.clock import Clock, Deadline, SystemClock
 from app.core.errors import OutOfTime
 from app.core.genai import ModelEndpoint, embeddings
+from app.core.outbound import DIRECT, OutboundRules
 from app.core.telemetry import traceparent
-from app.retrieval.domain import EmbeddingFailed, Vector
+from app.llm.domain.errors import ModelFailure, ModelUnreachable, Reaction, retry_after
+from app.llm.domain.retry import MAX_ATTEMPTS, RetryBudget, backoff
+from app.retrieval.domain import EmbeddingFailed
 from app.retrieval.ports import EmbeddingResult
 
 BATCH = 64
 BATCH_SECONDS = 60.0
-BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
+SHORTEST_CHARACTERS = 200
+"""A text that is refused as too long is halved, but not below this."""
+BLANK = "."
+"""In place of a text without words, which some providers refuse."""
+
+_OPTIONAL = ("dimensions", "encoding_format")
+"""Fields of a request that a provider may refuse, and that a usable reply does not need."""
+_REFUSES = re.compile(r"support|unrecogni[sz]ed|unknown|unexpected|not (?:allowed|permitted)|extra_|invalid", re.I)
+_TOO_MUCH = re.compile(
+    r"batch|too (?:many|large|long|big)|at most|max(?:imum)?\b|exceed|context.?length|tokens?\b|limit", re.I
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class LearnedLimits:
+    """What a provider does not accept, as found out by its refusals. batch: the most texts of a request. omitted: the
+    fields that it refuses.
+    """
+
+    batch: int = BATCH
+    omitted: set[str] = field(default_factory=set)
+
+
+class _Refused(Exception):
+    """An attempt without vectors. status: None where none came. words: of the provider, for decisions only: they may
+    quote the text.
+    """
+
+    def __init__(self, failure: ModelFailure, status: int | None = None, words: str = "") -> None:
+        super().__init__(str(failure))
+        self.failure, self.status, self.words = failure, status, words
+
+    @property
+    def about_the_request(self) -> bool:
+        return self.status in (400, 413, 422)
+
+
+class _TooManyTexts(Exception):
+    """The provider accepts fewer texts in a request."""
 
 
 @dataclass(frozen=True)
 class OpenAIEmbedder:
-    """An embedder over HTTP. url: the full address of embeddings; headers: including the key."""
+    """An embedder over HTTP. url: the full address of embeddings; headers: including the key.
+
+    A failed request is retried by the rules of chat models. A batch that is too large is halved, a text that is too
+    long is shortened, and a field that the provider refuses is left out, for the life of the process.
+    """
 
     client: httpx.AsyncClient
     url: str
@@ -35,6 +84,10 @@ class OpenAIEmbedder:
     model: str
     dimensions: int
     provider: str = "openai"
+    limits: LearnedLimits = field(default_factory=LearnedLimits)
+    clock: Clock = field(default_factory=SystemClock)
+    retries: RetryBudget = field(default_factory=RetryBudget)
+    random_fraction: Callable[[], float] = random.random
 
     @property
     def name(self) -> str:
@@ -44,14 +97,24 @@ class OpenAIEmbedder:
         """Do nothing: the service must start while the provider is unavailable."""
 
     async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
-        return await self._request([text], deadline.remaining())
+        return await self._request([text], deadline)
 
     async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
-        starts = range(0, len(texts), BATCH)
-        parts = [await self._request(texts[start : start + BATCH], BATCH_SECONDS) for start in starts]
-        return EmbeddingResult(
-            tuple(vector for part in parts for vector in part.vectors), sum(part.tokens for part in parts)
-        )
+        parts: list[EmbeddingResult] = []
+        start = 0
+        while start < len(texts):
+            some = texts[start : start + self.limits.batch]
+            try:
+                parts.append(await self._request(some, Deadline.after(BATCH_SECONDS, self.clock)))
+            except _TooManyTexts:
+                self.limits.batch = max(1, len(some) // 2)
+                log.warning("retrieval.embedding_batch_halved", model=self.model, batch=self.limits.batch)
+                continue
+            start += len(some)
+        vectors = tuple(vector for part in parts for vector in part.vectors)
+        # A part without usage makes the whole unknown, which is charged as the most that it can be.
+        known = all(part.tokens for part in parts)
+        return EmbeddingResult(vectors, sum(part.tokens for part in parts) if known else 0)
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -60,29 +123,107 @@ class OpenAIEmbedder:
     def endpoint(self) -> ModelEndpoint:
         return ModelEndpoint.at(self.provider, self.model, self.url)
 
-    async def _request(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
+    async def _request(self, texts: Sequence[str], deadline: Deadline) -> EmbeddingResult:
+        """Errors: EmbeddingFailed, OutOfTime, _TooManyTexts."""
+        self.retries.deposit()
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(texts, deadline)
+            except _Refused as refused:
+                log.warning(
+                    "retrieval.embedding_failed",
+                    model=self.model,
+                    status=refused.status,
+                    reason=str(refused),
+                    texts=len(texts),
+                    attempt=attempt,
+                )
+                if self._omits(refused):
+                    continue
+                if shorter := self._shorter(texts, refused):
+                    texts = shorter
+                    continue
+                if not await self._may_retry(refused.failure, attempt, deadline):
+                    raise self._failed(refused) from refused
+            attempt += 1
+
+    def _omits(self, refused: _Refused) -> bool:
+        """Whether the request can be sent again without a field that was refused."""
+        if not refused.about_the_request or not _REFUSES.search(refused.words):
+            return False
+        fields = [name for name in _OPTIONAL if name in refused.words and name not in self.limits.omitted]
+        self.limits.omitted.update(fields)
+        if fields:
+            log.warning("retrieval.embedding_field_omitted", model=self.model, fields=fields)
+        return bool(fields)
+
+    def _shorter(self, texts: Sequence[str], refused: _Refused) -> list[str] | None:
+        """The only text, halved, where it is too long. Errors: _TooManyTexts, where there are several."""
+        too_much = refused.status == 413 or (refused.about_the_request and _TOO_MUCH.search(refused.words))
+        if not too_much:
+            return None
+        if len(texts) > 1:
+            raise _TooManyTexts
+        characters = len(texts[0])
+        if characters <= SHORTEST_CHARACTERS:
+            return None
+        log.warning("retrieval.embedding_text_shortened", model=self.model, characters=characters)
+        return [texts[0][: characters // 2]]
+
+    async def _may_retry(self, failure: ModelFailure, attempt: int, deadline: Deadline) -> bool:
+        """Waits, and tells whether the request is sent again."""
+        if failure.reaction is not Reaction.RETRY or attempt >= MAX_ATTEMPTS:
+            return False
+        wait = failure.retry_after
+        if wait is None:
+            wait = backoff(attempt, self.random_fraction())
+        if wait >= deadline.remaining() or not self.retries.withdraw():
+            return False
+        await asyncio.sleep(wait)
+        return True
+
+    def _failed(self, refused: _Refused) -> EmbeddingFailed:
+        if refused.status is None:
+            return EmbeddingFailed(f"{self.model} cannot be reached: {refused}.", reason="unreachable")
+        detail = f"{self.model} replied with {refused}."
+        return EmbeddingFailed(detail, reason="refused", provider_status=refused.status)
+
+    async def _attempt(self, texts: Sequence[str], deadline: Deadline) -> EmbeddingResult:
+        """Errors: _Refused, EmbeddingFailed for a reply that cannot be used, OutOfTime."""
         with embeddings(self.endpoint, self.dimensions) as call:
-            result = await self._result(texts, seconds)
+            try:
+                async with asyncio.timeout(deadline.remaining()):
+                    response = await self._post(self._body(texts))
+            except TimeoutError as error:
+                raise OutOfTime(f"{self.model} returned no embedding in time.") from error
+            except BROKEN as error:
+                raise _Refused(ModelUnreachable(failure_reason(error))) from error
+            self._check_status(response)
+            result = parse_response(response.content, len(texts), self.dimensions, self.model)
             if result.tokens:
                 call.used(result.tokens)
             return result
 
-    async def _result(self, texts: Sequence[str], seconds: float) -> EmbeddingResult:
-        body = orjson.dumps({"model": self.model, "input": list(texts), "encoding_format": "float"})
-        try:
-            async with asyncio.timeout(seconds):
-                response = await self._post(body)
-        except TimeoutError as error:
-            raise OutOfTime(f"{self.model} returned no embedding in time.") from error
-        except BROKEN as error:
-            raise EmbeddingFailed(f"{self.model} cannot be reached.", reason="unreachable") from error
-        if response.status_code != 200:
-            raise EmbeddingFailed(
-                f"{self.model} replied with status {response.status_code}.",
-                reason="refused",
-                provider_status=response.status_code,
-            )
-        return parse_response(response.content, len(texts), self.dimensions, self.model)
+    def _body(self, texts: Sequence[str]) -> bytes:
+        fields: dict[str, Any] = {"dimensions": self.dimensions, "encoding_format": "float"}
+        asked = {name: value for name, value in fields.items() if name not in self.limits.omitted}
+        return orjson.dumps(
+            {"model": self.model, "input": [each if each.strip() else BLANK for each in texts], **asked}
+        )
+
+    def _check_status(self, response: httpx.Response) -> None:
+        """Errors: _Refused, for an error status and for an error with status 200."""
+        status, raw = response.status_code, response.content
+        wait = retry_after(response.headers.get("retry-after"), self.clock.now())
+        words = raw[:4000].decode(errors="replace")
+        if status != 200:
+            raise _Refused(parse_failure(status, raw, wait), status, words)
+        body = _object(raw)
+        if body is not None and not body.get("data") and (error := error_in(body)):
+            failure = failure_in(error, wait)
+            named = re.search(r"status (\d{3})", str(failure))
+            raise _Refused(failure, int(named[1]) if named else status, words)
 
     async def _post(self, body: bytes) -> httpx.Response:
         headers = {"content-type": "application/json"} | self.headers
@@ -98,69 +239,24 @@ class OpenAIEmbedder:
         return await self.client.post(self.url, content=body, headers=headers)
 
 
-def parse_response(raw: bytes, count: int, dimensions: int, model: str) -> EmbeddingResult:
-    """The vectors of a reply, in the order of the texts. An item without an index is for the text at its position in
-    the list, if that agrees with the other indices. Errors: EmbeddingFailed with the reason.
-    """
+def _object(raw: bytes) -> dict[str, Any] | None:
+    """The reply, or the only entry of a list around an error."""
     try:
-        reply: Any = orjson.loads(raw)
-        rows = [_floats(item["embedding"]) for item in reply["data"]]
-        indices = [_index(item.get("index")) for item in reply["data"]]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
-        # JSON has no NaN: some servers send it all the same, or null.
-        reason = "not_a_number" if b"NaN" in raw or b"null" in raw or b"Infinity" in raw else "malformed"
-        raise EmbeddingFailed(f"The reply of {model} cannot be read.", reason=reason) from error
-    if len(rows) != count:
-        raise EmbeddingFailed(f"{model} returned {len(rows)} vectors for {count} texts.", reason="wrong_count")
-    places = _places(indices)
-    if sorted(places) != list(range(count)):
-        raise EmbeddingFailed(f"{model} does not assign each vector to a text.", reason="wrong_count")
-    wrong = next((len(row) for row in rows if len(row) != dimensions), None)
-    if wrong is not None:
-        raise EmbeddingFailed(
-            f"{model} returned vectors of {wrong} dimensions, not of {dimensions}.", reason="wrong_dimensions"
-        )
-    try:
-        by_place = {place: Vector.of(row) for place, row in zip(places, rows, strict=True)}
-    except (ValueError, OverflowError) as error:
-        raise EmbeddingFailed(f"{model} returned a vector of length zero.", reason="not_a_number") from error
-    return EmbeddingResult(tuple(by_place[place] for place in range(count)), _tokens(reply))
-
-
-def _floats(embedding: Any) -> Sequence[float]:
-    """A list of numbers, or base64 of 32-bit little-endian floats, which many clients request by default."""
-    if isinstance(embedding, str):
-        return [each for (each,) in struct.iter_unpack("<f", base64.b64decode(embedding, validate=True))]
-    return [float(x) for x in embedding]
-
-
-def _index(index: Any) -> int | None:
-    if index is None:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
         return None
-    if isinstance(index, bool) or index != int(index):
-        raise ValueError("not an index")
-    return int(index)
+    body = body[0] if isinstance(body, list) and len(body) == 1 else body
+    return body if isinstance(body, dict) else None
 
 
-def _places(indices: Sequence[int | None]) -> Sequence[int]:
-    """The position of the text of each item; not a permutation where the indices are ambiguous."""
-    missing = [place for place, index in enumerate(indices) if index is None]
-    if len(missing) == 1:
-        # Servers that omit zero values omit one index, at any position.
-        left = set(range(len(indices))) - {index for index in indices if index is not None}
-        return [left.pop() if index is None and len(left) == 1 else -1 if index is None else index for index in indices]
-    if missing and any(index not in (None, place) for place, index in enumerate(indices)):
-        return [-1] * len(indices)
-    return [place if index is None else index for place, index in enumerate(indices)]
-
-
-def _tokens(reply: dict[str, Any]) -> int:
-    usage = reply.get("usage")
-    tokens = usage.get("prompt_tokens") or usage.get("total_tokens") if isinstance(usage, dict) else 0
-    return tokens if isinstance(tokens, int) and tokens > 0 else 0
-
-
-def make_openai_embedder(url: str, key: str | None, model: str, dimensions: int) -> OpenAIEmbedder:
-    """An embedder of an OpenAI-compatible provider. url: of the API, as in https://host/v1."""
+def make_openai_embedder(
+    url: str, key: str | None, model: str, dimensions: int, batch: int = BATCH, rules: OutboundRules = DIRECT
+) -> OpenAIEmbedder:
+    """An embedder of an OpenAI-compatible provider. url: of the API, as in https://host/v1. batch: the most texts of a
+    request.
+    """
     headers = {"authorization": f"Bearer {key}"} if key else {}
-    return OpenAIEmbedder(make_client(), f"{url.rstrip('/')}/embeddings", headers, model, dimensions)
+    client = make_client(rules=rules, seconds=None)
+    return OpenAIEmbedder(
+        client, f"{url.rstrip('/')}/embeddings", headers, model, dimensions, limits=LearnedLimits(batch)
+    )

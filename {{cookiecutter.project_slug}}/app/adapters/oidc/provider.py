@@ -9,6 +9,7 @@ import orjson
 
 from app.adapters.addresses import is_protected
 from app.core.clock import Clock
+from app.core.outbound import DIRECT, OutboundRules
 from app.identity.domain.tokens import IssuerUnavailable
 
 SECONDS = 5.0
@@ -31,13 +32,14 @@ class ProviderMetadata:
 
 @dataclass
 class OpenIdProvider:
-    """One issuer over HTTP: no redirects, no proxies, no cookies, bounded replies.
+    """One issuer over HTTP: no redirects, no cookies, bounded replies.
 
-    transport: for tests.
+    rules: for outgoing calls. transport: for tests.
     """
 
     issuer: str
     clock: Clock
+    rules: OutboundRules = DIRECT
     transport: httpx.AsyncBaseTransport | None = None
     _metadata: ProviderMetadata | None = None
     _read_at: float = field(default=0.0)
@@ -79,9 +81,12 @@ class OpenIdProvider:
         return await self._send("POST", address, data=dict(form), auth=secret)
 
     async def _send(self, method: str, address: str, **request: Any) -> tuple[int, Json]:
+        # Imported late: most processes never ask the identity provider.
+        from app.adapters.outbound import BROKEN, failure_reason, make_client
+
         try:
             async with (
-                httpx.AsyncClient(timeout=SECONDS, trust_env=False, transport=self.transport) as client,
+                make_client(1, self.rules, seconds=SECONDS, transport=self.transport) as client,
                 client.stream(method, address, headers={"accept": "application/json"}, **request) as reply,
             ):
                 body = b""
@@ -90,9 +95,9 @@ class OpenIdProvider:
                     if len(body) > MAX_BYTES:
                         raise IssuerUnavailable("A reply of the identity provider is too long.")
             found = orjson.loads(body)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, orjson.JSONDecodeError) as error:
+        except (*BROKEN, httpx.InvalidURL, orjson.JSONDecodeError) as error:
             raise IssuerUnavailable(
-                f"The identity provider did not reply: {type(error).__name__}.", retry_after=5
+                f"The identity provider did not reply: {failure_reason(error)}.", retry_after=5
             ) from error
         if not isinstance(found, dict):
             raise IssuerUnavailable("The identity provider replied with something else than a JSON object.")

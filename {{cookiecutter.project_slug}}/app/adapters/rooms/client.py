@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-import aiohttp
 import httpx
 import structlog
 
-from app.adapters.chat.transport import CONNECT_SECONDS, Reuse
+from app.adapters.outbound import BROKEN, CONNECT_SECONDS, Reuse, failure_reason
 from app.core.clock import Clock, Deadline
 from app.core.errors import OutOfTime
 from app.core.rooms import (
@@ -27,7 +26,6 @@ from app.llm.domain.errors import retry_after
 from app.llm.domain.retry import MAX_ATTEMPTS, RetryBudget, backoff
 
 MAX_REPLY_BYTES = 16_000_000
-BROKEN = (httpx.HTTPError, aiohttp.ClientError, OSError)
 PROBLEM, JSON = "application/problem+json", "application/json"
 _TIMEOUTS = {"timeout": {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}}
 
@@ -121,7 +119,7 @@ class RoomClient:
             raise OutOfTime(f"{self.room} did not reply in time.") from error
         except BROKEN as error:
             raise RoomUnavailable(
-                f"{self.room} at {self.url} does not reply ({type(error).__name__}).",
+                f"{self.room} at {self.url} does not reply ({failure_reason(error)}).",
                 retry_after=self.breaker.open_seconds,
             ) from error
         if reply.status >= 500 and reply.kind not in (PROBLEM, JSON):  # of a proxy, which found no room behind it

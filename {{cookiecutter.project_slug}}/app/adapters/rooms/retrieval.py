@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import orjson
 from pydantic import ValidationError
 
-from app.adapters.chat.transport import make_transport
+from app.adapters.outbound import make_transport
 from app.adapters.rooms.client import RoomClient
 from app.core.clock import Clock, Deadline
+from app.core.outbound import DIRECT, OutboundRules
 from app.core.rooms import RoomReplyInvalid, RoomUnavailable
 from app.core.telemetry import span
 from app.identity.domain import Principal
@@ -76,6 +77,6 @@ def _missing(body: bytes) -> str:
         return "it does not say why"
 
 
-def make_remote_search(url: str, key: bytes, clock: Clock) -> RemoteSearch:
+def make_remote_search(url: str, key: bytes, clock: Clock, rules: OutboundRules = DIRECT) -> RemoteSearch:
     """Nothing is connected before the first call: this process starts while the other one is down."""
-    return RemoteSearch(RoomClient("retrieval", url, key, make_transport(), clock))
+    return RemoteSearch(RoomClient("retrieval", url, key, make_transport(rules=rules), clock))

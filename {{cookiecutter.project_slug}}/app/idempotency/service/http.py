@@ -1,6 +1,6 @@
 """The Idempotency-Key of a request over HTTP."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ from app.identity.domain import Principal
 
 HEADER = "idempotency-key"
 REPLAYED = {"idempotency-replayed": "true"}
+FORM = {"stream": False, "stream_options": None}
+"""Fields that only say in which form the reply is sent: a repetition may ask for the other form of the same reply."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,14 @@ async def claim_request(
     key = request.headers.get(HEADER)
     if key is None:
         return IdempotentRequest(request, keys)
-    result = await keys.claim(caller, request.url.path, key, body.model_dump(mode="json"), seconds)
+    asked = {name: FORM.get(name, value) for name, value in body.model_dump(mode="json").items()}
+    result = await keys.claim(caller, request.url.path, key, asked, seconds)
     if isinstance(result, Claim):
         return IdempotentRequest(request, keys, claim=result)
     return IdempotentRequest(request, keys, stored=result)
 
 
-def repeated_response(stored: StoredResponse) -> Response:
-    """The stored response of the first request, marked as such."""
+def repeated_response(stored: StoredResponse, headers: Mapping[str, str] | None = None) -> Response:
+    """The stored response of the first request, marked as such. headers: further ones that the first had."""
     media_type = "application/json" if stored.status < 400 else "application/problem+json"
-    return Response(stored.body, stored.status, REPLAYED, media_type)
+    return Response(stored.body, stored.status, {**REPLAYED, **(headers or {})}, media_type)

@@ -82,11 +82,7 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
-        return (
-            _streamed(claimed.stored)
-            if streaming and claimed.stored.status < 400
-            else repeated_response(claimed.stored)
-        )
+        return _repeated(claimed.stored, streaming)
     idempotent = IdempotentReply(claimed.claim) if claimed.claim else None
 
     async def process() -> Response:
@@ -111,6 +107,13 @@ async def _events(pieces: AsyncGenerator[StreamStart | str | Reply, None]) -> As
                 yield event_of("text", text=piece)
             elif not isinstance(piece, StreamStart):
                 yield event("held" if isinstance(piece, HeldAnswer) else "answer", as_json(piece))
+
+
+def _repeated(stored: StoredResponse, streaming: bool) -> Response:
+    if streaming and stored.status < 400:
+        return _streamed(stored)
+    held = stored.status == 202
+    return repeated_response(stored, {"location": orjson.loads(stored.body)["where"]} if held else None)
 
 
 def _streamed(stored: StoredResponse) -> EventStream:

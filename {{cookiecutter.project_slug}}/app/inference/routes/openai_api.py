@@ -100,8 +100,7 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     form = _form(body, question, assigned)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
-        streamed = body.stream and claimed.stored.status < 400
-        return _streamed(claimed.stored, body.wants_usage) if streamed else repeated_response(claimed.stored)
+        return _repeated(claimed.stored, body)
     idempotent = IdempotentReply(claimed.claim, partial(_completion, form=form)) if claimed.claim else None
 
     async def process() -> Response:
@@ -110,9 +109,9 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
             events = claimed.guard(_chunks(pieces, body.wants_usage, form))
             return await start_after_first_event(error_as_final_event(events, openai_error_event))
         reply = await answers.answer(caller, question, idempotent, assigned)
-        return Response(
-            _completion(reply, form), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json"
-        )
+        if isinstance(reply, HeldAnswer):
+            return Response(_completion(reply, form), 202, {"location": reply.where}, "application/json")
+        return Response(_completion(reply, form), media_type="application/json")
 
     return await claimed.run(process)
 
@@ -260,6 +259,13 @@ def _last_chunks(chunks: _Chunks, reply: Reply, form: ReplyForm) -> Iterator[byt
 
 def _finish(reply: Reply) -> str:
     return WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
+
+
+def _repeated(stored: StoredResponse, body: ChatCompletionRequest) -> Response:
+    if body.stream and stored.status < 400:
+        return _streamed(stored, body.wants_usage)
+    held = stored.status == 202
+    return repeated_response(stored, {"location": orjson.loads(stored.body)["answer"]["where"]} if held else None)
 
 
 def _streamed(stored: StoredResponse, with_usage: bool) -> EventStream:

@@ -73,10 +73,12 @@ def response_body(answer: ArchivedAnswer, caller: Principal) -> JsonObject:
     held = HeldAnswer(
         answer.id, answer.created_at, answer.due_at, answer.release_id, answer.trace_id, answer.environment
     ).as_dict()
+    warnings = answer.body.get("warnings")
+    warned = {"warnings": warnings} if warnings else {}
     dates = {"created_at": _utc(answer.created_at), "due_at": _utc(answer.due_at)}
     if answer.state == "rejected":
         dates |= {"decided_at": _utc(answer.decided_at)}
-    return {"question": question, **held, **dates, "status": answer.state}
+    return {"question": question, **held, **warned, **dates, "status": answer.state}
 
 
 def _review(answer: ArchivedAnswer, caller: Principal) -> JsonObject:

@@ -225,8 +225,10 @@ class Generation:
 
     def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
         """The last text to send; nothing when a content filter ended the stream."""
+        if end.finish == "content_filter":
+            return ""
         with ctx.timer.step("check"):
-            return "" if end.finish == "content_filter" else text.end()
+            return text.end()
 
     def _completed(self, ctx: AnswerContext, model: str, text: CheckedText, end: CompletionEnd) -> ModelReply:
         if end.finish == "content_filter":

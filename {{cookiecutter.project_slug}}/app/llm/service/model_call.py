@@ -76,6 +76,8 @@ class ModelCall:
     def _end(self, error: BaseException | None) -> None:
         if self._ending and self._ending.finish == "content_filter":
             error = OutputFiltered()
+        elif isinstance(error, OutputFiltered):
+            self._call.responded("content_filter", None)
         if isinstance(error, ModelFailure) and error.usage and not self._ending:
             self._call.used(error.usage.input, error.usage.cached_input, error.usage.output, error.usage.reasoning)
             self._reasoned(error.usage)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from app.adapters.chat.keys import KeyRing
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
-from app.adapters.chat.transport import make_transport
+from app.adapters.outbound import make_transport
 from app.core.clock import ManualClock, SystemClock
 from app.llm.domain.errors import AuthenticationFailed, ModelFailure, ModelOverloaded
 from app.llm.service.fallback import FallbackChain, GuardedModel

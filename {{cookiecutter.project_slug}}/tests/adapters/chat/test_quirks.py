@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
-from app.adapters.chat.transport import make_transport
+from app.adapters.outbound import make_transport
 from app.core.clock import SystemClock
 from app.llm.domain.errors import ModelFailure
 from app.llm.domain.messages import Completion, CompletionEnd

@@ -11,8 +11,8 @@ import pytest_asyncio
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.reading import StreamReading
 from app.adapters.chat.standin import Fault, StandIn
-from app.adapters.chat.transport import make_transport
 from app.adapters.chat.wire import Dialect
+from app.adapters.outbound import make_transport
 from app.core.clock import SystemClock
 from app.costs.domain import Usage
 from app.llm.domain.errors import (

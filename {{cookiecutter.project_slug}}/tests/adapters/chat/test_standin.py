@@ -6,7 +6,7 @@ import pytest_asyncio
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.standin import StandIn, answer_to
-from app.adapters.chat.transport import make_transport
+from app.adapters.outbound import make_transport
 from app.core.clock import SystemClock
 from tests.adapters.chat.contract import ChatModelContract
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.standin import Fault, StandIn
-from app.adapters.chat.transport import make_transport
+from app.adapters.outbound import make_transport
 from app.core.clock import SystemClock
 from app.llm.domain.errors import InvalidResponse
 from app.llm.domain.messages import ChatRequest, Message, ToolCall, estimate_usage, max_usage

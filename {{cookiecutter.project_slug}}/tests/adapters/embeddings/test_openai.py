@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from app.adapters.embeddings.openai import BATCH, OpenAIEmbedder, make_openai_embedder, parse_response
+from app.adapters.embeddings.openai import BATCH, OpenAIEmbedder, make_openai_embedder
+from app.adapters.embeddings.reply import parse_response
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime
 from app.retrieval.domain import EmbeddingFailed
@@ -28,6 +29,7 @@ class Provider:
         self.traces: list[str | None] = []
         self.change: Callable[[dict[str, Any]], Any] = lambda reply: reply
         self.status = 200
+        self.instead: Callable[[dict[str, Any]], web.Response | None] = lambda body: None
         self.drop_reused = False
         self.transports: set[int] = set()
 
@@ -40,11 +42,13 @@ class Provider:
         self.requests.append(body)
         self.keys.append(request.headers.get("authorization"))
         self.traces.append(request.headers.get("traceparent"))
+        if reply := self.instead(body):
+            return reply
         vectors = [[float(len(text))] + [1.0] * (SIZE - 1) for text in body["input"]]
         # Out of order on purpose: the index says which text a vector is of.
         data = [{"index": i, "embedding": vector} for i, vector in enumerate(vectors)][::-1]
-        reply = self.change({"data": data, "model": body["model"], "usage": {"prompt_tokens": 7, "total_tokens": 7}})
-        text = reply if isinstance(reply, str) else json.dumps(reply)
+        changed = self.change({"data": data, "model": body["model"], "usage": {"prompt_tokens": 7, "total_tokens": 7}})
+        text = changed if isinstance(changed, str) else json.dumps(changed)
         return web.Response(text=text, status=self.status, content_type="application/json")
 
     @asynccontextmanager
@@ -79,7 +83,8 @@ async def test_vectors_are_in_the_order_of_the_texts_with_their_usage(provider):
     result = await embedder.embed_passages(["a", "four"])
     assert result.vectors[1].floats()[0] > result.vectors[0].floats()[0]
     assert result.tokens == 7
-    assert stand_in.requests[0] == {"model": "some-model", "input": ["a", "four"], "encoding_format": "float"}
+    sent = {"model": "some-model", "input": ["a", "four"], "encoding_format": "float", "dimensions": SIZE}
+    assert stand_in.requests[0] == sent
     assert stand_in.keys == ["Bearer secret"]
     assert embedder.name == f"openai:some-model@{SIZE}"
 
@@ -164,8 +169,9 @@ def numbers(items: list[dict[str, Any]]) -> list[int]:
         [item(2, index=2), item(1, index=1), item(0, index=0)],
         [item(2, index=2), item(0), item(1, index=1)],
         [item(0, index=0.0), item(2, index=2.0), item(1, index=1.0)],
+        [item(0, index="0"), item(2, index="2"), item(1, index="1")],
     ],
-    ids=["first", "others", "all", "null", "turned", "omitted zero", "fractions"],
+    ids=["first", "others", "all", "null", "turned", "omitted zero", "fractions", "text"],
 )
 def test_a_missing_index_is_the_position_in_the_list(items):
     assert numbers(items) == [0, 1, 2]

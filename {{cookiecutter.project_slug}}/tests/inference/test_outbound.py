@@ -1,0 +1,49 @@
+"""The whole service reaches everything through the proxy of its settings."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+from pydantic import SecretStr
+
+from app.adapters.chat.choice import ModelChoice
+from app.adapters.oidc.verifier import OidcTokenVerifier
+from app.core.embedded import Urls
+from app.main import create_app
+from app.settings import Settings
+from app.webhooks.domain import Target
+from app.wiring import build
+from tests.adapters.outbound.network import DIMENSIONS, HOST, open_network
+from tests.conftest import adopt
+from tests.inference.conftest import TOWER, Service
+from tests.inference.forms import WHO
+
+
+async def test_the_service_reaches_its_providers_through_the_proxy(
+    house: Path, settings: Settings, database_urls: Urls, tmp_path: Path
+) -> None:
+    async with open_network(tmp_path) as network:
+        chain = (ModelChoice(model="stand-in", base_url=f"https://{HOST}/v1"),)
+        embedding = {"embedder": "openai", "embedder_url": "https://embedder.test/v1"}
+        sizes = {"embedder_dimensions": DIMENSIONS}
+        identity = {"oidc_issuer": "https://issuer.test", "oidc_audience": "service"}
+        way = {"https_proxy": SecretStr(network.proxy.url), "ca_file": network.ca_file}
+        changed = {"root": house, "model_chain": chain, **embedding, **sizes, **identity, **way}
+        chosen = settings.model_copy(update=changed)
+        async with build(chosen, database_urls) as state:
+            await adopt(state)
+            tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
+            key = (await state.identity.create_key(tenant, "test", ["user"])).text
+            await Service(state, "", tenant, key, []).publish(TOWER, title="Lighthouse")
+            transport = httpx.ASGITransport(app=create_app(state))
+            headers = {"Authorization": f"Bearer {key}"}
+            async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
+                answer = (await client.post("/v1/answers", json={"question": WHO})).json()
+            assert (answer["model"], answer["reasons"]) == ("stand-in", [])
+            assert state.identity.tokens
+            assert isinstance(state.identity.tokens.verifier, OidcTokenVerifier)
+            await state.identity.tokens.verifier.keys.provider.metadata()
+            hook = Target("https://hooks.test/hook", private=True)
+            assert await state.webhooks.transport.post(hook, {}, b"{}") == 204
+    hosts = (HOST, "embedder.test", "issuer.test", "hooks.test")
+    assert set(network.proxy.asked) == {f"CONNECT {host}:443" for host in hosts}

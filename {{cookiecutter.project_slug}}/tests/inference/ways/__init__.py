@@ -1,0 +1,1 @@
+"""One result, several ways out: what the test of all of them and its benchmark share."""
