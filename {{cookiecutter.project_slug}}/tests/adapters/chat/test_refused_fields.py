@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from app.adapters.chat.fields import FieldRules, LearnedRules
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.chat.refusals import lasts, loggable, refused_fields
-from app.adapters.outbound import make_transport
 from app.adapters.chat.wire import Dialect
+from app.adapters.outbound import make_transport
 from app.core.clock import SystemClock
 from app.llm.domain.errors import ContentFiltered, ErrorReply, RequestRejected
 from app.llm.domain.messages import ChatRequest, Message
