@@ -70,8 +70,7 @@ async def create(
         answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
-        streamed = body.stream and claimed.stored.status < 400
-        return _streamed(claimed.stored, options) if streamed else repeated_response(claimed.stored)
+        return _repeated(claimed.stored, bool(body.stream), options)
 
     def render(reply: Reply) -> bytes:
         return orjson.dumps(_response(reply, options))
@@ -85,7 +84,9 @@ async def create(
             guarded = claimed.guard(_events(events, pieces, options))
             return await start_after_first_event(error_as_final_event(guarded, events.fail))
         reply = await answers.answer(caller, question, idempotent, assigned)
-        return Response(render(reply), 202 if isinstance(reply, HeldAnswer) else 200, media_type="application/json")
+        if isinstance(reply, HeldAnswer):
+            return Response(render(reply), 202, {"location": reply.where}, "application/json")
+        return Response(render(reply), media_type="application/json")
 
     return await claimed.run(process)
 
@@ -133,6 +134,13 @@ async def _events(
                 if isinstance(piece, HeldAnswer):
                     yield events.text(WAITS)
                 yield events.end(_response(piece, options))
+
+
+def _repeated(stored: StoredResponse, streamed: bool, options: Options) -> Response:
+    if streamed and stored.status < 400:
+        return _streamed(stored, options)
+    held = stored.status == 202
+    return repeated_response(stored, {"location": orjson.loads(stored.body)["answer"]["where"]} if held else None)
 
 
 def _streamed(stored: StoredResponse, options: Options) -> EventStream:
