@@ -5,6 +5,7 @@ import math
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from app.core.embedded import Urls
+from app.costs.domain import ModelPrice, PriceTable, Tier, UnitPrices
 from app.identity.domain import KeyTerms
 from app.retrieval.domain import IndexRow
 from app.retrieval.ports import Embedder
@@ -90,13 +92,16 @@ class Paid:
 async def test_a_paid_embedder_is_within_the_budget(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     [(name, embedder)] = service.state.retrieval.embedders.items()
     monkeypatch.setitem(service.state.retrieval.embedders, name, Paid(embedder))  # type: ignore[arg-type]
+    unit = UnitPrices(Decimal(1), Decimal(1), Decimal(2))
+    table = PriceTable([ModelPrice("stand-in", "local", "policy", (Tier(0, unit),))])
+    object.__setattr__(service.state.costs, "table", table)
     asked = {"model": "default", "input": TEXTS}
     budgets = service.state.costs.budgets
     async with service.client() as http:
-        charged = await http.post(URL, json=asked)
         await budgets.set("tests", service.tenant, "day", 1, "a test needs it")
         refused = await http.post(URL, json=asked)
         await budgets.set("tests", service.tenant, "day", 10**9, "a test needs it")
+        charged = await http.post(URL, json=asked)
     assert charged.status_code == 200, charged.text
     [(micro_usd,)] = await service.rows("select micro_usd from ledger where model = 'stand-in'")
     assert micro_usd == charged.json()["usage"]["total_tokens"]

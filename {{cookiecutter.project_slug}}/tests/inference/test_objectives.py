@@ -12,7 +12,7 @@ WHO = "Who built the lighthouse of Karlen?"
 
 
 def counted(name: str) -> float:
-    return REGISTRY.get_sample_value(name) or 0
+    return REGISTRY.get_sample_value(name, {"environment": "production", "arm": "live"}) or 0
 
 
 def objective(service: Service, milliseconds: int) -> None:

@@ -266,7 +266,7 @@ async def test_a_slow_read_is_cancelled_in_time(desk: Service, monkeypatch: pyte
             await asyncio.sleep(1000)
             raise AssertionError
 
-    monkeypatch.setitem(desk.state.actions.catalogue.registry, "look_up_ticket", Slow())  # type: ignore[arg-type]
+    monkeypatch.setitem(desk.state.actions.catalogue.registry.own, "look_up_ticket", Slow())  # type: ignore[attr-defined]
     asking = asyncio.ensure_future(ask(desk, LOOK))
     await reading.wait()
     await leap(0.9 * 600)

@@ -167,11 +167,9 @@ class ResponseEvents:
         return self._event("response.created", response=started) + self._event("response.in_progress", response=started)
 
     def text(self, text: str) -> bytes:
-        delta = self._event("response.output_text.delta", delta=text, logprobs=[], **self._place)
-        if self._in_message:
-            return delta
+        added = b"" if self._in_message else self._message_added()
         self._in_message = True
-        return self._message_added() + delta
+        return added + self._event("response.output_text.delta", delta=text, logprobs=[], **self._place)
 
     def end(self, response: Mapping[str, Any]) -> bytes:
         items = (
