@@ -62,9 +62,15 @@ class IdempotentRequest:
 
 
 async def claim_request(
-    request: Request, keys: IdempotencyKeys, caller: Principal, body: BaseModel, seconds: float
+    request: Request,
+    keys: IdempotencyKeys,
+    caller: Principal,
+    body: BaseModel,
+    seconds: float,
+    conversation: str | None = None,
 ) -> IdempotentRequest:
-    """Claim the Idempotency-Key of a request, if it has one. seconds: the maximum time of processing it.
+    """Claim the Idempotency-Key of a request, if it has one. seconds: the maximum time of processing it. conversation:
+    of a header; it distinguishes requests as the body does.
 
     Errors: IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight, StoredResponseNotFound.
     """
@@ -72,6 +78,8 @@ async def claim_request(
     if key is None:
         return IdempotentRequest(request, keys)
     asked = {name: FORM.get(name, value) for name, value in body.model_dump(mode="json").items()}
+    if conversation is not None:
+        asked["x-conversation"] = conversation
     result = await keys.claim(caller, request.url.path, key, asked, seconds)
     if isinstance(result, Claim):
         return IdempotentRequest(request, keys, claim=result)

@@ -98,7 +98,7 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
     answers.check(assigned, question)
     form = _form(body, question, assigned)
-    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
     if claimed.stored:
         return _repeated(claimed.stored, body)
     idempotent = IdempotentReply(claimed.claim, partial(_completion, form=form)) if claimed.claim else None

@@ -68,7 +68,7 @@ async def create(
         asked = await _question(body, caller, answers, archive, assigned)
         question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
         answers.check(assigned, question)
-    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
     if claimed.stored:
         return _repeated(claimed.stored, bool(body.stream), options)
 
