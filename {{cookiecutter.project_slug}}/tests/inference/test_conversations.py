@@ -265,3 +265,32 @@ async def test_erasing_one_answer_takes_its_turn_out(service: Service) -> None:
     async with service.client() as client:
         [turn] = (await client.get("/v1/conversations/c")).json()["items"]
     assert turn["answer_id"] == third["id"]
+
+
+async def test_a_replay_is_as_closed_as_the_turns_that_its_model_reads(service: Service) -> None:
+    safe = "The safe of Karlen was built by Otto Lind. It is opened by the word heron."
+    await service.publish(safe, uri="safe.md", access_groups=("board",))
+    board = await another_key(service, groups=["board"])
+    first = (await service.ask("Who built the safe of Karlen?", board, conversation="c", passages=1)).json()
+    service.model.faults.append(Fault(status=400))
+    quoted = (await service.ask(WHO, board, conversation="c", passages=1)).json()
+    assert (quoted["model"], quoted["searched_for"]) == ("extractive", None)
+    async with service.client(await another_key(service, roles=("user", "operator", "admin"))) as client:
+        assert (await client.get(f"/v1/answers/{first['id']}")).status_code == 404
+        assert (await client.get(f"/v1/answers/{quoted['id']}")).status_code == 200
+        replay = await client.post(f"/v1/answers/{quoted['id']}/replay")
+    assert "Otto Lind" in prompts(service)[-1]
+    assert replay.status_code == 404
+
+
+async def test_a_key_of_another_conversation_is_not_the_same_request(service: Service) -> None:
+    body = {"model": "default", "messages": messages(question=WHO)}
+    async with service.client() as client:
+        replies = [
+            await client.post(
+                "/v1/chat/completions", json=body, headers={"idempotency-key": "one", "x-conversation": name}
+            )
+            for name in ("a", "b", "a")
+        ]
+    assert [reply.status_code for reply in replies] == [200, 422, 200]
+    assert "idempotency-replayed" in replies[2].headers

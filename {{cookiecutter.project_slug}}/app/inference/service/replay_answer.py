@@ -36,15 +36,16 @@ class AnswerReplays:
         conditions = AnswerConditions.read(answer.conditions)
         asker = replace(caller, groups=frozenset(conditions.groups))
         earlier = await self.conversations.turns_of(asker, conditions.history.answer_ids if conditions.history else ())
+        question = conditions.question(answer.question, earlier)
         trial = await self.trials.run(
             answer.release_id,
             asker,
-            conditions.question(answer.question, earlier),
+            question,
             corpus_version=answer.corpus_version,
             subject_id=answer_id,
         )
         async with self.database.read(caller.tenant_id) as connection:
-            documents = source_documents(trial.answer, trial.evidence, None)
+            documents = source_documents(trial.answer, trial.evidence, None, question.history)
             if not await may_read(connection, caller.groups, documents):
                 raise AnswerNotFound(f"There is no answer {answer_id}.")
         return _compared(answer, conditions, trial.evidence, trial.answer.text)
