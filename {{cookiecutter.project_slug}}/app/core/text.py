@@ -10,6 +10,8 @@ from app.core.errors import Invalid
 
 LARGEST, LARGEST_32 = 2**63 - 1, 2**31 - 1
 """The largest integers accepted, for a 64-bit and a 32-bit column."""
+MAX_LEVELS = 100
+"""Of objects and lists inside each other; what is deeper cannot be written as JSON again."""
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Bytes that could decode to one of these. A body in UTF-16 or UTF-32 contains zero bytes.
@@ -48,7 +50,7 @@ def check_text(text: str, field: str) -> str:
 
 def check_json(body: bytes) -> None:
     """Errors: Invalid, naming the first field whose value cannot be stored. Does not report JSON that is malformed."""
-    if not _SUSPECT.search(body):
+    if not _SUSPECT.search(body) and body.count(b"{") + body.count(b"[") <= MAX_LEVELS:
         return
     try:
         value = json.loads(body)
@@ -59,18 +61,20 @@ def check_json(body: bytes) -> None:
 
 def check_value(value: object, name: str) -> None:
     """As check_json, for a parsed value."""
-    stack: list[tuple[Path, object]] = [((None, name), value)]
+    stack: list[tuple[Path, object, int]] = [((None, name), value, 1)]
     while stack:
-        where, each = stack.pop()
+        where, each, level = stack.pop()
+        if level > MAX_LEVELS and isinstance(each, dict | list):
+            raise refusal(_dotted(where), f"has more than {MAX_LEVELS} levels of objects and lists")
         if message := _flaw(each):
             raise refusal(_dotted(where), message)
         if isinstance(each, dict):
             for key in each:
                 if message := flaw_in(str(key)):
                     raise refusal(_dotted((where, key)), f"the name {message}")
-            stack += (((where, key), inner) for key, inner in each.items())
+            stack += (((where, key), inner, level + 1) for key, inner in each.items())
         elif isinstance(each, list):
-            stack += (((where, place), inner) for place, inner in enumerate(each))
+            stack += (((where, place), inner, level + 1) for place, inner in enumerate(each))
 
 
 def _flaw(value: object) -> str | None:

@@ -23,6 +23,8 @@ from app.core.json_types import JsonObject
 MAX_SCHEMA_CHARACTERS, MAX_DEPTH = 20_000, 20
 MAX_STEPS = 100_000
 """Keywords of a schema that are applied to one object; a schema can be made to need exponentially many."""
+MAX_NESTED_STEPS = 80
+"""Of them inside each other; a schema can refer to itself without end."""
 MAX_COMPLAINT = 500
 _FENCED = re.compile(r"\A```\w*\s*\n(.*)\n```\s*\Z", re.DOTALL)
 _LOCAL_REFERENCE = re.compile(r"#(/.*)?")
@@ -135,14 +137,19 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 _steps: ContextVar[int] = ContextVar("schema_steps", default=0)
+_nested: ContextVar[int] = ContextVar("schema_nested_steps", default=0)
 
 
 def _counted(keyword: Callable[..., Any]) -> Callable[..., Any]:
     def count(*arguments: Any) -> Iterator[ValidationError]:
         _steps.set(_steps.get() + 1)
-        if _steps.get() > MAX_STEPS:
-            raise ObjectInvalid("The schema takes too many steps to check.")
-        yield from keyword(*arguments) or ()
+        _nested.set(_nested.get() + 1)
+        try:
+            if _steps.get() > MAX_STEPS or _nested.get() > MAX_NESTED_STEPS:
+                raise ObjectInvalid("The schema takes too many steps to check.")
+            yield from keyword(*arguments) or ()
+        finally:
+            _nested.set(_nested.get() - 1)
 
     return count
 
@@ -158,13 +165,14 @@ _NOWHERE: Registry[Any] = Registry()
 
 
 def _first_error(schema: JsonObject, parsed: object) -> ValidationError | None:
-    before = _steps.set(0)
+    before, outside = _steps.set(0), _nested.set(0)
     try:
         error: ValidationError | None = next(_Validator(schema, registry=_NOWHERE).iter_errors(parsed), None)
     except (RecursionError, Unresolvable) as failure:
         raise ObjectInvalid("The schema takes too many steps to check.") from failure
     finally:
         _steps.reset(before)
+        _nested.reset(outside)
     return error
 
 
