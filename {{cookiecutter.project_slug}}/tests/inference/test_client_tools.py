@@ -172,3 +172,18 @@ async def test_a_tool_that_cannot_be_offered_is_refused(service: Service, tool: 
         reply = await client.post(CHAT, json=asked)
     assert (reply.status_code, reply.json()["error"]["param"]) == (422, "tools")
     assert why in reply.json()["detail"]
+
+
+async def test_several_calls_come_back_as_items_of_the_responses_api(service: Service) -> None:
+    answering(service, calls(("get_weather", {"place": "Karlen"}), ("get_weather", {"place": "Sarn"})), "It rains.")
+    tools = [{"type": "function", **WEATHER["function"]}]
+    async with service.client() as client:
+        called = (await client.post("/v1/responses", json={"input": WHO, "tools": tools})).json()["output"]
+        results = [
+            {"type": "function_call_output", "call_id": each["call_id"], "output": "It rains."} for each in called
+        ]
+        items = [{"role": "user", "content": WHO}, *called, *results]
+        reply = await client.post("/v1/responses", json={"input": items, "tools": tools})
+    assert (len(called), reply.status_code) == (2, 200), reply.text
+    read = service.model.calls[-1].body["messages"]
+    assert [each["role"] for each in read] == ["system", "user", "assistant", "tool", "tool"]

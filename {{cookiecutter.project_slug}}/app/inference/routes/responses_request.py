@@ -178,7 +178,7 @@ class CreateResponseRequest(BaseModel):
         messages = [item.as_message() for item in self.input]
         if messages[-1] is None:
             raise InputNotSupported(f"The last item of the input is of type {self.input[-1].type}, which is not read.")
-        return [message for message in messages if message]
+        return _with_calls_together([message for message in messages if message])
 
     def _response_format(self) -> dict[str, Any] | None:
         wanted = self.text.format if self.text else None
@@ -191,6 +191,16 @@ def answer_id_of(response_id: str) -> UUID | None:
     """None for a text that is not the id of a response."""
     match = _ID.fullmatch(response_id)
     return UUID(match[1]) if match else None
+
+
+def _with_calls_together(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Calls in a row, which are items of their own in this format, as the calls of one message."""
+    joined: list[dict[str, Any]] = []
+    for message in messages:
+        if joined and "tool_calls" in message and "tool_calls" in joined[-1]:
+            message = {**message, "tool_calls": [*joined.pop()["tool_calls"], *message["tool_calls"]]}
+        joined.append(message)
+    return joined
 
 
 def _chat_tool(tool: ResponseToolRequest) -> dict[str, Any]:
