@@ -182,3 +182,30 @@ async def test_without_a_model_it_is_refused(service: Service) -> None:
         reply = await http.post(CHAT, json=asked)
     error = reply.json()["error"]
     assert (reply.status_code, error["code"], error["param"]) == (422, "model_required", "response_format")
+
+
+async def test_a_schema_without_end_or_too_many_levels_is_refused(service: Service) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"properties": deep}
+    async with service.client() as client:
+        for schema in ({"type": "object", "$ref": "#"}, deep):
+            form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+            body = {"model": "default", "messages": [{"role": "user", "content": WHO}], "response_format": form}
+            assert (await client.post("/v1/chat/completions", json=body)).status_code == 422
+
+
+async def test_the_responses_api_has_the_object_without_marks_and_a_refusal_beside_it(service: Service) -> None:
+    schema = {"type": "object", "properties": {"who": {"type": "string"}, "of": {"type": "array"}}}
+    form = {"type": "json_schema", "name": "x", "schema": schema}
+    seen = []
+    async with service.client() as client:
+        for written in ('{"who": "Marta Holm", "of": [1]}', "Nothing."):
+            service.model.mind = lambda _, text=written: text
+            body = {"input": WHO, "text": {"format": form}}
+            made = (await client.post("/v1/responses", json=body)).json()
+            assert made["text"] == {"format": form}
+            stream = (await client.post("/v1/responses", json={**body, "stream": True})).text
+            assert f"response.{made['output'][0]['content'][0]['type']}.done" in stream
+            seen.append(made["output"][0]["content"][0])
+    assert (seen[0]["annotations"], seen[1]["type"]) == ([], "refusal")

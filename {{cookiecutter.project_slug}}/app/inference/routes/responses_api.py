@@ -129,9 +129,10 @@ async def _events(
             if isinstance(piece, StreamStart):
                 yield events.begin(ResponseHead(piece.id.hex, int(piece.created_at.timestamp()), piece.model, options))
             elif isinstance(piece, str):
-                yield events.text(piece)
+                if not options.structured:
+                    yield events.text(piece)
             else:
-                if isinstance(piece, HeldAnswer):
+                if isinstance(piece, HeldAnswer) and not options.structured:
                     yield events.text(WAITS)
                 yield events.end(_response(piece, options))
 
@@ -150,7 +151,7 @@ def _streamed(stored: StoredResponse, options: Options) -> EventStream:
         made = ResponseEvents(options)
         yield made.begin(ResponseHead.of(response, options))
         for item in response["output"]:
-            if item["type"] == "message":
+            if item["type"] == "message" and not options.structured:
                 yield made.text(item["content"][0]["text"])
         yield made.end(response)
 

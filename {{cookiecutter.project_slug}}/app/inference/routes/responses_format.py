@@ -35,7 +35,7 @@ class Options:
     @classmethod
     def of(cls, body: CreateResponseRequest) -> "Options":
         extra = body.model_extra or {}
-        metadata = extra.get("metadata")
+        metadata, wanted = extra.get("metadata"), body.text.format if body.text else None
         return cls(
             body.instructions,
             body.max_output_tokens,
@@ -43,8 +43,14 @@ class Options:
             body.temperature,
             tuple(tool.as_dict() for tool in body.tools or ()),
             body.tool_choice or "auto",
-            metadata=metadata if isinstance(metadata, dict) else {},
+            {"format": wanted or {"type": "text"}},
+            metadata if isinstance(metadata, dict) else {},
         )
+
+    @property
+    def structured(self) -> bool:
+        """The text is the client's JSON object; it is sent as a whole, and a refusal is no text."""
+        return self.text["format"].get("type") in ("json_object", "json_schema")
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -97,9 +103,14 @@ class ResponseHead:
         usage = _usage(answer["usage"]) if "usage" in answer else None
         output = [self.call(call) for call in answer.get("tool_calls", ())]
         if not output:
-            citations = annotations_of(text, answer.get("citations", ()))
-            output = [self.item(status, [_part(text, citations)])]
+            output = [self.item(status, [self._content(text, answer)])]
         return self._response(status, output, incomplete_details=details, usage=usage, answer=answer)
+
+    def _content(self, text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+        if not self.options.structured:
+            return _part(text, annotations_of(text, answer.get("citations", ())))
+        refused = answer["status"] != "answered" or answer.get("refusal")
+        return {"type": "refusal", "refusal": text} if refused else _part(text, [])
 
     def call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         """A call of a tool that the client runs."""
@@ -167,7 +178,7 @@ class ResponseEvents:
         return self._event("response.created", response=started) + self._event("response.in_progress", response=started)
 
     def text(self, text: str) -> bytes:
-        added = b"" if self._in_message else self._message_added()
+        added = b"" if self._in_message else self._message_added(_part("", []))
         self._in_message = True
         return added + self._event("response.output_text.delta", delta=text, logprobs=[], **self._place)
 
@@ -178,21 +189,33 @@ class ResponseEvents:
         )
         return b"".join((*items, self._event(f"response.{response['status']}", response=response)))
 
-    def _message_added(self) -> bytes:
+    def _message_added(self, part: Mapping[str, Any]) -> bytes:
         item = self._event("response.output_item.added", item=self._head.item("in_progress", []), output_index=0)
-        return item + self._event("response.content_part.added", part=_part("", []), **self._place)
+        return item + self._event("response.content_part.added", part=part, **self._place)
 
     def _message_ended(self, item: Mapping[str, Any]) -> bytes:
         [part] = item["content"]
+        refused = part["type"] == "refusal"
+        more = {"refusal": part["refusal"]} if refused else {"text": part["text"], "logprobs": []}
         return b"".join(
             (
-                b"" if self._in_message else self._message_added(),
-                *self._annotations(part["annotations"]),
-                self._event("response.output_text.done", text=part["text"], logprobs=[], **self._place),
+                b"" if self._in_message else self._whole(part),
+                *self._annotations(part.get("annotations", [])),
+                self._event(f"response.{part['type']}.done", **more, **self._place),
                 self._event("response.content_part.done", part=part, **self._place),
                 self._event("response.output_item.done", item=item, output_index=0),
             )
         )
+
+    def _whole(self, part: Mapping[str, Any]) -> bytes:
+        """The beginning of a message whose text was not sent in pieces."""
+        if part["type"] == "refusal":
+            added = self._message_added({**part, "refusal": ""})
+            return added + self._event("response.refusal.delta", delta=part["refusal"], **self._place)
+        added = self._message_added(_part("", []))
+        if not part["text"]:
+            return added
+        return added + self._event("response.output_text.delta", delta=part["text"], logprobs=[], **self._place)
 
     def _call(self, index: int, item: Mapping[str, Any]) -> bytes:
         place = {"item_id": item["id"], "output_index": index}
