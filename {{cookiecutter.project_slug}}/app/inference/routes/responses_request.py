@@ -217,6 +217,10 @@ def _chat_tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, An
 
 _FIELDS = {"messages": "input", "max_completion_tokens": "max_output_tokens", "response_format": "text"}
 _WITHOUT_EFFECT: dict[str, tuple[str, Sequence[Any]]] = {
+    "messages": ("The conversation is in `input`.", ()),
+    "response_format": ("The format is in `text.format`.", ()),
+    "max_completion_tokens": ("`max_output_tokens` counts in its place.", ()),
+    "citations": ("`annotations` have the sources.", ("marks",)),
     "background": ("The answer is complete when the response arrives.", (False,)),
     "conversation": ("`previous_response_id` continues a conversation.", ()),
     "include": ("The member `answer` has citations, usage and times.", ([],)),
