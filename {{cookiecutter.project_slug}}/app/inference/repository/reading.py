@@ -131,7 +131,7 @@ _UNREVIEWED = text(
 _RESOLVED = text(
     """
     select count(*) from answers a
-    where a.tenant_id = :tenant and a.status = 'answered'
+    where a.tenant_id = :tenant and a.status = 'answered' and coalesce(a.body->>'finish_reason', '') <> 'tool_calls'
       and a.created_at >= (:since)::date::timestamp at time zone :zone
       and a.created_at < ((:until)::date + 1)::timestamp at time zone :zone
       and not exists (select from reviewed_answers r

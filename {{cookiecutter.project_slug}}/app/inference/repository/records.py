@@ -14,7 +14,8 @@ _LAST_FEEDBACK = "(select f.helpful from feedback f where f.answer_id = a.id ord
 # Nobody learns from it what one of two blind reviewers decided.
 _OUTCOME = "case when not r.blind then r.outcome end"
 _COLUMNS = f"""
-    a.id, a.created_at, a.question, coalesce(a.body->>'refusal', '') as refusal,
+    a.id, a.created_at, coalesce(a.body->>'searched_for', a.question) as question,
+    coalesce(a.body->>'refusal', '') as refusal,
     coalesce((a.body->>'degraded')::boolean, false) as degraded,
     coalesce(a.body->'reasons', '[]'::jsonb) as reasons,
     jsonb_path_query_array(a.body, '$.findings[*].rule') as findings,

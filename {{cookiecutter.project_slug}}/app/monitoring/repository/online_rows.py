@@ -13,10 +13,12 @@ from app.monitoring.tables import online_evaluations
 
 _UNDECIDED = text(
     """
-    select a.id, a.created_at, a.question, a.status, a.arm, a.body->>'text' as text,
+    select a.id, a.created_at, coalesce(a.body->>'searched_for', a.question) as question, a.status, a.arm,
+        a.body->>'text' as text,
         coalesce((a.body->>'degraded')::boolean, false) as degraded, a.body->'citations' as citations
     from answers a
     where a.tenant_id = :tenant and a.environment = 'production' and a.created_at >= :since and a.created_at < :until
+      and coalesce(a.body->>'finish_reason', '') <> 'tool_calls'
       and not exists (select from online_evaluations o where o.tenant_id = a.tenant_id and o.answer_id = a.id)
       and not exists (select from reviewed_answers r where r.answer_id = a.id and r.state <> 'delivered')
     order by a.created_at, a.id limit :limit
