@@ -28,6 +28,7 @@ _WRITES = (402, 415, 502, 507)
 TAGS: Mapping[str, str] = {
     "answers": "Questions and cited answers.",
     "openai": "The same answers in the formats of OpenAI, for its clients.",
+    "mcp": "What clients of the Model Context Protocol look up.",
     "search": "Passages of documents for a question, without an answer.",
     "documents": "Uploads, documents, their texts, who may read them, and quarantine.",
     "tickets": "The tickets that the sample actions work on.",
