@@ -163,7 +163,13 @@ def masked_citations(citations: Iterable[Citation], output: OutputFilter) -> tup
         return output.masked(text, keep_length=True)
 
     return tuple(
-        replace(each, quote=masked(each.quote), title=masked(each.title), headings=tuple(map(masked, each.headings)))
+        replace(
+            each,
+            quote=masked(each.quote),
+            title=masked(each.title),
+            uri=masked(each.uri),
+            headings=tuple(map(masked, each.headings)),
+        )
         for each in citations
     )
 
