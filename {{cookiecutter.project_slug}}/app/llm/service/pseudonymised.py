@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from app.core.clock import Deadline
-from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Message, OnDisconnect, ToolCall
+from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Message, OnDisconnect, Tool, ToolCall
 from app.llm.ports import ChatModel
 from app.safety.domain.personal_data.detection import PersonalDataDetector
 from app.safety.domain.personal_data.pseudonyms import Pseudonyms
@@ -52,13 +53,33 @@ class PseudonymisedModel:
 
 
 def pseudonymised(request: ChatRequest, pseudonyms: Pseudonyms) -> ChatRequest:
-    """The request with pseudonyms in all its messages, and a note about them in the first."""
-    pseudonyms.reserve([message.text for message in request.messages])
+    """The request with pseudonyms in all its texts, also in tools, stop texts and the response format, and a note about
+    them in the first message.
+    """
+    others = str((request.sampling.stop, request.tools, request.response_format))
+    pseudonyms.reserve([*(message.text for message in request.messages), others])
     messages = tuple(_replaced(message, pseudonyms) for message in request.messages)
+    sampling = replace(request.sampling, stop=tuple(map(pseudonyms.replace, request.sampling.stop)))
+    tools = tuple(_replaced_tool(tool, pseudonyms) for tool in request.tools)
+    form = _replaced_value(request.response_format, pseudonyms)
     if not pseudonyms:
         return request
     first = replace(messages[0], content=messages[0].content + NOTE.format(example=pseudonyms.example))
-    return replace(request, messages=(first, *messages[1:]))
+    return replace(request, messages=(first, *messages[1:]), sampling=sampling, tools=tools, response_format=form)
+
+
+def _replaced_tool(tool: Tool, pseudonyms: Pseudonyms) -> Tool:
+    description, parameters = pseudonyms.replace(tool.description), _replaced_value(tool.parameters, pseudonyms)
+    return replace(tool, description=description, parameters=parameters)
+
+
+def _replaced_value(value: Any, pseudonyms: Pseudonyms) -> Any:
+    """With each text in it replaced; names of members are left."""
+    if isinstance(value, dict):
+        return {name: _replaced_value(each, pseudonyms) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced_value(each, pseudonyms) for each in value]
+    return pseudonyms.replace(value) if isinstance(value, str) else value
 
 
 def _replaced(message: Message, pseudonyms: Pseudonyms) -> Message:

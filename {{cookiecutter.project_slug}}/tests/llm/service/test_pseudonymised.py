@@ -9,7 +9,16 @@ import pytest
 from app.core.clock import Deadline, SystemClock
 from app.costs.domain import Usage
 from app.llm.domain.errors import ModelFailure, StreamInterrupted
-from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Message, OnDisconnect, ToolCall
+from app.llm.domain.messages import (
+    ChatRequest,
+    Completion,
+    CompletionEnd,
+    Message,
+    OnDisconnect,
+    Sampling,
+    Tool,
+    ToolCall,
+)
 from app.llm.service import PseudonymisedModel
 from app.safety.domain.personal_data.detection import PersonalDataDetector
 
@@ -90,3 +99,20 @@ async def test_a_failure_and_an_early_end_reach_the_model_beneath() -> None:
     async with aclosing(model(left).stream(request, DEADLINE)) as pieces:
         assert await anext(pieces) == "It is "
     assert left.closed
+
+
+@pytest.mark.parametrize("asks", [f"Is it {MAIL}?", "Who is it?"])
+async def test_tools_stop_texts_and_the_response_format_hold_no_value_either(asks: str) -> None:
+    inner = Recording(('{"owner": "EMAIL_1"}',))
+    schema = {"type": "object", "properties": {"owner": {"enum": [MAIL]}}}
+    request = ChatRequest(
+        (Message("system", "Answer."), Message("user", asks)),
+        tools=(Tool("mail", f"Writes to {MAIL}.", {"properties": {"to": {"const": MAIL}}}),),
+        sampling=Sampling(stop=(f"From: {MAIL}",)),
+        response_format={"type": "json_schema", "json_schema": {"name": "owner", "schema": schema}},
+    )
+    reply = await model(inner).complete(request, DEADLINE)
+    assert MAIL not in str(inner.requests)
+    (sent,) = inner.requests
+    assert (sent.sampling.stop, sent.tools[0].description) == (("From: EMAIL_1",), "Writes to EMAIL_1.")
+    assert reply.text == f'{{"owner": "{MAIL}"}}'
