@@ -24,7 +24,9 @@ _FAMILIES = text(
       and (position(:mark in d.uri) > 0 or position(:mark in other.uri) > 0)
     """
 )
-_UNREAD = text("select id from documents where deleted_at is null and live_version is null order by id")
+_UNREAD = text(
+    "select id from documents where deleted_at is null and live_version is distinct from version order by id"
+)
 _FILES = text(
     """
     select distinct b.sha256, b.key_version, b.bytes from document_versions v
@@ -61,7 +63,7 @@ async def families(connection: AsyncConnection, values: dict[str, Any]) -> set[U
 
 
 async def unread(connection: AsyncConnection) -> list[UUID]:
-    """Documents of which no version is published."""
+    """Documents whose newest version is not published."""
     return list((await connection.execute(_UNREAD)).scalars())
 
 

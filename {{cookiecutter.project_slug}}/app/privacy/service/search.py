@@ -99,7 +99,9 @@ class ScopeSearch:
         return replace(scope.with_found(documents, answers, actions, tickets, keys), names=tuple(keys.values()))
 
     async def _unread_files(self, connection: AsyncConnection, tenant_id: UUID, pattern: str) -> set[UUID]:
-        """Documents without a published version whose file holds the text as it stands: nothing was parsed of them."""
+        """Documents whose newest version is not published and whose file holds the text as it stands: nothing was
+        parsed of it.
+        """
         wanted = re.compile(pattern.encode(), re.IGNORECASE)
         found = set()
         for document in await stored_files.unread(connection):
