@@ -23,6 +23,13 @@ _VALUE = re.compile(
     r"|reduce|context.(?:length|size|window)"
 )
 """Words about a value that another request may not have."""
+_OF_CLIENTS = frozenset(
+    {"response_format", "tools", "tool_choice", "stop", "seed", "top_p", "frequency_penalty", "presence_penalty"}
+)
+_ONE_VALUE = re.compile(
+    r"\bvalues?\b|schema|keyword|propert|sequence|\btype\b|json_object|=|negative|function|\bonly\b"
+)
+"""Words about what one client wrote into such a field, which says nothing about the field of another."""
 _TOGETHER = re.compile(r"\b(?:both|together|combin|mutually|conflict|at the same time)")
 _CONTENT = re.compile(r"invalid.{0,12}schema|invalid_function_parameters|in context=|content.?filter|content.?policy")
 """Words about what the field contains, not about the field."""
@@ -151,15 +158,18 @@ def refused_fields(error: ErrorReply, sent: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in named if name not in REQUIRED and _curable(name, text, says))
 
 
-def lasts(error: ErrorReply) -> bool:
+def lasts(error: ErrorReply, name: str) -> bool:
     """Whether the field is refused whatever its value, so that no later request has to try it."""
     text = _normal(error.text)
+    if name in _OF_CLIENTS and _ONE_VALUE.search(text):
+        return False
     return _UNSUPPORTED.search(text) is not None and not _VALUE.search(text) and not _TOGETHER.search(text)
 
 
 def loggable(error: ErrorReply, request: ChatRequest, sent: Iterable[str]) -> str:
     """The provider's words without those of the request, which an error may quote: bounded, on one line, ASCII."""
-    own = " ".join(message.text for message in request.messages).casefold()
+    others = (request.sampling.stop, request.tools, request.tool_choice, request.response_format)
+    own = " ".join((*(message.text for message in request.messages), str(others))).casefold()
     kept: list[str] = []
     for word in _WORD.findall(error.text[:MAX_TEXT_CHARACTERS]):
         bare = word.strip(".'-").casefold()

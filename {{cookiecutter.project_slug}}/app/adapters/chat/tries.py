@@ -81,7 +81,7 @@ class Tries:
         self._refused.update(changes)
         for name, change in changes.items():
             self.rules = self.rules.merged(change)
-            if lasts(error):
+            if lasts(error, name):
                 self._learnt = self._learnt.merged(change)
             self._tell(name, error)
         return True

@@ -16,7 +16,7 @@ from app.adapters.chat.wire import Dialect
 from app.adapters.outbound import make_transport
 from app.core.clock import SystemClock
 from app.llm.domain.errors import ContentFiltered, ErrorReply, RequestRejected
-from app.llm.domain.messages import ChatRequest, Message
+from app.llm.domain.messages import ChatRequest, Message, Sampling
 from app.llm.service.fallback import FallbackChain, GuardedModel
 from tests.adapters.chat.contract import OPEN_GATE, chat_request, soon
 from tests.adapters.chat.quirks.provider import GOOD, GOOD_STREAM, Provider, Sent, sent
@@ -223,5 +223,31 @@ def test_what_an_error_refuses(case: str) -> None:
 def test_fields_that_exclude_each_other_are_not_refused_for_good() -> None:
     error = ErrorReply(400, (), "`temperature` and `top_p` cannot be specified both")
     assert refused_fields(error, (*SENT, "top_p")) == ("temperature",)
-    assert not lasts(error)
-    assert lasts(ErrorReply(400, (), NO_TEMPERATURE))
+    assert not lasts(error, "temperature")
+    assert lasts(ErrorReply(400, (), NO_TEMPERATURE), "temperature")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("response_format", "response_format: the JSON schema has the unsupported keyword 'uniqueItems'"),
+        ("seed", "seed: negative values are not supported"),
+        ("stop", "Unsupported value: 'stop' sequences with blanks are not supported"),
+    ],
+)
+async def test_what_one_client_wrote_into_a_field_takes_it_from_no_other(
+    provider: Provider, model: OpenAIChat, name: str, words: str
+) -> None:
+    sampling = Sampling(seed=-1, stop=("a b",))
+    request = replace(chat_request(), sampling=sampling, response_format={"type": "json_schema", "json_schema": {}})
+    provider.replies.extend([refusal(words, param=name), GOOD, GOOD])
+    await asked(model, request=request)
+    await asked(model, request=request)
+    assert [name in each for each in provider.requests] == [True, False, True]
+
+
+def test_words_of_the_clients_tools_and_formats_are_not_logged() -> None:
+    request = replace(chat_request(), response_format={"enum": ["Erika"]}, sampling=Sampling(stop=("Meier",)))
+    error = ErrorReply(400, (), "'stop' does not support 'Meier', nor does 'enum' support 'Erika'")
+    logged = loggable(error, request, SENT)
+    assert not any(word in logged for word in ("Erika", "Meier"))
