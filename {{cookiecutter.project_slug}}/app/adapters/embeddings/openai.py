@@ -51,6 +51,9 @@ class LearnedLimits:
     batch: int = BATCH
     omitted: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.configured = self.batch
+
 
 class _Refused(Exception):
     """An attempt without vectors. status: None where none came. words: of the provider, for decisions only: they may
@@ -110,6 +113,9 @@ class OpenAIEmbedder:
                 self.limits.batch = max(1, len(some) // 2)
                 log.warning("retrieval.embedding_batch_halved", model=self.model, batch=self.limits.batch)
                 continue
+            except EmbeddingFailed as failure:
+                failure.billed = bool(parts)
+                raise
             start += len(some)
         vectors = tuple(vector for part in parts for vector in part.vectors)
         # A part without usage makes the whole unknown, which is charged as the most that it can be.
@@ -150,9 +156,12 @@ class OpenAIEmbedder:
 
     def _omits(self, refused: _Refused) -> bool:
         """Whether the request can be sent again without a field that was refused."""
-        if not refused.about_the_request or not _REFUSES.search(refused.words):
+        # Not by the whole reply: some quote the request, which has these fields.
+        reply = refused.failure.reply
+        said = " ".join((str(refused), *reply.paths, reply.text)) if reply else ""
+        if not refused.about_the_request or not _REFUSES.search(said):
             return False
-        fields = [name for name in _OPTIONAL if name in refused.words and name not in self.limits.omitted]
+        fields = [name for name in _OPTIONAL if name in said and name not in self.limits.omitted]
         self.limits.omitted.update(fields)
         if fields:
             log.warning("retrieval.embedding_field_omitted", model=self.model, fields=fields)
@@ -169,6 +178,8 @@ class OpenAIEmbedder:
         if characters <= SHORTEST_CHARACTERS:
             return None
         log.warning("retrieval.embedding_text_shortened", model=self.model, characters=characters)
+        # The batch was refused for this text, and not for the number of its texts.
+        self.limits.batch = self.limits.configured
         return [texts[0][: characters // 2]]
 
     async def _may_retry(self, failure: ModelFailure, attempt: int, deadline: Deadline) -> bool:

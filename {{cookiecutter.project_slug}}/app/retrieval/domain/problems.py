@@ -16,7 +16,11 @@ class AnalyzerMismatch(EmbedderMismatch):
 
 
 class EmbeddingFailed(BadGateway):
-    """`reason` in the problem: refused, malformed, wrong_count, wrong_dimensions, not_a_number or unreachable."""
+    """`reason` in the problem: refused, malformed, wrong_count, wrong_dimensions, not_a_number or unreachable. billed:
+    whether the provider embedded some of the texts before it failed.
+    """
+
+    billed = False
 
     code, title = "embedding_failed", "The embedding provider returned no usable vectors"
     action = "Nothing was changed. Check the provider and the model's name, then try again."

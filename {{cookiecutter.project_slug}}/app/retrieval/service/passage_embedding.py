@@ -53,5 +53,5 @@ def max_tokens(texts: Sequence[str]) -> int:
 def is_unbilled(error: BaseException) -> bool:
     """Whether a call that failed with this error is certainly not billed by its provider."""
     if isinstance(error, EmbeddingFailed):
-        return error.extra.get("reason") in UNBILLED_REASONS
+        return error.extra.get("reason") in UNBILLED_REASONS and not error.billed
     return isinstance(error, Exception) and not isinstance(error, OutOfTime)

@@ -77,6 +77,12 @@ class TextEmbeddings:
 async def _vectors(embedder: Embedder, texts: Sequence[str], kind: InputType, deadline: Deadline) -> EmbeddingResult:
     if kind == "document":
         return await embedder.embed_passages(texts)
-    results = [await embedder.embed_query(text, deadline) for text in texts]
+    results: list[EmbeddingResult] = []
+    for text in texts:
+        try:
+            results.append(await embedder.embed_query(text, deadline))
+        except EmbeddingFailed as failure:
+            failure.billed = bool(results)
+            raise
     vectors = tuple(vector for result in results for vector in result.vectors)
     return EmbeddingResult(vectors, sum(result.tokens for result in results))

@@ -22,6 +22,7 @@ from app.adapters.embeddings.reply import parse_response
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime
 from app.retrieval.domain import EmbeddingFailed
+from app.retrieval.service.passage_embedding import is_unbilled
 from tests.adapters.embeddings.test_openai import SIZE, Provider
 
 Body = dict[str, Any]
@@ -108,6 +109,19 @@ async def test_a_text_that_is_too_long_is_shortened(provider, logged) -> None:
     assert "word" not in str(logged)
 
 
+async def test_one_text_that_is_too_long_makes_no_later_batch_smaller(provider) -> None:
+    stand_in, embedder = provider
+    stand_in.instead = lambda body: (
+        error(400, "This model's maximum context length is 8192 tokens")
+        if any(len(text) > 600 for text in body["input"])
+        else None
+    )
+    await embedder.embed_passages(["a", "word " * 200, "b", "c"])
+    stand_in.requests.clear()
+    await embedder.embed_passages(["a"] * 8)
+    assert sizes(stand_in) == [8]
+
+
 async def test_a_text_that_is_always_too_long_is_an_error(provider) -> None:
     stand_in, embedder = provider
     stand_in.instead = lambda body: error(413, "Too large")
@@ -125,6 +139,27 @@ async def test_a_field_that_is_refused_is_left_out_from_then_on(provider, logged
     await embedder.embed_passages(["b"])
     assert [name in request for request in stand_in.requests] == [True, False, False]
     assert [line["fields"] for line in logged if line["event"].endswith("field_omitted")] == [[name]]
+
+
+async def test_a_refusal_that_quotes_the_request_refuses_none_of_its_fields(provider) -> None:
+    stand_in, embedder = provider
+    stand_in.instead = lambda body: web.json_response(
+        {"detail": [{"loc": ["body", "input", 0], "msg": "Unsupported text", "input": body}]}, status=422
+    )
+    with pytest.raises(EmbeddingFailed, match="status 422"):
+        await embedder.embed_passages(["a"])
+    assert len(stand_in.requests) == 1
+    assert not embedder.limits.omitted
+
+
+@pytest.mark.parametrize(("texts", "billed"), [(8, False), (9, True)])
+async def test_texts_that_were_embedded_before_a_failure_are_billed(provider, texts: int, billed: bool) -> None:
+    stand_in, embedder = provider
+    stand_in.instead = lambda body: error(403, "Your plan has ended.") if len(stand_in.requests) == texts - 7 else None
+    with pytest.raises(EmbeddingFailed) as failure:
+        await embedder.embed_passages(["a"] * texts)
+    assert failure.value.extra["reason"] == "refused"
+    assert is_unbilled(failure.value) is not billed
 
 
 async def test_both_fields_may_be_refused(provider) -> None:
