@@ -39,7 +39,7 @@ class CallPieces:
 
     def _call_of(self, index: object, own: object, name: object) -> Json | None:
         """The call that a piece belongs to: by its index, else by its id; without both, the last one."""
-        known = index if isinstance(index, int) else own or None
+        known = index if isinstance(index, int) else own if isinstance(own, str) and own else None
         if known is None and self._calls and not (name and self._calls[-1]["function"]["arguments"]):
             return self._calls[-1]
         if known is not None and known in self._places:
