@@ -40,9 +40,13 @@ class Body:
 class _Decoder:
     def __init__(self, encoding: str) -> None:
         self._may_lack_header = encoding == "deflate"
-        self._decompress = zlib.decompressobj(WINDOW_BITS[encoding])
+        self._bits = WINDOW_BITS[encoding]
+        self._decompress = zlib.decompressobj(self._bits)
 
     def feed(self, raw: bytes) -> bytes:
+        if self._decompress.eof:
+            # Proxies that flush by ending a member begin another one.
+            self._decompress = zlib.decompressobj(self._bits)
         try:
             piece = self._decompress.decompress(raw, PIECE_BYTES)
         except zlib.error as error:
@@ -55,7 +59,7 @@ class _Decoder:
 
     @property
     def rest(self) -> bytes:
-        return self._decompress.unconsumed_tail
+        return self._decompress.unconsumed_tail or self._decompress.unused_data
 
 
 def _decoder(header: str | None) -> _Decoder | None:

@@ -34,7 +34,7 @@ _STATUS_OF = (
 _KEY_REFUSED = re.compile(r"invalid_api_key|api_key_invalid", re.I)
 _CODES = ("code", "status", "status_code", "error_code")
 _MESSAGES = ("message", "msg", "error_msg", "status_msg", "detail", "title")
-MAX_TEXT_CHARACTERS, MAX_PATHS = 2000, 20
+MAX_TEXT_CHARACTERS, MAX_PATHS, MAX_DEPTH = 2000, 20, 8
 
 
 def parse_failure(status: int, raw: bytes, wait: float | None) -> ModelFailure:
@@ -139,27 +139,30 @@ def _names(error: object) -> Iterator[object]:
         yield "content_policy"
 
 
-def _message(error: object) -> str:
+def _message(error: object, depth: int = MAX_DEPTH) -> str:
     """The text of an error, also of one within another, as gateways pass it on."""
     if isinstance(error, str):
         return error
-    body = _dict(error)
+    body = _dict(error) if depth else {}
     own = next((each for name in _MESSAGES if (each := body.get(name))), "")
-    parts = [own] if isinstance(own, str) else [_message(own)]
-    parts += [_message(each) for each in _problems(body)]
+    parts = [own] if isinstance(own, str) else [_message(own, depth - 1)]
+    parts += [_message(each, depth - 1) for each in _problems(body)]
     raw = _dict(body.get("metadata")).get("raw")
     return " ".join(part for part in (*parts, raw if isinstance(raw, str) else "") if part)
 
 
-def _paths(error: object) -> tuple[str, ...]:
+def _paths(error: object, depth: int = MAX_DEPTH) -> tuple[str, ...]:
     """The fields of the request that an error names: param, or the places of a validator."""
-    body = _dict(error)
+    body = _dict(error) if depth else {}
     named = [body.get("param"), *(each.get("field") for each in _violations(body))]
     for each in _problems(body):
         place = each.get("loc")
         named.append(".".join(map(str, place)) if isinstance(place, list) else None)
     inner = body.get("message")
-    return (*(name[:200] for name in named if isinstance(name, str) and name), *(_paths(inner) if inner else ()))
+    return (
+        *(name[:200] for name in named if isinstance(name, str) and name),
+        *(_paths(inner, depth - 1) if inner else ()),
+    )
 
 
 def _problems(body: Json) -> list[Json]:
