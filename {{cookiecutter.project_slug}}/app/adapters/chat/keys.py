@@ -41,7 +41,8 @@ class KeyRing:
     def set_aside(self, place: int, seconds: float | None) -> float:
         """Let a key rest. seconds: as the provider asks, a minute by default. Returns for how long it rests."""
         rest = min(REST_SECONDS if seconds is None else seconds, MAX_REST_SECONDS)
-        self._free_at[place] = self._clock.monotonic() + rest
+        # Calls at the same time are told different times.
+        self._free_at[place] = max(self._free_at[place], self._clock.monotonic() + rest)
         return rest
 
     @property

@@ -134,3 +134,10 @@ def test_a_key_is_free_again_after_its_rest() -> None:
     clock.advance(60)
     assert [ring.take(), ring.take()] == [0, 1]
     assert ring.set_aside(0, 10.0**9) == 3600
+
+
+def test_a_shorter_wait_of_another_call_ends_no_longer_one() -> None:
+    ring = KeyRing(2, ManualClock())
+    ring.set_aside(0, 60)
+    ring.set_aside(0, 0)
+    assert ring.rests(0)
