@@ -27,6 +27,7 @@ open     -                    GET /.well-known/oauth-protected-resource/mcp
 open     -                    GET /console/
 open     -                    GET /console/budgets
 open     -                    GET /console/document
+open     -                    GET /console/error-budgets
 open     -                    GET /console/files/{name}
 open     -                    GET /console/quarantine
 open     -                    GET /console/session
@@ -47,7 +48,9 @@ own      answers:write        POST /v1/answers
 own      caller:read          GET /v1/caller
 own      answers:write        POST /v1/chat/completions
 own      answers:write        POST /v1/responses
+own      answers:write        DELETE /v1/conversations/{conversation_id:path}
 own      models:read          GET /v1/models
+own      models:read          GET /v1/models/{model:path}
 own      mcp:use              POST /mcp
 tenant   accounts:provision   GET /scim/v2/Groups
 tenant   accounts:provision   POST /scim/v2/Groups
@@ -69,6 +72,8 @@ tenant   accounts:provision   PATCH /scim/v2/Users/{user_id}
 tenant   accounts:provision   PUT /scim/v2/Users/{user_id}
 tenant   answers:list         GET /v1/answers
 tenant   answers:read         GET /v1/answers/{answer_id}
+tenant   answers:read         GET /v1/conversations
+tenant   answers:read         GET /v1/conversations/{conversation_id:path}
 tenant   answers:read         GET /v1/responses/{response_id}
 tenant   feedback:write       POST /v1/answers/{answer_id}/feedback
 tenant   outcomes:write       POST /v1/answers/{answer_id}/outcome
@@ -119,6 +124,7 @@ tenant   reviews:decide       POST /v1/reviews/{review_id}/claim
 tenant   reviews:decide       POST /v1/reviews/{review_id}/decide
 tenant   reviews:decide       POST /v1/reviews/{review_id}/heartbeat
 tenant   reviews:decide       POST /v1/reviews/{review_id}/release
+tenant   search:read          POST /v1/embeddings
 tenant   search:read          POST /v1/search
 tenant   documents:share      GET /v1/sources/access
 tenant   documents:share      PUT /v1/sources/access
@@ -200,7 +206,7 @@ def permission_of(dependant: Any) -> str:
 def address(path: str, names: dict[str, str] | None = None) -> str:
     """The path with the given ids, or with random ones."""
     values = {"environment": "production", "number": "1", "name": "no.js", **(names or {})}
-    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], str(uuid4())), path)
+    return re.sub(r"\{(\w+)(?::path)?\}", lambda match: values.get(match[1], str(uuid4())), path)
 
 
 @pytest.fixture

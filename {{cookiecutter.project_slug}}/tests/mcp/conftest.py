@@ -68,7 +68,7 @@ async def call(service: Service, tool: str, key: str | None = None, **arguments:
 async def key_of(service: Service, *roles: str, groups: tuple[str, ...] = (), **terms: Any) -> str:
     """A key of the service's tenant."""
     made = await service.state.identity.create_key(
-        service.tenant, f"key-{uuid4().hex[:8]}", list(roles or ("user",)), list(groups), KeyTerms(**terms)
+        service.tenant, f"key-{uuid4().hex[:8]}", list(roles or ("user",)), list(groups), terms=KeyTerms(**terms)
     )
     return made.text
 

@@ -116,7 +116,7 @@ ROWS = [
         "idempotency_key_invalid",
         arguments("answer", question="x", idempotency_key=" \n"),
     ),
-    Row("an environment that there is not", 404, "environment_not_found", headers={"x-environment": "moon"}),
+    Row("an environment that there is not", 422, "environment_not_found", headers={"x-environment": "moon"}),
     Row("staging without the permission", 403, "permission_missing", SEARCH, {"x-environment": "staging"}),
 ]
 
