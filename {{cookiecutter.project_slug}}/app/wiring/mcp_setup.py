@@ -28,4 +28,4 @@ def tool_services(
 def make_external_actions(settings: Settings, live_policy: Callable[[], ActionPolicy]) -> ExternalActions:
     """The tools of other servers that the policy of the live release accepts."""
     secrets = {name: value.get_secret_value() for name, value in settings.mcp_secrets.items()}
-    return ExternalActions(DeferredToolServers(secrets), live_policy)
+    return ExternalActions(DeferredToolServers(secrets, settings.outbound), live_policy)

@@ -1,5 +1,6 @@
 """Tools of another MCP server as actions: only as they were accepted, and their results are text of strangers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from app.actions.domain import (
 )
 from app.actions.service import ActionCatalogue, ActionRegistry, ExternalActions
 from app.adapters.mcp.client import MAX_REPLY_BYTES, MAX_TEXT_CHARACTERS, SdkToolServers
+from app.core.outbound import OutboundRules
 from app.wiring import REGISTRY
 from tests.actions.tool_server import Tracker, tracker_served
 
@@ -122,6 +124,21 @@ async def test_a_server_that_is_down_loses_only_its_own_tools(tracker: Tracker) 
     assert {each.state for each in await catalogue.external.status() if each.server == "other"} == {"unavailable"}
     with pytest.raises(ToolServerUnavailable, match="no usable reply"):
         await catalogue.external.servers.describe(down)
+
+
+async def test_a_server_is_asked_through_the_proxy() -> None:
+    seen: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readline())
+        writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as proxy:
+        rules = OutboundRules(https_proxy=f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        with pytest.raises(ToolServerUnavailable):
+            await SdkToolServers({}, rules).describe(ExternalServer(url="https://tracker.example/mcp"))
+    assert seen[0].startswith(b"CONNECT tracker.example:443 ")
 
 
 async def test_a_call_sends_the_secret_header_and_the_idempotency_key(tracker: Tracker) -> None:

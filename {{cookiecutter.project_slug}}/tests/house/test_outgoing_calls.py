@@ -32,11 +32,23 @@ MAKERS = {
     "request",
     "stream",
 }
-LIBRARIES = {"httpx", "aiohttp", "httpx_aiohttp", "requests", "urllib3", "http.client", "urllib.request", "asyncio"}
+LIBRARIES = {
+    "httpx",
+    "httpx2",
+    "aiohttp",
+    "httpx_aiohttp",
+    "requests",
+    "urllib3",
+    "http.client",
+    "urllib.request",
+    "asyncio",
+}
 
 
 def made_clients(tree: ast.Module) -> Iterator[str]:
-    """The calls that make a client or a connection of its own, and requests of a library without a client."""
+    """The calls that make a client or a connection of its own, and requests of a library without a client. A client on
+    a given transport has no connection of its own.
+    """
     names = {
         alias.asname or alias.name: f"{node.module}.{alias.name}"
         for node in ast.walk(tree)
@@ -48,7 +60,8 @@ def made_clients(tree: ast.Module) -> Iterator[str]:
             called = ast.unparse(node.func)
             called = names.get(called, called)
             library, _, name = called.rpartition(".")
-            if library in LIBRARIES and name in MAKERS:
+            given = any(each.arg == "transport" for each in node.keywords)
+            if library in LIBRARIES and name in MAKERS and not given:
                 yield called
 
 
@@ -63,6 +76,7 @@ def test_only_one_module_makes_clients_of_outgoing_calls() -> None:
     [
         "import httpx\nclient = httpx.AsyncClient()",
         "from aiohttp import ClientSession as S\nS()",
+        "import httpx2\nhttpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport())",
         "import httpx\nhttpx.get('https://provider.example')",
         "import urllib.request\nurllib.request.urlopen('https://provider.example')",
         "import asyncio\nasyncio.open_connection('provider.example', 443)",

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 import httpx2
 import orjson
 from jsonschema import Draft202012Validator
@@ -24,9 +25,11 @@ from app.actions.domain import (
     ToolDescription,
     ToolServerUnavailable,
 )
+from app.adapters.outbound import OutboundTransport, failure_reason, make_transport
 from app.core.cancellation import was_cancelled
 from app.core.errors import Problem
 from app.core.json_types import JsonObject
+from app.core.outbound import DIRECT, OutboundRules
 from app.core.text import clean
 
 MAX_REPLY_BYTES = 1_000_000
@@ -42,8 +45,8 @@ RETRY_SECONDS = 5.0
 class SdkToolServers:
     """A ToolServers. secrets: header values, by the names that the policy uses for them."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._secrets = secrets
+    def __init__(self, secrets: Mapping[str, str], rules: OutboundRules = DIRECT) -> None:
+        self._secrets, self._rules = secrets, rules
 
     async def describe(self, server: ExternalServer) -> Sequence[ToolDescription]:
         try:
@@ -86,7 +89,7 @@ class SdkToolServers:
     @asynccontextmanager
     async def _connected(self, server: ExternalServer) -> AsyncIterator[Client]:
         headers = {name: self._secrets[secret] for name, secret in server.headers.items()}
-        transport = _Bounded(httpx2.AsyncHTTPTransport(retries=0))
+        transport = _Bounded(make_transport(rules=self._rules))
         async with httpx2.AsyncClient(
             headers=headers, timeout=server.timeout_seconds, transport=transport, trust_env=False
         ) as http:
@@ -100,7 +103,7 @@ class _TooMuch(Exception):
 
 
 class _Counted(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
         self._stream, self._left = stream, MAX_REPLY_BYTES
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -115,19 +118,28 @@ class _Counted(httpx2.AsyncByteStream):
 
 
 class _Bounded(httpx2.AsyncBaseTransport):
-    """Ends a reply that is larger than any result may be. Asks for plain bytes, so that none grows by unpacking."""
+    """Sends the requests of the SDK's HTTP library as all outgoing calls are sent. Ends a reply that is larger than any
+    result may be. Asks for plain bytes, so that none grows by unpacking.
+    """
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+    def __init__(self, transport: OutboundTransport) -> None:
         self._transport = transport
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         request.headers["accept-encoding"] = "identity"
-        response = await self._transport.handle_async_request(request)
-        if "content-encoding" in response.headers:
+        body, headers = await request.aread(), request.headers.raw
+        sent = httpx.Request(
+            request.method, str(request.url), headers=headers, content=body or None, extensions=request.extensions
+        )
+        try:
+            response = await self._transport.handle_async_request(sent)
+        except httpx.HTTPError as error:
+            raise httpx2.NetworkError(failure_reason(error)) from error
+        stream = response.stream
+        if "content-encoding" in response.headers or not isinstance(stream, httpx.AsyncByteStream):
+            await response.aclose()
             raise _TooMuch
-        if isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _Counted(response.stream)
-        return response
+        return httpx2.Response(response.status_code, headers=response.headers.raw, stream=_Counted(stream))
 
     async def aclose(self) -> None:
         await self._transport.aclose()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.actions.domain import ExternalServer, ExternalToolPin, ToolDescription
 from app.core.json_types import JsonObject
+from app.core.outbound import OutboundRules
 
 if TYPE_CHECKING:
     from app.adapters.mcp.client import SdkToolServers
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 class DeferredToolServers:
     """An `SdkToolServers` that is imported when a policy names a server, beside the work of the process."""
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._secrets = secrets
+    def __init__(self, secrets: Mapping[str, str], rules: OutboundRules) -> None:
+        self._secrets, self._rules = secrets, rules
 
     @cached_property
     def _servers(self) -> "SdkToolServers":
         from app.adapters.mcp.client import SdkToolServers
 
-        return SdkToolServers(self._secrets)
+        return SdkToolServers(self._secrets, self._rules)
 
     async def describe(self, server: ExternalServer) -> Sequence[ToolDescription]:
         return await (await self._imported()).describe(server)
