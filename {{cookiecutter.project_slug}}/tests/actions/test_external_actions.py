@@ -13,11 +13,12 @@ from app.actions.domain import (
     ExternalServer,
     ExternalToolChanged,
     ExternalToolFailed,
+    ToolDescription,
     ToolServerUnavailable,
     pins_of,
 )
 from app.actions.service import ActionCatalogue, ActionRegistry, ExternalActions
-from app.adapters.mcp.client import MAX_REPLY_BYTES, MAX_TEXT_CHARACTERS, SdkToolServers
+from app.adapters.mcp.client import MAX_REPLY_BYTES, MAX_TEXT_CHARACTERS, SdkToolServers, _is_usable
 from app.core.outbound import OutboundRules
 from app.wiring import REGISTRY
 from tests.actions.tool_server import Tracker, tracker_served
@@ -124,6 +125,24 @@ async def test_a_server_that_is_down_loses_only_its_own_tools(tracker: Tracker) 
     assert {each.state for each in await catalogue.external.status() if each.server == "other"} == {"unavailable"}
     with pytest.raises(ToolServerUnavailable, match="no usable reply"):
         await catalogue.external.servers.describe(down)
+
+
+@pytest.mark.parametrize(
+    "schema", [{"type": "strin"}, {"required": 5}, {"properties": {"id": {"pattern": r"^\p{L}+$"}}}]
+)
+def test_a_schema_that_cannot_be_used_is_a_fault_of_the_arguments(schema: dict[str, Any]) -> None:
+    assert SdkToolServers({}).fault(schema, {"id": "x"}) == "the tool's own schema cannot be used"
+
+
+def test_a_schema_without_a_digest_is_left_out() -> None:
+    assert not _is_usable(ToolDescription("find-issue", "", {"maximum": float("nan")}))
+
+
+@pytest.mark.parametrize("change", [{"name": "find\x1b[2J"}, {"name": "f" * 129}])
+async def test_a_tool_that_cannot_be_shown_or_pinned_is_left_out(tracker: Tracker, change: dict[str, Any]) -> None:
+    catalogue = Catalogue(policy(tracker=tracker.server()))
+    tracker.tools[0] |= change
+    assert await catalogue.states() == {"find-issue": "missing", "close-issue": "offered"}
 
 
 async def test_a_server_is_asked_through_the_proxy() -> None:

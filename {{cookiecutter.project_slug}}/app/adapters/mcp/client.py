@@ -10,12 +10,10 @@ import httpx
 import httpx2
 import orjson
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, RequestParamsMeta, TextContent
 from referencing import Registry
-from referencing.exceptions import Unresolvable
 
 from app.actions.domain import (
     ExternalServer,
@@ -35,6 +33,7 @@ from app.core.text import clean
 MAX_REPLY_BYTES = 1_000_000
 MAX_PAGES = 10
 MAX_TOOLS = 200
+MAX_NAME_CHARACTERS = 128
 MAX_DESCRIPTION_CHARACTERS = 2_000
 MAX_SCHEMA_BYTES = 20_000
 MAX_TEXT_CHARACTERS = 8_000
@@ -79,7 +78,7 @@ class SdkToolServers:
         try:
             validator = Draft202012Validator(dict(parameters), registry=Registry())
             error = next(iter(validator.iter_errors(dict(arguments))), None)
-        except (SchemaError, Unresolvable, RecursionError):
+        except Exception:  # a schema of strangers may fail in any way, such as a pattern that Python does not know
             return "the tool's own schema cannot be used"
         if error is None:
             return None
@@ -160,8 +159,14 @@ async def _described(client: Client) -> list[ToolDescription]:
 def _is_usable(tool: ToolDescription) -> bool:
     """Small enough to be read by a person, and text that can be stored."""
     schema = orjson.dumps(tool.parameters)
+    try:
+        _ = tool.digest
+    except ValueError:  # such as NaN
+        return False
     return (
-        len(tool.description) <= MAX_DESCRIPTION_CHARACTERS
+        len(tool.name) <= MAX_NAME_CHARACTERS
+        and tool.name.isprintable()
+        and len(tool.description) <= MAX_DESCRIPTION_CHARACTERS
         and len(schema) <= MAX_SCHEMA_BYTES
         and clean(tool.description) == tool.description
         and b"\\u0000" not in schema
