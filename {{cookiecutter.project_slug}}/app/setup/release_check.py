@@ -90,15 +90,17 @@ class ReleaseCheck:
             policies = _policies_of(release)
             for prompt in (PROMPT, TOOL_PROMPT) if policies.get(ActionPolicy).offered else (PROMPT,):
                 release.prompt(prompt)
-            check_data_egress(policies, [step.address for step in manifest.chain if step.address])
+            models = [step.address for step in manifest.chain if step.address]
+            servers = [each.url for each in policies.get(ActionPolicy).servers.values()]
+            check_data_egress(policies, [*models, *servers])
             params = SearchParams.of(manifest.retrieval)
             prices = PriceTable.read(release.prices)
             prices.check_chat_models(step.model for step in manifest.chain)
-            models = [self._choice(step) for step in manifest.chain if step.model != EXTRACTIVE]
+            choices = [self._choice(step) for step in manifest.chain if step.model != EXTRACTIVE]
         except (StartRefused, ValidationError, ValueError) as error:
             raise ReleaseUnservable(f"Release {release.number} cannot be served here: {_sentence_of(error)}") from error
         index = await self.indexes.for_release(manifest.index)
-        return CheckedRelease(policies, params, prices, Answerability.of(manifest.settings), models, index)
+        return CheckedRelease(policies, params, prices, Answerability.of(manifest.settings), choices, index)
 
     async def preload(self, release: Release) -> None:
         await self.check(release)

@@ -87,3 +87,13 @@ async def test_a_release_without_a_newer_policy_gets_its_default(
     checked = await check(state).check(replace(release, policies=older))
     assert checked.policies.loaded[name] == (default or BEFORE[name])
     assert (checked.policies.get(ReviewPolicy) == NO_REVIEW) is (name == "review")
+
+
+async def test_a_release_that_would_send_confidential_text_to_a_tool_server_is_not_servable(
+    state: State, release: Release
+) -> None:
+    server = b"servers:\n  tracker:\n    url: https://tracker.example/mcp\n"
+    ownership = release.policies["ownership"].replace(b"internal", b"confidential")
+    policies = {**release.policies, "ownership": ownership, "actions": release.policies["actions"] + server}
+    with pytest.raises(ReleaseUnservable, match="would be sent to https://tracker"):
+        await check(state).check(replace(release, policies=policies))
