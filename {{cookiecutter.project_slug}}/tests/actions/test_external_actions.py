@@ -184,8 +184,8 @@ async def test_a_reply_without_end_is_ended(tracker: Tracker) -> None:
 
 
 async def test_a_call_that_takes_too_long_is_not_known_to_have_failed(tracker: Tracker) -> None:
-    catalogue = Catalogue(policy(tracker=tracker.server(timeout_seconds=2)))
-    tracker.seconds = 60
+    catalogue = Catalogue(policy(tracker=tracker.server(timeout_seconds=1)))
+    tracker.seconds = 3
     with pytest.raises(ExternalToolFailed, match="may have been done"):
         await catalogue.call()
 

@@ -33,7 +33,7 @@ class ActionCatalogue:
     def offered(self, policy: ActionPolicy | None = None) -> tuple[ActionOffer, ...]:
         """The actions that a policy offers, by name. None: the policy of the live release."""
         policy = policy or self.live_policy()
-        actions = dict(self.registry)
+        actions = dict(self.registry.items())
         pins = pins_of(policy.servers)
         return tuple(
             self._offer(actions[name])

@@ -21,6 +21,7 @@ from app.actions.domain import (
 )
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
+from app.actions.service.external_actions import ExternalAction
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
@@ -68,8 +69,11 @@ class ActionExecution:
             documents=documents,
         )
         try:
+            arguments = action.arguments.model_validate(proposal.arguments)
+            if isinstance(action, ExternalAction):  # no connection waits for another server
+                return await action.call(run, arguments)
             async with self.database.read(proposal.tenant_id) as connection:
-                return await action.run(connection, run, action.arguments.model_validate(proposal.arguments))
+                return await action.run(connection, run, arguments)
         except Problem as problem:
             if _is_temporary(problem):
                 raise

@@ -1,7 +1,7 @@
 """Tools of other MCP servers as actions: known once their server has described them as they were accepted."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,9 @@ class ExternalAction:
     async def run(
         self, connection: AsyncConnection, run: ActionRun, arguments: RootModel[dict[str, object]]
     ) -> JsonObject:
+        return await self.call(run, arguments)
+
+    async def call(self, run: ActionRun, arguments: Any) -> JsonObject:
         """Errors: ToolServerUnavailable, which is tried again; ExternalToolChanged, ExternalToolFailed."""
         try:
             return await self.servers.call(self.pin, arguments.root, run.id)
@@ -177,3 +180,8 @@ class ActionRegistry(Mapping[str, Action]):
 
     def __len__(self) -> int:
         return len({**self.external.actions(), **self.own})
+
+    def items(self) -> ItemsView[str, Action]:
+        """All at once: to look each of them up would compare every description once for each."""
+        found: dict[str, Action] = {**self.external.actions(), **self.own}
+        return found.items()
