@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from app.core.errors import Forbidden
 from app.core.problems import problem_response
 
-API_PATHS = ("/v1/", "/mcp", "/openapi.json")
+API_PATHS = ("/v1/", "/mcp", "/.well-known/", "/openapi.json")
 """The console is not among them: its sessions are for its own pages."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 EXPOSED = (

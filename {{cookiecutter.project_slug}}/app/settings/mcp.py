@@ -15,7 +15,8 @@ class McpSettings(BaseModel):
     mcp_origins: tuple[str, ...] = Field(
         (),
         description='Web pages that may call /mcp, as JSON: ["https://chat.example.com"]. That of APP_PUBLIC_URL '
-        "always may. A request from the page of another origin is refused; programs send no origin.",
+        "always may. A request from the page of another origin is refused; programs send no origin. A browser sends it "
+        "only if APP_CORS_ORIGINS names the origin too.",
     )
     mcp_secrets: dict[str, SecretStr] = Field(
         {},
