@@ -148,6 +148,16 @@ async def test_text_of_a_document_cannot_end_its_quotation(service: Service) -> 
     assert result["structuredContent"]["notice"] in shown
 
 
+async def test_long_titles_and_addresses_count_in_the_size_of_a_result(service: Service) -> None:
+    for number in range(8):
+        await service.publish(f"Crane {number} of Karlen is red.", title="T" * 450, uri=f"{number}{'u' * 1500}")
+    result = await call(service, "search", query="crane of Karlen", limit=20)
+    assert len(texts(result)) < 14_000, "4,000 tokens"
+    found = result["structuredContent"]
+    assert found["passages"]
+    assert found["next_cursor"]
+
+
 async def test_an_answer_over_mcp_is_recorded_as_one_over_http(service: Service) -> None:
     (await service.ask(QUESTION)).raise_for_status()
     await call(service, "answer", question=QUESTION)
