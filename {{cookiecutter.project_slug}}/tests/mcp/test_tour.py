@@ -7,6 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp.client import Client
 
+from app.inference.domain.tool_calls import ToolResult
+from app.inference.service.tool_calling import _normalised_json
+from app.mcp.service.action_tool import _result_of
 from tests.inference.conftest import Service
 from tests.mcp.conftest import LEGACY, MODERN, call, connected, key_of, titled
 
@@ -127,3 +130,17 @@ async def test_a_long_document_is_read_in_pages_without_a_gap(service: Service) 
         assert len(page["text"].encode()) <= 5000
         read, start = read + page["text"], page["next_start"]
     assert read == text
+
+
+async def test_a_result_with_other_line_ends_is_still_a_result(service: Service) -> None:
+    async with service.client() as client:
+        made = await client.post("/v1/tickets", json={"title": "The pump", "text": "one\u2028two\n\u0303three"})
+    result = await call(service, "look_up_ticket", ticket=made.json()["id"])
+    assert not result.get("isError"), result
+    assert result["structuredContent"]["result"]["text"].startswith("one\ntwo\n")
+
+
+def test_a_result_that_was_cut_is_a_text() -> None:
+    content = _normalised_json('{"result":"a\u2028')
+    assert content == '{"result":"a\n'
+    assert _result_of(ToolResult(content, "")) == content

@@ -5,8 +5,10 @@ answer, and then run or wait for a person.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
+
+import orjson
 
 from app.actions.domain import ActionProposal, ArgumentSources, NewAction, ProposalRefused, ReviewTerms
 from app.actions.service import Actions
@@ -147,7 +149,7 @@ class ToolCalling:
         session.findings = (*session.findings, *findings)
         if any(ctx.loaded.security.document_action(finding) == "quarantine" for finding in findings):
             return ToolResult.of(ProposalRefused("failed", "What came back is withheld by the security policy."))
-        return replace(result, content=normalise(result.content).text, text=normalise(result.text).text)
+        return replace(result, content=_normalised_json(result.content), text=normalise(result.text).text)
 
     def _objection(self, ctx: ProposalContext, session: ToolSession, proposal: ActionProposal) -> str | None:
         """The finding for which it may not be proposed: the arguments leave the service as an answer does."""
@@ -191,6 +193,22 @@ def _known_name(session: ToolSession, call: ToolCall) -> str:
     """Of an action that was offered; what else a model writes as a name is its own text."""
     offered = any(offer.name == call.name for offer in session.offers)
     return call.name if offered else "unknown"
+
+
+def _normalised_json(content: str) -> str:
+    """Normalised value by value, so that it stays JSON; one that was cut is none, and is normalised as a text."""
+    try:
+        return orjson.dumps(_normalised(orjson.loads(content))).decode()
+    except orjson.JSONDecodeError:
+        return normalise(content).text
+
+
+def _normalised(value: Any) -> Any:
+    if isinstance(value, str):
+        return normalise(value).text
+    if isinstance(value, dict):
+        return {normalise(name).text: _normalised(each) for name, each in value.items()}
+    return [_normalised(each) for each in value] if isinstance(value, list) else value
 
 
 def _texts_in(value: object) -> Iterator[str]:

@@ -71,7 +71,10 @@ def _result_of(result: ToolResult) -> Any:
     """Screened; cut to a text where it is too large for one result."""
     if len(result.content.encode()) > PAGE_BYTES:
         return cut(result.content, PAGE_BYTES)
-    value: Mapping[str, Any] = orjson.loads(result.content)
+    try:
+        value: Mapping[str, Any] = orjson.loads(result.content)
+    except orjson.JSONDecodeError:  # it was cut before characters without width were taken out
+        return result.content
     return value.get("result", value)
 
 
