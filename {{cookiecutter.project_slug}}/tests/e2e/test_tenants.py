@@ -27,6 +27,7 @@ from tests.monitoring.traffic import Traffic
 from tests.review.conftest import Desk
 
 MARKER = "zanzibar"
+TALK = f"about the gate of {MARKER}"
 PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at seven every morning of the working week.\n"
 
 # Parameters that name something of the whole service, not of a tenant.
@@ -34,6 +35,7 @@ SHARED = (
     "/v1/releases/{release_id}",
     "/v1/environments/",
     "/v1/indexes/",
+    "/v1/models/",
     "/v1/evaluations/",
     "/v1/governance/",
     "/v1/readiness/",
@@ -70,7 +72,7 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
     bad = ("files", ("broken.pdf", b"%PDF-1.7 and nothing that follows", "application/pdf"))
     made = await client.post("/v1/documents", files=[good, bad])
     await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
-    answer = await client.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?"})
+    answer = await client.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?", "conversation": TALK})
     key = await client.post("/v1/keys", json={"name": "another"})
     held = await client.get("/v1/quarantine")
     document = {"selector": "document", "value": made.json()["items"][0]["id"], "reason": "request 17"}
@@ -86,6 +88,7 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
         "document_id": made.json()["items"][0]["id"],
         "entry": held.json()["items"][0]["id"],
         "answer_id": answer.json()["id"],
+        "conversation_id": TALK,
         "response_id": f"resp_{UUID(answer.json()['id']).hex}",
         "review_id": str((await desk.queue()).id),
         "prefix": key.json()["prefix"],
@@ -198,7 +201,9 @@ async def test_every_route_but_the_open_ones_needs_a_key(client: httpx.AsyncClie
         if (await client.request(method, address)).status_code != 401:
             unguarded.add(path)
         assert (document["paths"][path][method]["security"] == []) == (path in unguarded)
-    assert unguarded == {"/health/live", "/health/ready", "/metrics", "/v1/oidc/backchannel-logout"}
+    described = "/.well-known/oauth-protected-resource"
+    open_ones = {"/health/live", "/health/ready", "/metrics", "/v1/oidc/backchannel-logout"}
+    assert unguarded == open_ones | {described, f"{described}/mcp"}
 
 
 def _missing(like: str) -> str:

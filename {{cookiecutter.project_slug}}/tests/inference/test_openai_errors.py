@@ -95,7 +95,8 @@ async def test_a_problem_during_the_answer_has_it_too(
         check(reply, status, code, kind)
         assert "secret words" not in reply.text
     async with service.client() as client:
-        check(await client.get("/v1/models"), status, code, kind)
+        if status != 402:  # the list of models costs nothing
+            check(await client.get("/v1/models"), status, code, kind)
 
 
 async def test_a_replayed_problem_has_it_too(service: Service) -> None:

@@ -51,6 +51,7 @@ Doing = Callable[[], Awaitable[None]]
 def nothing_found_yet() -> None:
     """Gauges of checks keep what earlier tests in this process found."""
     DRIFTED.clear()
+    USED.clear()
     UNHEALTHY.clear()
 
 

@@ -68,10 +68,10 @@ class ExternalAction:
     ) -> JsonObject:
         return await self.call(run, arguments)
 
-    async def call(self, run: ActionRun, arguments: Any) -> JsonObject:
+    async def call(self, run: ActionRun, arguments: BaseModel) -> JsonObject:
         """Errors: ToolServerUnavailable, which is tried again; ExternalToolChanged, ExternalToolFailed."""
         try:
-            return await self.servers.call(self.pin, arguments.root, run.id)
+            return await self.servers.call(self.pin, arguments.model_dump(), run.id)
         except ToolServerUnavailable as error:
             if self.risk == "read":  # a model waits for it, and answers without it
                 raise ExternalToolFailed(error.detail) from error

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from app.core.errors import Contended
 from app.core.telemetry import span
 from app.encryption.domain import Sealed
 from app.ingestion.domain.attachment_addresses import within_limits
@@ -34,6 +35,8 @@ _TOO_MANY_CHUNKS = "too_many_chunks"
 _MAX_CHARACTERS_IN_LOOP = 2_000
 # Enough to keep the embedder busy while another job publishes, and few enough not to delay questions.
 _CONCURRENT_EMBEDDINGS = 2
+_STARTS = (0.05, 0.1, 0.2)
+"""Seconds before a start is tried again."""
 # Limits the work that is lost when the worker dies.
 _MAX_SECONDS_UNPUBLISHED = 0.5
 SUPERSEDED = ProcessingResult("superseded")
@@ -94,13 +97,25 @@ async def process(deps: IngestionDependencies, tenant_id: UUID, versions: Mappin
 
 async def _start(deps: IngestionDependencies, tenant_id: UUID, versions: Mapping[UUID, int]) -> list[ProcessingAttempt]:
     """Start the attempts and decrypt the files."""
-    started = await attempts.start(deps.database, tenant_id, versions)
+    started = await _start_undisturbed(deps, tenant_id, versions)
     if all(each.key_version is None for each in started):
         return started
     async with deps.database.read(tenant_id) as connection:
         sealed = [Sealed(each.key_version, each.data) for each in started]
         opened = [await deps.keys.open(connection, tenant_id, ORIGINAL, each) for each in sealed]
     return [replace(each, data=data) for each, data in zip(started, opened, strict=True)]
+
+
+async def _start_undisturbed(
+    deps: IngestionDependencies, tenant_id: UUID, versions: Mapping[UUID, int]
+) -> list[ProcessingAttempt]:
+    """Begun again where another process works on the same documents at this moment. Errors: Contended."""
+    for waited in _STARTS:
+        try:
+            return await attempts.start(deps.database, tenant_id, versions)
+        except Contended:
+            await asyncio.sleep(waited)
+    return await attempts.start(deps.database, tenant_id, versions)
 
 
 async def give_up(deps: IngestionDependencies, tenant_id: UUID, document_id: UUID, version: int, why: str) -> None:

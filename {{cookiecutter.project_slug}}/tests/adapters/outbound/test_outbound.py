@@ -55,7 +55,7 @@ def soon() -> Deadline:
 
 async def chat(rules: OutboundRules, url: str) -> object:
     async with make_transport(rules=rules) as transport:
-        model = OpenAIChat(openai_endpoint("m", f"{url}/v1", "m", None), transport, CLOCK)
+        model = OpenAIChat(openai_endpoint("m", f"{url}/v1", "m"), transport, CLOCK)
         return (await model.complete(REQUEST, soon())).text
 
 
