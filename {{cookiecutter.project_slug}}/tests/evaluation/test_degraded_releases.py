@@ -168,7 +168,7 @@ def stopped_by(report: Report) -> set[str]:
         ("blunted prompt", {"answer_facts"}),
         ("tiny chunks", {"citation_precision"}),
         ("wrong embedder", {"retrieval_mrr"}),
-        ("fusion weight 0", {"retrieval_recall"}),
+        ("vectors alone", {"retrieval_recall"}),
         ("refusal threshold off", {"refusal_recall"}),
         ("slow model", {"latency_ms"}),
     ],
@@ -189,8 +189,8 @@ async def test_a_release_made_worse_is_refused_and_the_report_names_the_metric(
         worse = await with_index(quoting, ChunkerParams(usual.target // 6, usual.whole // 6, usual.small // 6))
     elif way == "wrong embedder":
         worse = await with_index(quoting, embedder=bench.scrambled)
-    elif way == "fusion weight 0":
-        worse = await changed(quoting, retrieval__dense_weight=0)
+    elif way == "vectors alone":
+        worse = await changed(quoting, retrieval__dense_weight=1)
     else:
         worse = await changed(quoting, refusal__words=0, refusal__coverage=0, refusal__both=0)
     report = await bench.measured(worse, live)
