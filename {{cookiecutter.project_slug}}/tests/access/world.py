@@ -49,7 +49,16 @@ ACTIONS = ["look_up_ticket", "add_ticket_note"]
 DECISIONS = ("approve", "approve", "approve", "reject", "edit", "request_changes", "escalate")
 VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
 # Path parameters of routes about the whole service, and of receipts, which hold no text.
-SERVICE_PARAMETERS = {"release_id", "run_id", "environment", "approval_id", "name", "prefix", "privacy_request_id"}
+SERVICE_PARAMETERS = {
+    "release_id",
+    "run_id",
+    "environment",
+    "approval_id",
+    "name",
+    "prefix",
+    "privacy_request_id",
+    "model",
+}
 
 
 @dataclass
@@ -209,6 +218,11 @@ class World(Sharing):
             tools = [{"type": "function", "function": {"name": name}} for name in acts]
             route = "/v1/chat/completions"
             body = {"model": model, "messages": messages, **({"tools": tools} if tools else {})}
+        elif self.chance.random() < 0.5:
+            body["conversation"] = f"talk-of-{key.replace(' ', '-')}"
+            self.note("conversation_id", body["conversation"])
+        elif self.chance.random() < 0.3:
+            route, body = "/v1/responses", {"model": model, "input": question}
         if self.chance.random() < 0.25:
             body["stream"] = True
         idempotency_key = f"k{self.chance.getrandbits(32)}"
@@ -246,6 +260,7 @@ class World(Sharing):
             self.note("answer_id" if kind == "answers" else "action_id", value)
         for value in re.findall(r'"id":"([0-9a-f-]{36})","created_at"', reply.text):
             self.note("answer_id", value)
+            self.note("response_id", f"resp_{UUID(value).hex}")
 
     async def move(self) -> None:
         """Put the person into other groups. From the first use of the new token on, one of before gives no more."""
@@ -356,7 +371,9 @@ class World(Sharing):
                 f"{path} has the parameter {name}, which is not in `recorded`: the route would not be read"
             )
 
-    recorded = frozenset({"answer_id", "document_id", "entry", "review_id", "action_id"})
+    recorded = frozenset(
+        {"answer_id", "document_id", "entry", "review_id", "action_id", "conversation_id", "response_id"}
+    )
 
     async def read_all(self, key: str) -> None:
         """Read every route, and the command that lists corrections of reviewers, with this key."""

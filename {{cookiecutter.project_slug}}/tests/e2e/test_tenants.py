@@ -27,7 +27,7 @@ from tests.monitoring.traffic import Traffic
 from tests.review.conftest import Desk
 
 MARKER = "zanzibar"
-TALK = f"about the gate of {MARKER}"
+TALK = "talk-of-the-gate"
 PAGE = f"# Harbour rules\n\nThe harbour master of {MARKER} opens the gate at seven every morning of the working week.\n"
 
 # Parameters that name something of the whole service, not of a tenant.
@@ -62,7 +62,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     },
 }
 # Per request, so that it differs between two requests for the same thing.
-FLEETING = ("request_id", "instance", "detail")
+FLEETING = ("request_id", "instance", "detail", "error")
 
 
 @pytest_asyncio.fixture
@@ -72,7 +72,9 @@ async def theirs(state: State, tenant: UUID, client: httpx.AsyncClient, database
     bad = ("files", ("broken.pdf", b"%PDF-1.7 and nothing that follows", "application/pdf"))
     made = await client.post("/v1/documents", files=[good, bad])
     await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
-    answer = await client.post("/v1/answers", json={"question": f"Who opens the gate in {MARKER}?", "conversation": TALK})
+    answer = await client.post(
+        "/v1/answers", json={"question": f"Who opens the gate in {MARKER}?", "conversation": TALK}
+    )
     key = await client.post("/v1/keys", json={"name": "another"})
     held = await client.get("/v1/quarantine")
     document = {"selector": "document", "value": made.json()["items"][0]["id"], "reason": "request 17"}
