@@ -179,7 +179,7 @@ async def main(url: str | None, model: str, rounds: int, seed: int, short: bool)
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, model_server(url) as upstream:
-        home = house(Path(folder), PRICE.format(model=model))
+        home = house(Path(folder), PRICE.format(model=model), queue_seconds=30)  # a slow machine refuses nothing
         settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
         proxy = Proxy(upstream)
         async with build(settings, urls) as state, _listening(proxy) as address:
