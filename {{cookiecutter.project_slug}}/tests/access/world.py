@@ -6,7 +6,7 @@ match must belong to a document that the key may read at that moment.
 
 import random
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +21,7 @@ from app.identity.domain import Principal
 from app.ingestion.domain.access_groups import common_access_groups, widens_access
 from app.wiring import State
 from tests.access.mails import message_about
+from tests.access.reads import readable_paths
 from tests.access.repeating_model import WORD
 from tests.access.sharing import (
     GROUPS,
@@ -47,18 +48,6 @@ LAMP = "# The harbour lamp\n\nThe harbour lamp is lit at dusk by the keeper."
 LAMP_QUESTION = "When is the harbour lamp lit?"
 ACTIONS = ["look_up_ticket", "add_ticket_note"]
 DECISIONS = ("approve", "approve", "approve", "reject", "edit", "request_changes", "escalate")
-VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
-# Path parameters of routes about the whole service, and of receipts, which hold no text.
-SERVICE_PARAMETERS = {
-    "release_id",
-    "run_id",
-    "environment",
-    "approval_id",
-    "name",
-    "prefix",
-    "privacy_request_id",
-    "model",
-}
 
 
 @dataclass
@@ -349,35 +338,12 @@ class World(Sharing):
         if value not in values:
             values.append(value)
 
-    def paths(self) -> Iterator[str]:
-        """Every path that can be read, with every recorded id."""
-        for path, methods in self.app.openapi()["paths"].items():
-            if "get" in methods:
-                yield from self._filled(path)
-
-    def _filled(self, path: str) -> Iterator[str]:
-        names = re.findall(r"{(\w+)(?::\w+)?}", path)
-        if SERVICE_PARAMETERS & set(names) or path.startswith(("/docs", "/openapi", "/console", "/health")):
-            return
-        if not names:
-            yield path
-            yield from (path + query for query in VARIANTS.get(path, ()))
-            return
-        [name] = names
-        for value in ["1"] if name == "number" else self.ids.get(name, ()):
-            yield re.sub(r"{.*}", value, path)
-        if name != "number" and name not in self.recorded:
-            raise AssertionError(
-                f"{path} has the parameter {name}, which is not in `recorded`: the route would not be read"
-            )
-
-    recorded = frozenset(
-        {"answer_id", "document_id", "entry", "review_id", "action_id", "conversation_id", "response_id"}
-    )
-
     async def read_all(self, key: str) -> None:
         """Read every route, and the command that lists corrections of reviewers, with this key."""
-        replies = {path: await self.call(key, "GET", path) for path in dict.fromkeys(self.paths())}
+        replies = {
+            path: await self.call(key, "GET", path)
+            for path in dict.fromkeys(readable_paths(self.app.openapi(), self.ids))
+        }
         for path, reply in replies.items():
             for match in ID.findall(reply.text) if reply.is_success else ():
                 item = replies.get(f"{path.partition('?')[0]}/{match}")

@@ -32,7 +32,7 @@ class Tracker:
 
     url: str = ""
     tools: list[dict[str, Any]] = field(default_factory=lambda: [dict(FIND), dict(CLOSE)])
-    reply: str = "Issue 7 is open: the pump leaks."
+    reply: str = "It is open: the pump leaks."
     failed: bool = False
     seconds: float = 0.0
     calls: list[tuple[str, dict[str, Any] | None]] = field(default_factory=list)

@@ -32,7 +32,7 @@ async def tracker(service: Service) -> AsyncIterator[Tracker]:
 
 async def ask(service: Service, *replies: Any) -> dict[str, Any]:
     service.model.mind = script(*replies)
-    reply = await service.ask("What is issue 7?", actions=[FIND, CLOSE, NOTE], model="stand-in")
+    reply = await service.ask("What is the issue about the pump?", actions=[FIND, CLOSE, NOTE], model="stand-in")
     assert reply.status_code == 200, reply.text
     body: dict[str, Any] = reply.json()
     return body
@@ -40,8 +40,8 @@ async def ask(service: Service, *replies: Any) -> dict[str, Any]:
 
 async def test_the_result_reaches_the_model_and_taints_what_it_proposes(service: Service, tracker: Tracker) -> None:
     ticket = call(NOTE, 2, ticket="T-1", text="The pump leaks.")
-    body = await ask(service, calls(call(FIND, 1, id=7)), calls(ticket), "Issue 7 is open: the pump leaks.")
-    assert "Issue 7 is open: the pump leaks." in str(service.model.calls[1].body)
+    body = await ask(service, calls(call(FIND, 1, id=7)), calls(ticket), "It is open: the pump leaks.")
+    assert "It is open: the pump leaks." in str(service.model.calls[1].body)
     assert [(each["action"], each["state"]) for each in body["actions"]] == [(FIND, "done"), (NOTE, "waiting")]
     async with service.client() as client:
         [note] = (await client.get("/v1/actions", params={"action": NOTE})).json()["items"]

@@ -33,7 +33,7 @@ def relation(kind: str, target: str, mode: str) -> str:
         ("subDocument", "chapter.docx", OUTSIDE, "external_links"),
         ("attachedTemplate", "https://example.org/letter.dotm", OUTSIDE, "external_links"),
         ("attachedTemplate", r"\\example.org\letter.dotm", OUTSIDE, "external_links"),
-        ("attachedTemplate", "file:///C:/Users/ann/Normal.dotm", OUTSIDE, None),
+        ("attachedTemplate", "file:///C:/Templates/Normal.dotm", OUTSIDE, None),
         ("hyperlink", "https://example.org/", OUTSIDE, None),
         ("image", "media/image1.png", INSIDE, None),
     ],

@@ -1,0 +1,75 @@
+"""What an operator and the role service see of budgets and error budgets, in a real browser."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from app.core.embedded import Urls
+from tests.console.browser import Browser, browser, installed
+from tests.console.conftest import House
+from tests.monitoring.stored import PastAnswer, store
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(installed() is None, reason="no browser on the PATH: install chromium, or name one in CHROMIUM"),
+]
+
+
+@pytest_asyncio.fixture
+async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
+    async with browser(tmp_path / "profile") as started:
+        yield started
+
+
+async def test_an_operator_sees_the_budget_of_the_own_tenant_only(house: House, chromium: Browser) -> None:
+    budgets = house.state.costs.budgets
+    await budgets.set("tests", house.tenant, "day", 5_000_000, "a start")
+    await budgets.set_own("admin", house.tenant, "day", 2_000_000, "a quiet month")
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/budgets")
+        await page.type("key", await house.key("olga", "operator"))
+        await page.press("Sign in")
+        await page.sees("This tenant, today")
+        await page.sees("left of $2.00. The service allows $5.00.")
+        assert "Whole service" not in await page.text()
+        assert "Reviews" not in await page.text()
+
+
+async def test_the_role_service_sees_what_was_used_of_each_error_budget(
+    house: House, chromium: Browser, database_urls: Urls
+) -> None:
+    store(database_urls, [PastAnswer(house.tenant, degraded=number % 2 == 0) for number in range(2_000)])
+    try:
+        reader = await house.client("gwen", "service")
+        async with reader, chromium.tab() as page:
+            standing = (await reader.get("/v1/monitoring/error-budgets")).json()
+            await page.open(f"{house.base}/console/error-budgets")
+            await page.type("key", await house.key("sven", "service"))
+            await page.press("Sign in")
+            await page.sees("Releases are stopped: the error budget of")
+            text = await page.text()
+            for each in standing["budgets"]:
+                assert each["meaning"] in text
+            [undegraded] = [each for each in standing["budgets"] if each["objective"] == "undegraded"]
+            assert undegraded["state"] == "spent"
+            assert f"{undegraded['bad']:,} of {undegraded['events']:,} went wrong" in text
+            assert await page.nameless() == []
+            assert page.log == []
+    finally:
+        with psycopg.connect(database_urls.owner) as owner:
+            owner.execute("delete from answers where tenant_id = %s", (house.tenant,))
+
+
+async def test_the_role_service_sees_the_budget_of_the_whole_service(house: House, chromium: Browser) -> None:
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/budgets")
+        await page.type("key", await house.key("sven", "service"))
+        await page.press("Sign in")
+        await page.sees("Whole service, this month")
+        await page.sees("left of $200.00")
+        await page.sees("by the end of the month")
+        assert await page.nameless() == []
+        assert page.log == []
