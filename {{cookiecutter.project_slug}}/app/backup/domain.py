@@ -13,6 +13,8 @@ from app.core.errors import StartRefused
 FORMAT = 1
 MANIFEST = "manifest.json"
 DUMP = "database.dump"
+UNLOGGED = frozenset({"rate_limits"})
+"""Tables that the database empties after a crash or a hard stop; nothing in them is worth keeping."""
 
 
 class TableContent(ExactModel):
@@ -65,7 +67,7 @@ def differences(backup: DatabaseFacts, restored: DatabaseFacts) -> Iterator[str]
     """What is not as it was, each as a clause; nothing when both hold the same."""
     if backup.revision != restored.revision:
         yield f"the schema is at {restored.revision} instead of {backup.revision}"
-    for name in sorted(backup.tables.keys() | restored.tables.keys()):
+    for name in sorted((backup.tables.keys() | restored.tables.keys()) - UNLOGGED):
         before, after = backup.tables.get(name), restored.tables.get(name)
         if before is None or after is None:
             yield f"the table {name} is {'missing' if before else 'new'}"
