@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.chat.standin import StandIn
+from app.adapters.chat.standin import StandIn, reply_to
 from app.core.logging import configure_logging
 from app.core.server import make_server
 from app.main import create_app
@@ -50,7 +51,7 @@ async def served() -> AsyncIterator[Served]:
         shutil.copytree(ROOT / "evals", root / "evals")
         cost = root / "policies" / "cost.yaml"  # without money the answer is an error, not a quotation
         cost.write_text(re.sub(r"(at_limit:).*", r"\1 []", cost.read_text()))
-        async with StandIn(model="stand-in") as model:
+        async with StandIn(model="stand-in", mind=_mind) as model:
             chain = (ModelChoice(model=model.model, base_url=model.url),)
             settings = Settings(root=root, data_dir=data, model_chain=chain, embedder="none", _env_file=None)
             async with build(settings, urls) as state:
@@ -58,6 +59,11 @@ async def served() -> AsyncIterator[Served]:
                 await state.rollouts.activate("clients", release.id, "clients are run", break_glass=True)
                 async with _server(state) as url:
                     yield await _furnish(state, url)
+
+
+def _mind(body: dict[str, Any]) -> str | dict[str, Any]:
+    """As a model that can write objects: the builder, where the request asks for one."""
+    return '{"name": "Marta Holm"}' if body.get("response_format") else reply_to(body)
 
 
 @asynccontextmanager
