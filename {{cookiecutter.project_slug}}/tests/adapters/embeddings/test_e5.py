@@ -58,6 +58,13 @@ async def test_a_text_has_the_same_vector_alone_and_among_others(embedder: E5Emb
 
 
 @installed
+async def test_only_the_beginning_of_a_very_long_text_is_read(embedder: E5Embedder) -> None:
+    beginning = "word " * (MAX_CHARACTERS // 5)
+    whole, part = [await embedder.embed_passages([text]) for text in (beginning * 10, beginning)]
+    assert whole.tokens == part.tokens
+
+
+@installed
 async def test_embedding_neither_blocks_the_event_loop_nor_outlasts_the_deadline(embedder: E5Embedder) -> None:
     working = asyncio.create_task(embedder.embed_passages(["a long text about many things " * 20] * 4))
     turns = 0
