@@ -1,15 +1,14 @@
 """Citations for clients that show nothing but text, and as annotations of the OpenAI format."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from app.inference.domain.answer import Answer, Citation
+from app.inference.domain.grounding.citations import markers_in
 from app.safety.domain.output_filter import OutputFilter
 from app.safety.domain.text import normalise
 
 MOST_SOURCES, LONGEST = 20, 200
-_MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
 def source_list(answer: Answer, output: OutputFilter) -> str:
@@ -37,18 +36,18 @@ def url_citations(answer: Answer) -> list[dict[str, Any]]:
     if not answer.citations or answer.tool_calls:
         return []
     cited: Mapping[int, Citation] = {each.marker: each for each in answer.citations}
-    marks = ((match, cited.get(int(match[1]))) for match in _MARKER.finditer(answer.text))
+    marks = ((cited.get(marker.number), marker) for marker in markers_in(answer.text))
     return [
         {
             "type": "url_citation",
             "url_citation": {
                 "url": address_of(citation),
                 "title": citation.title,
-                "start_index": match.start(),
-                "end_index": match.end(),
+                "start_index": marker.start,
+                "end_index": marker.end,
             },
         }
-        for match, citation in marks
+        for citation, marker in marks
         if citation is not None
     ]
 

@@ -1,6 +1,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from fastapi.responses import Response
 from app.core.http import provided
 from app.idempotency.domain import StoredResponse
 from app.idempotency.service import IdempotencyKeys
-from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
+from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import Question
@@ -26,6 +27,7 @@ from app.inference.routes.events import (
     start_after_first_event,
 )
 from app.inference.routes.ignored_fields import warnings_of_question
+from app.inference.routes.replies import repetition, reply_response
 from app.inference.schemas import (
     AnswerRequest,
     AnswerResponse,
@@ -82,22 +84,17 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
     if claimed.stored:
-        return _repeated(claimed.stored, streaming)
+        return repetition(claimed.stored, partial(_streamed, claimed.stored) if streaming else None)
     idempotent = IdempotentReply(claimed.claim) if claimed.claim else None
 
     async def process() -> Response:
         if streaming:
             events = claimed.guard(_events(answers.stream(caller, question, idempotent, assigned)))
             return await start_after_first_event(error_as_final_event(events, problem_event))
-        return replied(await answers.answer(caller, question, idempotent, assigned))
+        reply = await answers.answer(caller, question, idempotent, assigned)
+        return reply_response(as_json(reply), reply)
 
     return await claimed.run(process)
-
-
-def replied(reply: Reply) -> Response:
-    if isinstance(reply, HeldAnswer):
-        return Response(as_json(reply), 202, {"location": reply.where}, "application/json")
-    return Response(as_json(reply), media_type="application/json")
 
 
 async def _events(pieces: AsyncGenerator[StreamStart | str | Reply, None]) -> AsyncGenerator[bytes, None]:
@@ -107,13 +104,6 @@ async def _events(pieces: AsyncGenerator[StreamStart | str | Reply, None]) -> As
                 yield event_of("text", text=piece)
             elif not isinstance(piece, StreamStart):
                 yield event("held" if isinstance(piece, HeldAnswer) else "answer", as_json(piece))
-
-
-def _repeated(stored: StoredResponse, streaming: bool) -> Response:
-    if streaming and stored.status < 400:
-        return _streamed(stored)
-    held = stored.status == 202
-    return repeated_response(stored, {"location": orjson.loads(stored.body)["where"]} if held else None)
 
 
 def _streamed(stored: StoredResponse) -> EventStream:

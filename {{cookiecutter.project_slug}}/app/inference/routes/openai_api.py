@@ -16,7 +16,7 @@ from app.core.errors import Invalid
 from app.core.http import provided
 from app.idempotency.domain import StoredResponse
 from app.idempotency.service import IdempotencyKeys
-from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
+from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import Answer, ModelNotFound, Question
@@ -34,6 +34,7 @@ from app.inference.routes.events import (
 )
 from app.inference.routes.ignored_fields import WHOLE_CHAIN
 from app.inference.routes.openai_schemas import COMPLETIONS
+from app.inference.routes.replies import WAITS, repetition, reply_response
 from app.inference.schemas import ChatCompletionRequest, ModelListResponse, ModelResponse
 from app.inference.service import Answers, AssignedRelease, IdempotentReply
 from app.inference.service.delivery import Reply, StreamStart
@@ -44,7 +45,6 @@ router = APIRouter(tags=["openai"])
 CONVERSATION = "x-conversation"
 WEBHOOK = "x-webhook"
 CITATIONS = "x-citations"
-WAITS = "This answer waits for a person to look at it."
 HELD, CHUNK = "held", "chat.completion.chunk"
 WITHHELD = "content_filter"
 """The only finish reason of this format that means that a text exists and is withheld."""
@@ -100,7 +100,8 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     form = _form(body, question, assigned)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
     if claimed.stored:
-        return _repeated(claimed.stored, body)
+        stream = partial(_streamed, claimed.stored, body.wants_usage) if body.stream else None
+        return repetition(claimed.stored, stream)
     idempotent = IdempotentReply(claimed.claim, partial(_completion, form=form)) if claimed.claim else None
 
     async def process() -> Response:
@@ -109,9 +110,7 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
             events = claimed.guard(_chunks(pieces, body.wants_usage, form))
             return await start_after_first_event(error_as_final_event(events, openai_error_event))
         reply = await answers.answer(caller, question, idempotent, assigned)
-        if isinstance(reply, HeldAnswer):
-            return Response(_completion(reply, form), 202, {"location": reply.where}, "application/json")
-        return Response(_completion(reply, form), media_type="application/json")
+        return reply_response(_completion(reply, form), reply)
 
     return await claimed.run(process)
 
@@ -259,13 +258,6 @@ def _last_chunks(chunks: _Chunks, reply: Reply, form: ReplyForm) -> Iterator[byt
 
 def _finish(reply: Reply) -> str:
     return WITHHELD if isinstance(reply, HeldAnswer) else reply.finish_reason
-
-
-def _repeated(stored: StoredResponse, body: ChatCompletionRequest) -> Response:
-    if body.stream and stored.status < 400:
-        return _streamed(stored, body.wants_usage)
-    held = stored.status == 202
-    return repeated_response(stored, {"location": orjson.loads(stored.body)["answer"]["where"]} if held else None)
 
 
 def _streamed(stored: StoredResponse, with_usage: bool) -> EventStream:

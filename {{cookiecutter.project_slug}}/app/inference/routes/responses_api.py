@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -12,7 +13,7 @@ from fastapi.responses import Response
 from app.core.http import provided
 from app.idempotency.domain import StoredResponse
 from app.idempotency.service import IdempotencyKeys
-from app.idempotency.service.http import REPLAYED, claim_request, repeated_response
+from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import AnswerNotFound, Question
@@ -22,8 +23,8 @@ from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
 from app.inference.routes.openai_api import CONVERSATION, WEBHOOK
 from app.inference.routes.openai_schemas import RESPONSES, RETRIEVED
+from app.inference.routes.replies import WAITS, repetition, reply_response
 from app.inference.routes.responses_format import (
-    WAITS,
     Options,
     ResponseEvents,
     ResponseHead,
@@ -70,7 +71,7 @@ async def create(
         answers.check(assigned, question)
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
     if claimed.stored:
-        return _repeated(claimed.stored, bool(body.stream), options)
+        return repetition(claimed.stored, partial(_streamed, claimed.stored, options) if body.stream else None)
 
     def render(reply: Reply) -> bytes:
         return orjson.dumps(_response(reply, options))
@@ -84,9 +85,7 @@ async def create(
             guarded = claimed.guard(_events(events, pieces, options))
             return await start_after_first_event(error_as_final_event(guarded, events.fail))
         reply = await answers.answer(caller, question, idempotent, assigned)
-        if isinstance(reply, HeldAnswer):
-            return Response(render(reply), 202, {"location": reply.where}, "application/json")
-        return Response(render(reply), media_type="application/json")
+        return reply_response(render(reply), reply)
 
     return await claimed.run(process)
 
@@ -135,13 +134,6 @@ async def _events(
                 if isinstance(piece, HeldAnswer) and not options.structured:
                     yield events.text(WAITS)
                 yield events.end(_response(piece, options))
-
-
-def _repeated(stored: StoredResponse, streamed: bool, options: Options) -> Response:
-    if streamed and stored.status < 400:
-        return _streamed(stored, options)
-    held = stored.status == 202
-    return repeated_response(stored, {"location": orjson.loads(stored.body)["answer"]["where"]} if held else None)
 
 
 def _streamed(stored: StoredResponse, options: Options) -> EventStream:

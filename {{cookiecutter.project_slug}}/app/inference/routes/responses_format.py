@@ -1,6 +1,5 @@
 """An answer as an object of the OpenAI Responses API, and as the events of a stream of it."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,12 +8,12 @@ from typing import Any
 import orjson
 
 from app.core.errors import Problem
+from app.inference.domain.grounding.citations import Marker, markers_in
 from app.inference.routes.events import event
+from app.inference.routes.replies import WAITS
 from app.inference.routes.responses_request import PREFIX, CreateResponseRequest
 
-WAITS = "This answer waits for a person to look at it."
 REJECTED = "A person has rejected this answer."
-_MARK = re.compile(r"\[(\d{1,3})\]")
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 _WEB = ("http://", "https://")
 
@@ -151,17 +150,17 @@ def annotations_of(text: str, citations: Any) -> list[dict[str, Any]]:
     file.
     """
     by_mark = {citation["marker"]: citation for citation in citations}
-    marks = ((match, by_mark.get(int(match[1]))) for match in _MARK.finditer(text))
-    return [_annotation(match, citation) for match, citation in marks if citation]
+    marks = ((marker, by_mark.get(marker.number)) for marker in markers_in(text))
+    return [_annotation(marker, citation) for marker, citation in marks if citation]
 
 
-def _annotation(mark: re.Match[str], citation: Mapping[str, Any]) -> dict[str, Any]:
+def _annotation(marker: Marker, citation: Mapping[str, Any]) -> dict[str, Any]:
     title, uri = str(citation["title"]), str(citation["uri"])
     if uri.startswith(_WEB):
-        place = {"start_index": mark.start(), "end_index": mark.end()}
+        place = {"start_index": marker.start, "end_index": marker.end}
         return {"type": "url_citation", "title": title, "url": uri, **place}
     name = uri or title
-    return {"type": "file_citation", "file_id": str(citation["document_id"]), "filename": name, "index": mark.end()}
+    return {"type": "file_citation", "file_id": str(citation["document_id"]), "filename": name, "index": marker.end}
 
 
 class ResponseEvents:

@@ -3,6 +3,8 @@ memory for each piece do not grow with the length of the answer.
 """
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 NO_ANSWER = "NO ANSWER"
 
@@ -95,6 +97,20 @@ class NoAnswerDetector:
         buffered, self._buffer = self._buffer or "", None
         self.no_answer = begun.startswith(NO_ANSWER) and not begun[len(NO_ANSWER) : len(NO_ANSWER) + 1].isalnum()
         return "" if self.no_answer else buffered
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A marker [number] at text[start:end]."""
+
+    number: int
+    start: int
+    end: int
+
+
+def markers_in(text: str) -> Iterator[Marker]:
+    """Every marker, in its order."""
+    return (Marker(int(found[1]), found.start(), found.end()) for found in _MARKER.finditer(text))
 
 
 def cited_numbers(text: str) -> list[int]:
