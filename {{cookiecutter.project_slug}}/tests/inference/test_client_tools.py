@@ -133,6 +133,17 @@ async def test_a_result_is_screened_bounded_and_taints(service: Service) -> None
     assert len(service.model.calls[-1].body["messages"][-1]["content"]) == 8_000
 
 
+async def test_a_result_that_is_json_stays_json_with_its_values_normalised(service: Service) -> None:
+    answering(service, "Marta Holm built it [1].")
+    called = {"role": "assistant", "content": None, "tool_calls": calls(("get_weather", {}))["tool_calls"]}
+    result = {"role": "tool", "tool_call_id": "c0", "content": '{"today":"rain\u2028and\u00a0wind"}'}
+    async with service.client() as client:
+        body = {"model": "default", "messages": [USER, called, result], "tools": [WEATHER]}
+        (await client.post(CHAT, json=body)).raise_for_status()
+    read = orjson.loads(service.model.calls[-1].body["messages"][-1]["content"])
+    assert read["today"].startswith("rain\nand")
+
+
 async def test_an_answer_calls_the_clients_tools_or_proposes_changes_but_not_both(
     client: Any, service: Service
 ) -> None:

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from mcp.client import Client
 
 from app.inference.domain.tool_calls import ToolResult
-from app.inference.service.tool_calling import _normalised_json
+from app.inference.service.result_screening import normalised_content
 from app.mcp.service.action_tool import _result_of
 from tests.inference.conftest import Service
 from tests.mcp.conftest import LEGACY, MODERN, call, connected, key_of, titled
@@ -141,6 +141,6 @@ async def test_a_result_with_other_line_ends_is_still_a_result(service: Service)
 
 
 def test_a_result_that_was_cut_is_a_text() -> None:
-    content = _normalised_json('{"result":"a\u2028')
+    content = normalised_content('{"result":"a\u2028')
     assert content == '{"result":"a\n'
     assert _result_of(ToolResult(content, "")) == content

@@ -7,6 +7,7 @@ from app.inference.domain.answer import Question, RequestWarning
 from app.inference.domain.client_options import ClientOptions, InstructionsTooLong, ModelRequired
 from app.inference.domain.tool_calls import MAX_RESULT_CHARACTERS, ToolResult, ToolSession
 from app.inference.service.loaded_release import LoadedRelease
+from app.inference.service.result_screening import WITHHELD, screened_result
 from app.llm.domain.messages import Message
 from app.safety.domain.policy import SecurityPolicy
 from app.safety.domain.screening import screen_fields
@@ -15,7 +16,6 @@ from app.safety.domain.text import Finding, normalise
 NOT_FOLLOWED = RequestWarning(
     "system", "System and developer messages are not followed here, by policies/security.yaml."
 )
-WITHHELD = "What came back is withheld by the security policy."
 
 
 def check_options(loaded: LoadedRelease, question: Question) -> None:
@@ -58,11 +58,11 @@ def read_exchange(security: SecurityPolicy, session: ToolSession, exchange: tupl
 def _read(security: SecurityPolicy, session: ToolSession, message: Message) -> Message:
     if message.role != "tool":
         return message
-    content = normalise(message.content).text[:MAX_RESULT_CHARACTERS]
-    findings = screen_fields({"result": message.content})
-    session.findings = (*session.findings, *findings)
-    if any(security.document_action(finding) == "quarantine" for finding in findings):
+    sent = ToolResult(message.content, message.content)
+    screened = screened_result(security, session, "result", sent)
+    if screened is None:
         return replace(message, content=WITHHELD)
-    session.untrusted_results.append(content)
-    session.client_results.append(ToolResult(content, content))
+    content, text = screened.content[:MAX_RESULT_CHARACTERS], screened.text[:MAX_RESULT_CHARACTERS]
+    session.untrusted_results.append(text)
+    session.client_results.append(ToolResult(content, text))
     return replace(message, content=content)

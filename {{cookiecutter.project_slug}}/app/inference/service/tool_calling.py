@@ -5,10 +5,8 @@ answer, and then run or wait for a person.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import UUID
-
-import orjson
 
 from app.actions.domain import ActionProposal, ArgumentSources, NewAction, ProposalRefused, ReviewTerms
 from app.actions.service import Actions
@@ -23,12 +21,12 @@ from app.inference.domain.release_names import TOOL_PROMPT
 from app.inference.domain.tool_calls import ToolResult, ToolSession
 from app.inference.service.context import AnswerContext
 from app.inference.service.loaded_release import LoadedRelease
+from app.inference.service.result_screening import WITHHELD, screened_result
 from app.llm.domain.messages import ChatRequest, Message, ToolCall
 from app.llm.service import FallbackChain, FallbackResult
 from app.releases.domain import Release
 from app.safety.domain.personal_data import is_personal_data
-from app.safety.domain.screening import screen_fields
-from app.safety.domain.text import Finding, normalise
+from app.safety.domain.text import Finding
 
 NO_QUESTION = "(A client proposed this over MCP; no question was asked here.)"
 
@@ -145,11 +143,8 @@ class ToolCalling:
 
     def screen(self, ctx: ProposalContext, session: ToolSession, action: str, result: ToolResult) -> ToolResult:
         """Screens a result like a document before a model reads it; one that would be quarantined is withheld."""
-        findings = screen_fields({action: result.text})
-        session.findings = (*session.findings, *findings)
-        if any(ctx.loaded.security.document_action(finding) == "quarantine" for finding in findings):
-            return ToolResult.of(ProposalRefused("failed", "What came back is withheld by the security policy."))
-        return replace(result, content=_normalised_json(result.content), text=normalise(result.text).text)
+        screened = screened_result(ctx.loaded.security, session, action, result)
+        return screened or ToolResult.of(ProposalRefused("failed", WITHHELD))
 
     def _objection(self, ctx: ProposalContext, session: ToolSession, proposal: ActionProposal) -> str | None:
         """The finding for which it may not be proposed: the arguments leave the service as an answer does."""
@@ -193,22 +188,6 @@ def _known_name(session: ToolSession, call: ToolCall) -> str:
     """Of an action that was offered; what else a model writes as a name is its own text."""
     offered = any(offer.name == call.name for offer in session.offers)
     return call.name if offered else "unknown"
-
-
-def _normalised_json(content: str) -> str:
-    """Normalised value by value, so that it stays JSON; one that was cut is none, and is normalised as a text."""
-    try:
-        return orjson.dumps(_normalised(orjson.loads(content))).decode()
-    except orjson.JSONDecodeError:
-        return normalise(content).text
-
-
-def _normalised(value: Any) -> Any:
-    if isinstance(value, str):
-        return normalise(value).text
-    if isinstance(value, dict):
-        return {normalise(name).text: _normalised(each) for name, each in value.items()}
-    return [_normalised(each) for each in value] if isinstance(value, list) else value
 
 
 def _texts_in(value: object) -> Iterator[str]:
