@@ -149,7 +149,9 @@ async def test_secrets_in_documents_are_masked_where_they_are_quoted(open_servic
     service = await open_service(models=0)
     kinds = ("GitHub", "AWS key id", "assigned password", "service key")
     text = " ".join(f"The lighthouse of Karlen, note {n}. {carried(kind)}" for n, kind in enumerate(kinds))
-    await service.publish(f"{TOWER} {text}", title=f"Lighthouse {SECRETS['GitHub']}", uri="tower.md")
+    await service.publish(
+        f"{TOWER} {text}", title=f"Lighthouse {SECRETS['GitHub']}", uri=f"https://a.example/?k={SECRETS['GitHub']}"
+    )
     for question in (WHO, "What is the key?", "What is the password for the lighthouse of Karlen?"):
         for way in WAYS:
             received = await ask(service, way, question)

@@ -54,9 +54,11 @@ def _masked(text: str) -> str:
 
 def _masked_passage(passage: Passage) -> Passage:
     headings = tuple(map(_masked, passage.headings))
-    return replace(passage, text=_masked(passage.text), title=_masked(passage.title), headings=headings)
+    title, uri = _masked(passage.title), _masked(passage.uri)
+    return replace(passage, text=_masked(passage.text), title=title, uri=uri, headings=headings)
 
 
 def _masked_text(found: PublishedText) -> PublishedText:
     headings = tuple(replace(each, title=_masked(each.title)) for each in found.headings)
-    return replace(found, text=_masked(found.text), title=_masked(found.title), headings=headings)
+    title, uri = _masked(found.title), _masked(found.uri)
+    return replace(found, text=_masked(found.text), title=title, uri=uri, headings=headings)
