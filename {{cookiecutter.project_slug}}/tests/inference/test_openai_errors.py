@@ -45,6 +45,8 @@ async def test_each_problem_of_a_request_has_the_member_error(service: Service) 
     check(await post(service, {"model": "default"}), 422, "invalid", INVALID, "messages")
     check(await post(service, {**GOOD, "temperature": 9}), 422, "invalid", INVALID, "temperature")
     check(await post(service, {**GOOD, "messages": [{"role": "assistant"}]}), 422, "no_question", INVALID, "messages")
+    empty = {"role": "user", "content": [{"type": "text", "text": None}]}
+    check(await post(service, {**GOOD, "messages": [empty]}), 422, "no_question", INVALID, "messages")
     check(await post(service, b"{"), 400, "bad_request", INVALID)
     long = {**GOOD, "messages": [{"role": "user", "content": "why " * 2000}]}
     check(await post(service, long), 422, "question_too_long", INVALID, "messages")

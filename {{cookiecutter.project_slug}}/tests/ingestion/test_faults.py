@@ -12,14 +12,17 @@ import pytest
 from sqlalchemy import text
 
 from app.core.embedded import Urls
+from app.core.errors import Contended
 from app.core.jobs import Worker
 from app.ingestion import jobs
 from app.ingestion.domain.documents import ProcessingResult
 from app.ingestion.domain.parsed_document import ParserInterrupted
 from app.ingestion.jobs import job_specs
+from app.ingestion.repository import attempts
 from app.ingestion.service import Ingestion
 from app.wiring import State
 from tests.clock import until
+from tests.ingestion.conftest import Send
 
 LAMPS = " ".join(f"Lamp number {number} hangs in the hall of the old lighthouse." for number in range(90)).encode()
 
@@ -369,3 +372,26 @@ async def test_a_disk_that_is_full_while_publishing_delays_it(send, client, work
         disk.free()
         await working
     assert await search("lamp") == ["The lamp is lit."]
+
+
+@pytest.mark.parametrize(("times", "status"), [(2, "published"), (9, None)])
+async def test_a_start_that_meets_another_process_is_begun_again(
+    state: State, tenant: UUID, send: Send, monkeypatch: pytest.MonkeyPatch, times: int, status: str | None
+) -> None:
+    [item] = await send(("tea.md", b"# Tea\n\nTea is made at four o'clock."))
+    start, left = attempts.start, times
+
+    async def contended(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise Contended
+        return await start(*arguments)
+
+    monkeypatch.setattr(attempts, "start", contended)
+    processing = state.ingestion.process_all(tenant, {UUID(item["id"]): item["version"]})
+    if status is None:
+        with pytest.raises(Contended):
+            await processing
+    else:
+        assert {result.status for result in (await processing).values()} == {status}
