@@ -17,6 +17,7 @@ from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import adopt
+from tests.console.browser import Browser, browser
 from tests.review.test_routes import written
 from tests.serving import served
 
@@ -79,3 +80,9 @@ async def house(
         async with served(create_app(running), running.settings) as address:
             yield House(running, address, tenant)
     await adopt(state)
+
+
+@pytest_asyncio.fixture
+async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
+    async with browser(tmp_path / "profile") as started:
+        yield started

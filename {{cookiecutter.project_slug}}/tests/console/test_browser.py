@@ -2,29 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from tests.actions.conftest import Shop
 from tests.clock import leap
-from tests.console.browser import Browser, Page, browser, installed
+from tests.console.browser import Browser, Page, installed
 from tests.console.conftest import PAGE, QUESTION, House
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(installed() is None, reason="no browser on the PATH: install chromium, or name one in CHROMIUM"),
 ]
-
-
-@pytest_asyncio.fixture
-async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
-    async with browser(tmp_path / "profile") as started:
-        yield started
 
 
 async def sign_in(page: Page, house: House, name: str) -> None:

@@ -1,14 +1,10 @@
 """What an operator and the role service see of budgets and error budgets, in a real browser."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import psycopg
 import pytest
-import pytest_asyncio
 
 from app.core.embedded import Urls
-from tests.console.browser import Browser, browser, installed
+from tests.console.browser import Browser, installed
 from tests.console.conftest import House
 from tests.monitoring.stored import PastAnswer, store
 
@@ -16,12 +12,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(installed() is None, reason="no browser on the PATH: install chromium, or name one in CHROMIUM"),
 ]
-
-
-@pytest_asyncio.fixture
-async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
-    async with browser(tmp_path / "profile") as started:
-        yield started
 
 
 async def test_an_operator_sees_the_budget_of_the_own_tenant_only(house: House, chromium: Browser) -> None:

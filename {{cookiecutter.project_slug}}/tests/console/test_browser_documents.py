@@ -6,9 +6,7 @@ import pytest
 from app.core.jobs import Worker
 from tests.console.browser import Browser, installed
 from tests.console.conftest import PAGE, QUESTION, House
-from tests.console.test_browser import chromium, sign_in
-
-__all__ = ["chromium"]
+from tests.console.test_browser import sign_in
 
 pytestmark = [
     pytest.mark.slow,

@@ -83,7 +83,7 @@ class Tries:
             self.rules = self.rules.merged(change)
             if lasts(error, name):
                 self._learnt = self._learnt.merged(change)
-            self._tell(name, error)
+            self._log_refused_field(name, error)
         return True
 
     def _new(self, error: ErrorReply) -> list[str]:
@@ -91,7 +91,7 @@ class Tries:
         named = refused_fields(error, self._sent)
         return [name for name in named if not {name, LIMITS.get(name)} & self._refused]
 
-    def _tell(self, name: str, error: ErrorReply) -> None:
+    def _log_refused_field(self, name: str, error: ErrorReply) -> None:
         REFUSED.labels(self.name, name).inc()
         other = LIMITS.get(name)
         option = f'set rename to {{"max_tokens": "{other}"}}' if other else f'add "{name}" to omit'
