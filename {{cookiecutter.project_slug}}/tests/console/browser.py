@@ -18,12 +18,17 @@ import aiohttp
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 TIMEOUT = 120.0
 PROBE = "/console/files/probe"
+NAVIGATED = ("target navigated", "context was destroyed", "Cannot find context", "Cannot find default execution context")
 
 
 def installed() -> str | None:
     """The path of a browser. The variable CHROMIUM names one that is not on the PATH."""
     named = os.environ.get("CHROMIUM")
     return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class Navigated(AssertionError):
+    """The page left for another while a script ran in it."""
 
 
 @dataclass
@@ -59,6 +64,8 @@ class Page:
         envelope = {"id": number, "method": method, "params": parameters}
         await self.socket.send_json(envelope | ({"sessionId": self.session} if self.session else {}))
         payload = await asyncio.wait_for(reply, TIMEOUT)
+        if any(words in payload.get("error", {}).get("message", "") for words in NAVIGATED):
+            raise Navigated(payload["error"]["message"])
         assert "error" not in payload, payload
         return dict(payload["result"])
 
@@ -74,8 +81,9 @@ class Page:
     async def wait(self, script: str) -> None:
         """Wait until an expression is true. Errors: AssertionError with the text of the page."""
         for _ in range(int(TIMEOUT * 20)):
-            if await self.run(f"(async () => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
-                return
+            with suppress(Navigated):
+                if await self.run(f"(async () => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
+                    return
             await asyncio.sleep(0.05)
         raise AssertionError(f"never: {script}\n{await self.text()}\n{self.log}")
 
