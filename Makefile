@@ -39,7 +39,7 @@ clean: ## remove what was built
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 env:
-	@$(BOOTSTRAP) requirements.lock
+	@$(BOOTSTRAP) requirements/run.lock
 
 env-dev:
-	@$(BOOTSTRAP) requirements-dev.lock
+	@$(BOOTSTRAP) requirements/dev.lock
