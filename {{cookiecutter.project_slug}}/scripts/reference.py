@@ -314,8 +314,8 @@ def dependencies_page() -> str:
             rows.append((f"`{name.strip()}`", reason.strip() + where))
     return page(
         "Dependencies",
-        "The direct dependencies in `requirements/run.in`, each with its reason. `requirements/run.lock` pins them and all "
-        "their dependencies, with hashes.",
+        "The direct dependencies in `requirements/run.in`, each with its reason. `requirements/run.lock` pins them and "
+        "all their dependencies, with hashes.",
         *parts,
     )
 
