@@ -7,7 +7,7 @@ DEMO := build/handbook-answers
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock clean env env-dev
+.PHONY: help demo test lint ledger lock clean env env-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ lint: env-dev
 	@$(BIN)/ruff check hooks tests scripts benchmarks
 	@$(BIN)/ruff format --check hooks tests scripts benchmarks
 	@$(BIN)/mypy
+
+ledger: env-dev ## UPGRADES.yaml: what git knows of the newest version; then write what owners have to do
+	@$(BIN)/python scripts/ledger.py
 
 lock: env-dev ## the locks of template and service anew
 	@$(BIN)/python "$(TEMPLATE)/scripts/lock.py"
