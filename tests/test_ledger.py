@@ -81,38 +81,6 @@ def test_a_number_says_how_serious_a_version_is(old: str, new: str, means: set[s
     assert meanings(old, new) == means
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A template with two files, a contract of each kind, and one released version."""
-    pages = {
-        "policies.md": "## policies/slo.yaml\n\n| `answer.p95_ms` | number |\n",
-        "problems.md": "| 404 | `tenant_missing` | No |\n",
-        "settings.md": "| `APP_PORT` | number |\n",
-        "metrics.md": "| `app_answers_total` | counter |\n",
-        "routes.md": "| `GET /v1/keys` | `keys:manage` |\n",
-    }
-    content = {"app/one.py": "1\n" * 20, "app/two.py": "2\n" * 20}
-    for name, text in {**content, **{f"docs/reference/{name}": text for name, text in pages.items()}}.items():
-        (tmp_path / SERVICE / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / SERVICE / name).write_text(text, encoding="utf-8")
-    git(tmp_path, "init", "--quiet")
-    commit(tmp_path, "The first version")
-    lists: dict[str, list[str]] = {"renames": [], "removed": [], "contracts": [], "steps": []}
-    newest = {"version": "1.0.1", "date": None, "serious": "patch", **lists}
-    last = {"version": "1.0.0", "date": "2026-01-01", "serious": "major", "commit": head(tmp_path), **lists}
-    (tmp_path / LEDGER).write_text(dump([newest, last]), encoding="utf-8")
-    return tmp_path
-
-
-def commit(root: Path, message: str) -> None:
-    git(root, "add", "--all")
-    git(root, "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", message)
-
-
-def head(root: Path) -> str:
-    return git(root, "rev-parse", "HEAD").strip()
-
-
 def test_a_moved_and_a_removed_file_need_an_entry_which_git_writes(small: Path) -> None:
     assert problems(small) == []
     git(small, "mv", f"{SERVICE}/app/one.py", f"{SERVICE}/app/first.py")
