@@ -7,7 +7,7 @@ DEMO := build/handbook-answers
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint ledger release lock clean env env-dev
+.PHONY: help demo test lint ledger release lock refresh clean env env-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ release: env-dev ## date, changelog, commit and tag of the newest version in UPG
 lock: env-dev ## the locks of template and service anew
 	@$(BIN)/python "$(TEMPLATE)/scripts/lock.py"
 	@$(BIN)/python "$(TEMPLATE)/scripts/lock.py" --root .
+
+refresh: env-dev ## all locks with the newest versions that are old enough, then make test; what changed in build/refresh.md
+	@$(BIN)/python -m scripts.refresh
 
 clean: ## remove what was built
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import sysconfig
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,9 @@ def test_the_bot_finds_every_lock_that_it_can_write_anew() -> None:
         command = (TEMPLATE / name).read_text(encoding="utf-8").splitlines()[1]
         assert f"--output-file={name}" in command
         assert {option.split("=")[0] for option in command.split() if option.startswith("-")} <= REPEATED
+    # Renovate does not apply its own age to the refreshing of locks; the resolver itself holds it.
+    for folder in (TEMPLATE, TEMPLATE.parent):
+        assert tomllib.loads((folder / "uv.toml").read_text(encoding="utf-8"))["exclude-newer"] == "7 days"
     assert config["minimumReleaseAge"] == "7 days"
 
 
