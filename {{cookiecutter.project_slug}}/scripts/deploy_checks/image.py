@@ -8,7 +8,17 @@ from pathlib import Path
 
 from scripts.deploy_checks.files import Instruction, dockerfile, ignored
 
-NEEDED = {"app", "docs", "evals", "migrations", "monitoring", "policies", "prompts", "requirements/run.lock"}
+NEEDED = {
+    ".template.json",
+    "app",
+    "docs",
+    "evals",
+    "migrations",
+    "monitoring",
+    "policies",
+    "prompts",
+    "requirements/run.lock",
+}
 LABELS = {f"org.opencontainers.image.{name}" for name in ("title", "description", "version", "revision", "source")}
 SHELL_TOOLS = re.compile(r"\b(curl|wget|bash|sh -c|apt-get)\b")
 
