@@ -66,7 +66,9 @@ COMMANDS = {
         "costs", "Compare the ledger of all tenants with a provider's usage export. Exit status 1: they differ."
     ),
     "search": Listed("search", "Show the passages that a question finds, best first."),
-    "version": Listed("version", "Print the version of the code, the schema it needs and the release that is live."),
+    "version": Listed(
+        "version", "Print the versions of the code, its template and its schema, and the release that is live."
+    ),
     "rollback": Listed("rollback", "Go back to the previous release at once, without an evaluation or an approval."),
     "plan": Listed(
         "plan",

@@ -8,6 +8,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.errors import Problem, StartRefused
+from app.core.template_record import UNKNOWN
 
 log = structlog.get_logger(__name__)
 
@@ -39,11 +40,12 @@ class CachedCheck:
 class Health:
     """Named checks, each of which raises when its dependency is unavailable.
 
-    remarks: notes for an operator that do not make the service unready.
+    remarks: notes for an operator that do not make the service unready. template: its version.
     """
 
     checks: Mapping[str, Check]
     remarks: Sequence[Note] = ()
+    template: str = UNKNOWN
 
     async def report(self) -> dict[str, str]:
         """The state of each dependency, "ok" or what is wrong, within a second."""

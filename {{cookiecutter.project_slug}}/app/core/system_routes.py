@@ -27,12 +27,13 @@ async def live() -> dict[str, str]:
 async def ready(request: Request) -> Response:
     """Whether requests can be served, with each dependency and what is wrong with it; 503 when one is down.
 
-    Notes report what an operator has to do although requests are served, such as approve a release.
+    Notes report what an operator has to do although requests are served, such as approve a release. `template` is the
+    version of the template.
     """
     health: Health = request.app.state.provided[Health]
     checks, notes = await asyncio.gather(health.report(), health.notes())
     good = all(state == "ok" for state in checks.values())
-    body = {"status": "ok" if good else "down", "checks": checks, "notes": notes}
+    body = {"status": "ok" if good else "down", "checks": checks, "notes": notes, "template": health.template}
     return JSONResponse(body, 200 if good else 503)
 
 

@@ -18,6 +18,7 @@ from app.core.policies import Policies, PolicyModel, load_policies
 from app.core.rooms import RoomKeys
 from app.core.schema import SchemaCheck
 from app.core.telemetry import shutdown_tracing
+from app.core.template_record import TemplateRecord
 from app.costs.domain import CostPolicy
 from app.costs.service import Costs
 from app.releases.domain import INDEX_SWITCHED
@@ -80,8 +81,9 @@ async def open_retrieval_room(
         "schema": SchemaCheck(urls.service, settings.root),
         "index": retrieval.ready,
     }
+    health = Health(checks, template=TemplateRecord.of(settings.root).version)
     try:
-        yield RetrievalRoom(settings, policies, clock, database, costs, retrieval, Health(checks), keys)
+        yield RetrievalRoom(settings, policies, clock, database, costs, retrieval, health, keys)
     finally:
         await costs.close()
         await retrieval.close()

@@ -19,6 +19,7 @@ from app.core.ownership import OwnershipPolicy
 from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
 from app.core.storage import StorageCheck
+from app.core.template_record import TemplateRecord
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.service import (
     CanaryMonitor,
@@ -227,7 +228,8 @@ def _health(infra: Infrastructure, environments: Environments, approvals: Approv
     }
     if infra.remote_search:
         checks["retrieval"] = infra.remote_search.ready
-    return Health(checks, (approvals.notes, infra.costs.notes))
+    template = TemplateRecord.of(infra.settings.root).version
+    return Health(checks, (approvals.notes, infra.costs.notes), template)
 
 
 def _privacy(infra: Infrastructure, identity: Identity, ingestion: Ingestion) -> Privacy:

@@ -1,5 +1,6 @@
 """The model card, and readiness with its sources of evidence."""
 
+from app.core.template_record import TemplateRecord
 from app.governance.ports import Reports
 from app.governance.service import Approvals, AuditLog, Overview, Readiness
 from app.governance.service.evidence_sources import EvidenceSources, ProcessFacts
@@ -25,6 +26,7 @@ def _overview(infra: Infrastructure, environments: Environments, approvals: Appr
         costs=infra.costs,
         reports=reports,
         traces=infra.settings.trace_target,
+        template=str(TemplateRecord.of(infra.settings.root)),
     )
 
 

@@ -1,7 +1,9 @@
 import asyncio
 import logging
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -73,12 +75,17 @@ def test_costs_are_shown_tenant_by_tenant(run: CliRunner, database_urls: Urls, s
     assert "0.001000" in line
 
 
-def test_version_names_the_code_the_schema_and_the_live_release(
-    run: CliRunner, database_urls: Urls, settings: Settings
+def test_version_names_the_code_the_template_the_schema_and_the_live_release(
+    run: CliRunner, database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     short = asyncio.run(_spend(database_urls, settings, f"tenant-{uuid4()}"))
+    for name in ("policies", "prompts", "migrations", "evals"):
+        shutil.copytree(settings.root / name, tmp_path / name)
+    (tmp_path / ".template.json").write_text('{"version": "7.8.9"}', encoding="utf-8")
+    monkeypatch.setenv("APP_ROOT", str(tmp_path))
     result = run.invoke(app, ["version"])
     assert result.exit_code == 0
+    assert "\ntemplate 7.8.9\n" in result.output
     assert f"app {__version__}, code " in result.output
     assert f", {short}, of 20" in result.output
 

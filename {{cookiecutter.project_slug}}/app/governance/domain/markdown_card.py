@@ -31,6 +31,7 @@ def markdown(card: ModelCard) -> str:
                 ("sensitivity of the data", about.data_sensitivity),
                 ("monthly budget", f"{card.spending.monthly_budget_usd} USD"),
                 ("spent this month", f"{card.spending.spent_this_month_usd} USD"),
+                ("template", card.template),
             ],
         ),
         *(_live(card.live) if card.live else ["## Release", NOTHING]),

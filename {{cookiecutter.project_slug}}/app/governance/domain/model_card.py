@@ -183,7 +183,7 @@ class LiveReleaseDetails:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """The content of the model card. live: None while no release is live."""
+    """The content of the model card. live: None while no release is live. template: its version and commit."""
 
     at: datetime
     purpose: ServicePurpose
@@ -192,6 +192,7 @@ class ModelCard:
     rehearsal: Rehearsal | None
     emergencies: tuple[Emergency, ...]
     risks: tuple[Risk, ...]
+    template: str
 
     def open_emergencies(self) -> tuple[Emergency, ...]:
         return tuple(each for each in self.emergencies if each.review is None)

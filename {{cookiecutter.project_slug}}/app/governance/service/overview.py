@@ -51,7 +51,7 @@ MAX_MOVES_SEARCHED = 200
 
 @dataclass(frozen=True)
 class Overview:
-    """traces: where this process sends its traces."""
+    """traces: where this process sends its traces. template: the version of the template."""
 
     database: Database
     clock: Clock
@@ -64,6 +64,7 @@ class Overview:
     costs: Costs
     reports: Reports
     traces: str
+    template: str
 
     @property
     def ownership(self) -> OwnershipPolicy:
@@ -91,6 +92,7 @@ class Overview:
             rehearsal=rehearsal,
             emergencies=emergencies,
             risks=register(facts, owners),
+            template=self.template,
         )
 
     async def _live(self, standing: EnvironmentReleases) -> LiveReleaseDetails:
