@@ -7,10 +7,10 @@ DEMO := build/handbook-answers
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock clean env env-dev
+.PHONY: help demo test lint ledger release lock clean env env-dev
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
 
 demo: env ## bake a service with the default answers into build/ and let it answer three questions
 	@$(BIN)/python scripts/bake.py build
@@ -23,12 +23,18 @@ test: lint ## everything: the generator's tests, and the generated service's own
 	trap "kill $$generator" INT TERM; \
 	$(BIN)/python -m pytest tests/test_service.py; service=$$?; \
 	wait $$generator; generator=$$?; cat build/generator-tests.txt; \
-	[ $$service = 0 ] && [ $$generator = 0 ]
+	[ $$service = 0 ] && [ $$generator = 0 ] && $(BIN)/python -m scripts.release --note-tests
 
 lint: env-dev
 	@$(BIN)/ruff check hooks tests scripts benchmarks
 	@$(BIN)/ruff format --check hooks tests scripts benchmarks
 	@$(BIN)/mypy
+
+ledger: env-dev ## UPGRADES.yaml: what git knows of the newest version; then write what owners have to do
+	@$(BIN)/python -m scripts.ledger
+
+release: env-dev ## date, changelog, commit and tag of the newest version in UPGRADES.yaml, once make test has passed
+	@$(BIN)/python -m scripts.release
 
 lock: env-dev ## the locks of template and service anew
 	@$(BIN)/python "$(TEMPLATE)/scripts/lock.py"
@@ -39,7 +45,7 @@ clean: ## remove what was built
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 env:
-	@$(BOOTSTRAP) requirements.lock
+	@$(BOOTSTRAP) requirements/run.lock
 
 env-dev:
-	@$(BOOTSTRAP) requirements-dev.lock
+	@$(BOOTSTRAP) requirements/dev.lock

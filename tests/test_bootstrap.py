@@ -23,49 +23,50 @@ def small(tmp_path: Path) -> Path:
     """A project of one command and one small package, in a folder with a space."""
     root = tmp_path / "a project"
     (root / "app").mkdir(parents=True)
+    (root / "requirements").mkdir()
     (root / "app" / "__init__.py").touch()
     command = "import sys\n\nimport iniconfig\n\n\ndef main():\n    print(iniconfig.__name__, *sys.argv[1:])\n"
     (root / "app" / "__main__.py").write_text(command)
-    locked = (REPOSITORY / "requirements-dev.lock").read_text(encoding="utf-8")
+    locked = (REPOSITORY / "requirements/dev.lock").read_text(encoding="utf-8")
     pin = re.search(r"^iniconfig==.+?(?=^\w)", locked, re.MULTILINE | re.DOTALL)
     assert pin
-    (root / "requirements.lock").write_text(pin[0])
+    (root / "requirements/run.lock").write_text(pin[0])
     return root
 
 
 def test_a_project_in_a_folder_with_a_space_gets_its_command_and_a_second_run_reuses_it(small: Path) -> None:
-    first = bootstrap(small, "requirements.lock")
+    first = bootstrap(small, "requirements/run.lock")
     assert first.returncode == 0, first.stdout
     assert "environment ready" in first.stdout
     said = run([str(small / ".venv" / "bin" / "app"), "one", "two words"], small)
     assert said.stdout == "iniconfig one two words\n"
-    again = bootstrap(small, "requirements.lock")
+    again = bootstrap(small, "requirements/run.lock")
     assert (again.returncode, again.stdout) == (0, "")
 
 
 def test_a_changed_lock_and_a_moved_project_get_a_new_environment(small: Path) -> None:
-    assert bootstrap(small, "requirements.lock").returncode == 0
-    (small / "requirements.lock").write_text("# changed\n" + (small / "requirements.lock").read_text())
-    changed = bootstrap(small, "requirements.lock").stdout
+    assert bootstrap(small, "requirements/run.lock").returncode == 0
+    (small / "requirements/run.lock").write_text("# changed\n" + (small / "requirements/run.lock").read_text())
+    changed = bootstrap(small, "requirements/run.lock").stdout
     assert "environment ready" in changed
     assert "making .venv" not in changed
     moved = small.rename(small.with_name("elsewhere"))
-    assert "making .venv" in bootstrap(moved, "requirements.lock").stdout
+    assert "making .venv" in bootstrap(moved, "requirements/run.lock").stdout
     assert run([str(moved / ".venv" / "bin" / "app")], moved).stdout == "iniconfig\n"
 
 
 def test_pip_goes_on_where_the_fast_installer_finds_no_index(small: Path) -> None:
     nowhere = {"UV_OFFLINE": "1", "UV_CACHE_DIR": str(small / "empty")}
-    done = bootstrap(small, "requirements.lock", **nowhere)
+    done = bootstrap(small, "requirements/run.lock", **nowhere)
     assert done.returncode == 0, done.stdout
     assert "installing with pip" in done.stdout
     assert run([str(small / ".venv" / "bin" / "app")], small).stdout == "iniconfig\n"
 
 
 def test_a_package_with_another_hash_is_refused(small: Path) -> None:
-    lock = small / "requirements.lock"
+    lock = small / "requirements/run.lock"
     lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, lock.read_text()))
-    done = bootstrap(small, "requirements.lock")
+    done = bootstrap(small, "requirements/run.lock")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("bootstrap: the packages could not be installed")
     assert not (small / ".venv" / "lock-stamp.json").exists()
@@ -73,7 +74,7 @@ def test_a_package_with_another_hash_is_refused(small: Path) -> None:
 
 def test_no_index_is_said_in_one_sentence(small: Path) -> None:
     offline = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_NO_CACHE_DIR": "1"}
-    done = bootstrap(small, "requirements.lock", PIP_FIND_LINKS="", PIP_EXTRA_INDEX_URL="", **offline)
+    done = bootstrap(small, "requirements/run.lock", PIP_FIND_LINKS="", PIP_EXTRA_INDEX_URL="", **offline)
     assert done.returncode == 1
     assert "bootstrap: no package index answered: check the network" in done.stdout
     assert "Traceback" not in done.stdout
@@ -82,7 +83,7 @@ def test_no_index_is_said_in_one_sentence(small: Path) -> None:
 def test_a_python_without_venv_is_said_in_one_sentence(small: Path) -> None:
     (small / "broken").mkdir()
     (small / "broken" / "venv.py").write_text("raise SystemExit('No module named ensurepip')")
-    done = bootstrap(small, "requirements.lock", PYTHONPATH=str(small / "broken"))
+    done = bootstrap(small, "requirements/run.lock", PYTHONPATH=str(small / "broken"))
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("bootstrap: this Python cannot make a virtual environment: install")
     assert not (small / ".venv").exists()
@@ -97,15 +98,15 @@ def test_a_missing_lock_is_said_in_one_sentence(small: Path) -> None:
 def test_a_python_that_is_too_old_is_said_in_one_sentence(small: Path) -> None:
     copy = small / "bootstrap.py"
     copy.write_text(SCRIPT.read_text(encoding="utf-8").replace("OLDEST = (3, 11)", "OLDEST = (3, 99)"))
-    done = run([sys.executable, str(copy), "requirements.lock"], small, PATH=str(small))
+    done = run([sys.executable, str(copy), "requirements/run.lock"], small, PATH=str(small))
     assert done.returncode == 1
     assert done.stdout.startswith("bootstrap: Python 3.11 or newer is needed and this is 3.")
 
 
 def test_the_lock_of_the_checks_serves_for_running_too(small: Path) -> None:
-    shutil.copy(small / "requirements.lock", small / "requirements-dev.lock")
-    assert bootstrap(small, "requirements-dev.lock").returncode == 0
-    assert bootstrap(small, "requirements.lock").stdout == ""
+    shutil.copy(small / "requirements/run.lock", small / "requirements/dev.lock")
+    assert bootstrap(small, "requirements/dev.lock").returncode == 0
+    assert bootstrap(small, "requirements/run.lock").stdout == ""
 
 
 def activated(root: Path, venv: Path, *locks: str) -> "subprocess.CompletedProcess[str]":
@@ -116,15 +117,15 @@ def activated(root: Path, venv: Path, *locks: str) -> "subprocess.CompletedProce
 
 
 def test_an_activated_environment_gets_another_lock_and_stays(small: Path) -> None:
-    assert bootstrap(small, "requirements.lock").returncode == 0
-    shutil.copy(small / "requirements.lock", small / "requirements-dev.lock")
+    assert bootstrap(small, "requirements/run.lock").returncode == 0
+    shutil.copy(small / "requirements/run.lock", small / "requirements/dev.lock")
     marker = small / ".venv" / "kept"
     marker.touch()
-    first = activated(small, small / ".venv", "requirements-dev.lock")
+    first = activated(small, small / ".venv", "requirements/dev.lock")
     assert first.returncode == 0, first.stdout
     assert "environment ready" in first.stdout
     assert marker.exists()
-    again = activated(small, small / ".venv", "requirements-dev.lock")
+    again = activated(small, small / ".venv", "requirements/dev.lock")
     assert (again.returncode, again.stdout) == (0, "")
 
 
@@ -133,7 +134,7 @@ def test_an_activated_environment_that_must_be_remade_is_remade_from_outside(sma
     made = [sys.executable, "-m", "venv", *([] if pip_inside else ["--without-pip"]), str(small / ".venv")]
     assert run(made, small).returncode == 0
     for expected in ("making .venv", ""):
-        done = activated(small, small / ".venv", "requirements.lock")
+        done = activated(small, small / ".venv", "requirements/run.lock")
         assert done.returncode == 0, done.stdout
         assert expected in done.stdout
     assert done.stdout == ""
@@ -145,9 +146,9 @@ def test_an_activated_environment_that_must_be_remade_is_remade_from_outside(sma
 def test_another_environment_that_is_activated_and_has_no_pip_does(small: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     assert run([sys.executable, "-m", "venv", "--without-pip", str(other)], small).returncode == 0
-    assert bootstrap(small, "requirements.lock").returncode == 0
-    (small / "requirements.lock").write_text("# changed\n" + (small / "requirements.lock").read_text())
-    done = activated(small, other, "requirements.lock")
+    assert bootstrap(small, "requirements/run.lock").returncode == 0
+    (small / "requirements/run.lock").write_text("# changed\n" + (small / "requirements/run.lock").read_text())
+    done = activated(small, other, "requirements/run.lock")
     assert done.returncode == 0, done.stdout
     assert "environment ready" in done.stdout
 

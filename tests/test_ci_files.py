@@ -88,7 +88,7 @@ def test_what_can_change_an_answer_is_evaluated_and_the_verdict_stops_it() -> No
     watched = [trigger["paths"] for trigger in load(EVALUATION)[True].values()]  # type: ignore[index]
     watched += [[path.removesuffix("/*") for path in rule["changes"]] for rule in gitlab["rules"]]
     for paths in watched:
-        assert {"app/**", "docs/**", "evals/**", "policies/**", "prompts/**", "requirements*"} <= set(paths)
+        assert {"app/**", "docs/**", "evals/**", "policies/**", "prompts/**", "requirements/**"} <= set(paths)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -117,9 +117,10 @@ def test_the_gitlab_file_runs_every_check_in_a_declared_stage() -> None:
 def test_the_bot_finds_every_lock_that_it_can_write_anew() -> None:
     config = json.loads(RENOVATE.read_text(encoding="utf-8"))
     (pattern,) = config["pip-compile"]["managerFilePatterns"]
-    locks = {path.name for path in TEMPLATE.glob("requirements*.lock") if re.search(pattern.strip("/"), path.name)}
+    every = {str(path.relative_to(TEMPLATE)) for path in TEMPLATE.glob("requirements/*.lock")}
+    locks = {name for name in every if re.search(pattern[1:-1], name)}
     # The weights of a chat model for tests are compiled without dependencies, which Renovate cannot repeat.
-    assert locks == {path.name for path in TEMPLATE.glob("requirements*.lock")} - {"requirements-model.lock"}
+    assert locks == every - {"requirements/model.lock"}
     for name in locks:
         command = (TEMPLATE / name).read_text(encoding="utf-8").splitlines()[1]
         assert f"--output-file={name}" in command

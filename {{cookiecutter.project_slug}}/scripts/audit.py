@@ -1,4 +1,4 @@
-"""Lists known vulnerabilities in the packages of requirements.lock. Exit status 1 when there is one, or no certainty.
+"""Lists known vulnerabilities in the locked packages of the service. Exit status 1 when there is one, or no certainty.
 
 Online, the advisories come from the package index and are stored in advisories.json; commit it. With --offline those
 are used, and their age is said: a package that was not looked up, or advisories older than 30 days, are no certainty.
@@ -79,7 +79,7 @@ def main() -> int:
     parser.add_argument("--offline", action="store_true", help=f"use the advisories in {STORED}")
     parser.add_argument("--root", type=Path, default=ROOT, help="the folder of the lock")
     options = parser.parse_args()
-    lock, stored = options.root / "requirements.lock", options.root / STORED
+    lock, stored = options.root / "requirements/run.lock", options.root / STORED
     try:
         if not options.offline:
             stored.write_text(fetch(lock), encoding="utf-8")

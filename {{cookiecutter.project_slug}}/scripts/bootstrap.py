@@ -1,4 +1,4 @@
-"""Makes .venv from the lock files, or reuses one that matches: `python3 scripts/bootstrap.py requirements.lock`.
+"""Makes .venv from the lock files, or reuses one that matches: `python3 scripts/bootstrap.py requirements/run.lock`.
 
 Needs only Python 3.11 and a package index. Prints one line per step; a failure is one sentence and exit status 1.
 """
@@ -19,9 +19,9 @@ from typing import Any
 OLDEST = (3, 11)
 WINDOWS = os.name == "nt"
 STAMP = "lock-stamp.json"
-INSTALLER_LOCK = Path(__file__).resolve().parent.parent / "requirements-uv.lock"
+INSTALLER_LOCK = Path(__file__).resolve().parent.parent / "requirements/uv.lock"
 # A lock that includes all packages of another one, which then need not be installed separately.
-INCLUDES = {"requirements-dev.lock": "requirements.lock"}
+INCLUDES = {"requirements/dev.lock": "requirements/run.lock"}
 STARTED = time.monotonic()
 
 
@@ -73,7 +73,7 @@ def run_with_outer_python() -> int:
 
 def make(root: Path, locks: list[str]) -> None:
     venv = root / ".venv"
-    required = {name: digest(root / name) for name in locks}
+    required = {name: digest(root, name) for name in locks}
     python = venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
     stamp = read_stamp(venv)
     if stamp.get("home") == identity(root) and required.items() <= stamp.get("locks", {}).items() and python.exists():
@@ -86,7 +86,7 @@ def make(root: Path, locks: list[str]) -> None:
     install([root / name for name in locks], python)
     if (root / "app").is_dir():
         link_project(root, python)
-    included = {INCLUDES[name]: digest(root / INCLUDES[name]) for name in locks if name in INCLUDES}
+    included = {INCLUDES[name]: digest(root, INCLUDES[name]) for name in locks if name in INCLUDES}
     (venv / STAMP).write_text(json.dumps({"home": identity(root), "locks": required | included}), encoding="utf-8")
     say("environment ready")
 
@@ -96,11 +96,11 @@ def identity(root: Path) -> str:
     return f"{root} {sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def digest(path: Path) -> str:
+def digest(root: Path, name: str) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256((root / name).read_bytes()).hexdigest()
     except OSError:
-        raise Stop(f"{path} is missing: restore it with `git checkout -- {path.name}`.") from None
+        raise Stop(f"{root / name} is missing: restore it with `git checkout -- {name}`.") from None
 
 
 def read_stamp(venv: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Writes every requirements*.lock: versions and hashes for all platforms, without index URLs.
+"""Writes every lock of requirements/: versions and hashes for all platforms, without index URLs.
 
 With uv.toml, a bot that repeats the command in the first lines of a lock gets the same file.
 """
@@ -12,15 +12,15 @@ from pathlib import Path
 
 # The order matters: the versions of the service constrain those of the development packages.
 LOCKS = {
-    "requirements.lock": ["requirements.in"],
-    "requirements-dev.lock": ["--constraints=requirements.lock", "requirements-dev.in"],
-    "requirements-multilingual.lock": ["--constraints=requirements.lock", "requirements-multilingual.in"],
-    "requirements-model.lock": ["--no-deps", "requirements-model.in"],
-    "requirements-deploy.lock": ["--constraints=requirements-dev.lock", "requirements-deploy.in"],
-    "requirements-scan.lock": ["requirements-scan.in"],
-    "requirements-load.lock": ["--constraints=requirements-dev.lock", "requirements-load.in"],
-    "requirements-clients.lock": ["requirements-clients.in"],
-    "requirements-uv.lock": ["requirements-uv.in"],
+    "requirements/run.lock": ["requirements/run.in"],
+    "requirements/dev.lock": ["--constraints=requirements/run.lock", "requirements/dev.in"],
+    "requirements/multilingual.lock": ["--constraints=requirements/run.lock", "requirements/multilingual.in"],
+    "requirements/model.lock": ["--no-deps", "requirements/model.in"],
+    "requirements/deploy.lock": ["--constraints=requirements/dev.lock", "requirements/deploy.in"],
+    "requirements/scan.lock": ["requirements/scan.in"],
+    "requirements/load.lock": ["--constraints=requirements/dev.lock", "requirements/load.in"],
+    "requirements/clients.lock": ["requirements/clients.in"],
+    "requirements/uv.lock": ["requirements/uv.in"],
 }
 FORM = ["--universal", "--python-version=3.11", "--generate-hashes"]
 

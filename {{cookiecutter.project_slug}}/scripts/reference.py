@@ -302,7 +302,7 @@ def dependencies_page() -> str:
     parts: list[str] = []
     rows: list[tuple[str, ...]] = []
     title = ""
-    for line in [*(ROOT / "requirements.in").read_text(encoding="utf-8").splitlines(), "# end"]:
+    for line in [*(ROOT / "requirements/run.in").read_text(encoding="utf-8").splitlines(), "# end"]:
         if line.startswith("#"):
             if rows:
                 parts += [f"## {title}", table(("package", "what for"), rows)]
@@ -314,8 +314,8 @@ def dependencies_page() -> str:
             rows.append((f"`{name.strip()}`", reason.strip() + where))
     return page(
         "Dependencies",
-        "The direct dependencies in `requirements.in`, each with its reason. `requirements.lock` pins them and all "
-        "their dependencies, with hashes.",
+        "The direct dependencies in `requirements/run.in`, each with its reason. `requirements/run.lock` pins them and "
+        "all their dependencies, with hashes.",
         *parts,
     )
 

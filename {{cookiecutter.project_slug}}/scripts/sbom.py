@@ -1,4 +1,4 @@
-"""Writes sbom.cdx.json: every package of requirements.lock, and the weights of the embedder, as CycloneDX 1.6.
+"""Writes sbom.cdx.json: every package of requirements/run.lock, and the weights of the embedder, as CycloneDX 1.6.
 
 Each with version, hashes and licence. The same lock gives the same bytes. Fails when a licence is not in licenses.toml.
 """
@@ -138,7 +138,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write the software bill of materials.")
     parser.add_argument("--out", type=Path, default=ROOT / "sbom.cdx.json")
     options = parser.parse_args()
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lock = (ROOT / "requirements/run.lock").read_text(encoding="utf-8")
     try:
         text = bill_of(lock, licences_in(ROOT / "licenses.toml"))
     except Refused as refused:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.deploy_checks.files import Instruction, dockerfile, ignored
 
-NEEDED = {"app", "docs", "evals", "migrations", "monitoring", "policies", "prompts", "requirements.lock"}
+NEEDED = {"app", "docs", "evals", "migrations", "monitoring", "policies", "prompts", "requirements/run.lock"}
 LABELS = {f"org.opencontainers.image.{name}" for name in ("title", "description", "version", "revision", "source")}
 SHELL_TOOLS = re.compile(r"\b(curl|wget|bash|sh -c|apt-get)\b")
 
@@ -38,7 +38,7 @@ def _install(steps: list[Instruction]) -> Iterator[str]:
     if not installs:
         yield "Dockerfile: nothing is installed"
     for line in installs:
-        for option in ("--require-hashes", "--only-binary=:all:", "--no-deps", "requirements.lock"):
+        for option in ("--require-hashes", "--only-binary=:all:", "--no-deps", "requirements/run.lock"):
             if option not in line:
                 yield f"Dockerfile: packages are installed without {option}"
     compiled = [step.rest for step in steps if "compileall" in step.rest]

@@ -1,6 +1,6 @@
 """The checks of deploy/ that need no tools: they find nothing, and they find each fault that is planted for them.
 
-`make deploy-check` runs the others, with the linters of requirements-deploy.in.
+`make deploy-check` runs the others, with the linters of requirements/deploy.in.
 """
 
 import pytest

@@ -14,7 +14,7 @@ from scripts.audit import MAX_AGE_DAYS, Advisories, report
 from scripts.sbom import Licences, Refused, bill_of, licences_in, packages_of
 
 ROOT = Path(__file__).parent.parent.parent
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCK = (ROOT / "requirements/run.lock").read_text(encoding="utf-8")
 SMALL = f"orjson==1.2.3 \\\n    --hash=sha256:{'a' * 64} \\\n    --hash=sha256:{'b' * 64}\n"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -95,7 +95,8 @@ def test_stored_advisories_say_their_age_and_doubt_is_no_pass(
 
 
 def test_an_audit_offline_without_stored_advisories_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "requirements.lock").write_text(SMALL, encoding="utf-8")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/run.lock").write_text(SMALL, encoding="utf-8")
     command = [sys.executable, str(ROOT / "scripts" / "audit.py"), "--offline", "--root", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")

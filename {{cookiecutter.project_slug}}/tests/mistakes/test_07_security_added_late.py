@@ -43,5 +43,5 @@ def test_an_audit_of_the_packages_that_could_look_nothing_up_does_not_pass() -> 
     recipe = (ROOT / "Makefile").read_text(encoding="utf-8").split("\naudit:")[1].splitlines()[1]
     assert "scripts/audit.py" in recipe
     unknown = Advisories(datetime.now(UTC), {})
-    assert report(unknown, (ROOT / "requirements.lock").read_text(encoding="utf-8"), datetime.now(UTC)) == 1
+    assert report(unknown, (ROOT / "requirements/run.lock").read_text(encoding="utf-8"), datetime.now(UTC)) == 1
     assert '"--strict"' in (ROOT / "scripts" / "audit.py").read_text(encoding="utf-8")
