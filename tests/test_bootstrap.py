@@ -109,6 +109,20 @@ def test_the_lock_of_the_checks_serves_for_running_too(small: Path) -> None:
     assert bootstrap(small, "requirements/run.lock").stdout == ""
 
 
+def test_an_optional_part_stays_when_another_is_added(small: Path) -> None:
+    part = {name: f"requirements/{name}.lock" for name in ("ocr", "multilingual")}
+    pinned = (REPOSITORY / "requirements/dev.lock").read_text(encoding="utf-8")
+    for name, package in (("ocr", "pluggy"), ("multilingual", "packaging")):
+        pin = re.search(rf"^{package}==.+?(?=^\w)", pinned, re.MULTILINE | re.DOTALL)
+        assert pin
+        (small / part[name]).write_text(pin[0])
+    for name in part:
+        assert bootstrap(small, "requirements/run.lock", part[name]).returncode == 0
+    imports = run([str(small / ".venv/bin/python"), "-c", "import iniconfig, packaging, pluggy"], small)
+    assert imports.returncode == 0, imports.stdout
+    assert bootstrap(small, "requirements/run.lock", part["ocr"]).stdout == ""
+
+
 def activated(root: Path, venv: Path, *locks: str) -> "subprocess.CompletedProcess[str]":
     """Bootstraps as `make` does in a shell that activated `venv`."""
     path = f"{venv / 'bin'}:{os.environ['PATH']}"

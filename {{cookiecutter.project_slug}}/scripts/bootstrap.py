@@ -83,11 +83,15 @@ def make(root: Path, locks: list[str]) -> None:
         say(f"making .venv with Python {sys.version.split()[0]}")
         shutil.rmtree(venv, ignore_errors=True)
         make_venv(venv)
-    install([root / name for name in locks], python)
+        stamp = {}
+    # What was asked for before stays, such as an optional part.
+    included = {INCLUDES.get(name) for name in locks}
+    before = [name for name in stamp.get("locks", {}) if name not in {*locks, *included} and (root / name).exists()]
+    install([root / name for name in [*locks, *before]], python)
     if (root / "app").is_dir():
         link_project(root, python)
-    included = {INCLUDES[name]: digest(root, INCLUDES[name]) for name in locks if name in INCLUDES}
-    (venv / STAMP).write_text(json.dumps({"home": identity(root), "locks": required | included}), encoding="utf-8")
+    digests = {name: digest(root, name) for name in [*locks, *before, *filter(None, included)]}
+    (venv / STAMP).write_text(json.dumps({"home": identity(root), "locks": digests}), encoding="utf-8")
     say("environment ready")
 
 

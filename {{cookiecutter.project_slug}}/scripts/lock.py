@@ -15,6 +15,7 @@ LOCKS = {
     "requirements/run.lock": ["requirements/run.in"],
     "requirements/dev.lock": ["--constraints=requirements/run.lock", "requirements/dev.in"],
     "requirements/multilingual.lock": ["--constraints=requirements/run.lock", "requirements/multilingual.in"],
+    "requirements/ocr.lock": ["requirements/ocr.in"],
     "requirements/model.lock": ["--no-deps", "requirements/model.in"],
     "requirements/deploy.lock": ["--constraints=requirements/dev.lock", "requirements/deploy.in"],
     "requirements/scan.lock": ["requirements/scan.in"],

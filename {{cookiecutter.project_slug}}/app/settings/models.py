@@ -48,6 +48,12 @@ class SearchSettings(BaseModel):
         64, ge=1, le=2048, description="Most texts of one request to the embedding provider; fewer where it refuses."
     )
     embedder_key: SecretStr | None = Field(None, description="API key of the embedding provider.")
+    ocr_languages: str = Field(
+        "",
+        pattern=r"^([A-Za-z_]+(\+[A-Za-z_]+)*)?$",
+        description="Languages of Tesseract that scanned pages are read in, such as eng+deu, where it is installed "
+        "(`make env-ocr`); empty: all that are installed, off: scanned pages are not read.",
+    )
     text_search: str = Field(
         "english", description="PostgreSQL text-search configuration of new indexes: english, german, simple, …"
     )

@@ -145,7 +145,7 @@ async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> I
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
-    parser = ParserPool(processes=settings.worker_concurrency)
+    parser = ParserPool(settings.worker_concurrency, ocr_languages=settings.ocr_languages)
     keys = TenantKeys(database, _master_keys(settings), clock)
     remote = _remote_search(settings, clock)
     return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser, keys, remote)

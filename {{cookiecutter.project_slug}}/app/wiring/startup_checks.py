@@ -4,6 +4,7 @@ from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from app.actions.domain import ActionPolicy, pins_of
+from app.adapters.parsers.ocr import OFF, tesseract
 from app.core.errors import StartRefused
 from app.core.policies import Policies
 from app.identity.domain import PERMISSIONS
@@ -17,10 +18,22 @@ from app.wiring.cost_setup import chat_models
 
 def check_together(settings: Settings, policies: Policies, registry: Collection[str]) -> None:
     """registry: the names of all actions. Errors: StartRefused."""
+    _check_text_recognition(settings)
     _check_egress(settings, policies)
     _check_model_names(settings, policies)
     _check_action_names(policies, registry)
     _check_tool_servers(settings, policies, registry)
+
+
+def _check_text_recognition(settings: Settings) -> None:
+    named = settings.ocr_languages
+    if named in ("", OFF) or tesseract(named):
+        return
+    found = tesseract("")
+    there = f"there are only {', '.join(found.languages)}" if found else "no Tesseract is installed"
+    raise StartRefused(
+        f"APP_OCR_LANGUAGES names {named}, and {there}; correct it, or install Tesseract with these languages."
+    )
 
 
 def _check_egress(settings: Settings, policies: Policies) -> None:

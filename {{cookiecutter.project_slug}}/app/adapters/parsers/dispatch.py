@@ -28,7 +28,7 @@ def _imported_when_used(name: str) -> Parse:
     return parse_file
 
 
-_MODULES = {"odt": "open_document", "ods": "open_document", "odp": "open_document", "eml": "mail"}
+_MODULES = {"odt": "open_document", "ods": "open_document", "odp": "open_document", "eml": "mail", "image": "picture"}
 PARSERS: Mapping[str, Parse] = {
     "markdown": parse_markdown,
     "text": parse_text,
@@ -37,7 +37,10 @@ PARSERS: Mapping[str, Parse] = {
     "docx": parse_docx,
     "csv": parse_csv,
     "jsonl": parse_jsonl,
-    **{name: _imported_when_used(name) for name in ("xlsx", "xls", "ods", "pptx", "odp", "odt", "rtf", "epub", "eml")},
+    **{
+        name: _imported_when_used(name)
+        for name in ("xlsx", "xls", "ods", "pptx", "odp", "odt", "rtf", "epub", "eml", "image")
+    },
 }
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import app
 from app.adapters.parsers.child_protocol import REPLY, REQUEST, decoded
+from app.adapters.parsers.ocr import OCR_LANGUAGES, tesseract
 from app.adapters.parsers.plain import parse_text, titled
-from app.adapters.parsers.sniffing import is_plain_page
+from app.adapters.parsers.sniffing import is_plain_page, may_be_scanned
 from app.core.telemetry import counter
 from app.core.text import clean
 from app.ingestion.domain.parsed_document import ParsedDocument, ParserInterrupted, Unparsable
@@ -40,19 +41,21 @@ class ParserLimits:
     """Limits per file. Large files get more time, because a PDF of 300 pages needs it.
 
     seconds, seconds_per_megabyte, max_seconds: of CPU time, so that no file is rejected because the machine is busy.
+    recognition_seconds: more for a file that may be scanned, where text recognition is installed.
     clock_factor: the limit of wall-clock time as a multiple of that; a file that exceeds it is retried.
     """
 
     seconds: float = 4.0
     seconds_per_megabyte: float = 4.0
     max_seconds: float = 60.0
+    recognition_seconds: float = 20.0
     memory_bytes: int = 176_000_000
     files: int = 500
     clock_factor: float = 15.0
 
-    def time_for(self, size: int) -> float:
+    def time_for(self, size: int, *, recognised: bool) -> float:
         extra = max(0, size - _FREE_BYTES) / 1e6 * self.seconds_per_megabyte
-        return min(self.max_seconds, self.seconds + extra)
+        return min(self.max_seconds, self.seconds + extra) + (self.recognition_seconds if recognised else 0)
 
 
 class ParserPool:
@@ -61,9 +64,10 @@ class ParserPool:
     Only a page of plain text is parsed in this process: it is harmless, and the transfer would cost more than parsing.
     """
 
-    def __init__(self, processes: int = 1, limits: ParserLimits = ParserLimits()) -> None:
+    def __init__(self, processes: int = 1, limits: ParserLimits = ParserLimits(), *, ocr_languages: str = "") -> None:
+        """ocr_languages: as the setting."""
         self.limits = limits
-        self._children = [_Child(limits) for _ in range(processes)]
+        self._children = [_Child(limits, ocr_languages) for _ in range(processes)]
         self._free: asyncio.LifoQueue[_Child] | None = None
 
     async def parse(self, data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
@@ -89,8 +93,9 @@ class ParserPool:
 
 
 class _Child:
-    def __init__(self, limits: ParserLimits) -> None:
+    def __init__(self, limits: ParserLimits, ocr_languages: str) -> None:
         self.limits = limits
+        self.ocr_languages = ocr_languages
         self.process: Process | None = None
         self.done = 0
 
@@ -99,7 +104,7 @@ class _Child:
         try:
             reply = await self._request(data, name, repair)
         except (EOFError, OSError):
-            failure = await self._failure(self.limits.time_for(len(data)))
+            failure = await self._failure(self._time_for(data, name))
             # An earlier file may have killed it: only in a fresh process is this file the cause.
             if not reused or (isinstance(failure, Unparsable) and failure.code == "parser_timeout"):
                 raise failure from None
@@ -112,7 +117,7 @@ class _Child:
         return decoded(reply)
 
     async def _request(self, data: bytes, name: str, repair: bool) -> dict[str, Any]:
-        seconds = self.limits.time_for(len(data))
+        seconds = self._time_for(data, name)
         process = await self._ready()
         header = json.dumps({"name": name[-255:], "repair": repair, "seconds": seconds}).encode()
         clock = seconds * self.limits.clock_factor
@@ -127,6 +132,10 @@ class _Child:
         except BaseException:
             await self.stop("cancelled")
             raise
+
+    def _time_for(self, data: bytes, name: str) -> float:
+        recognised = may_be_scanned(name) and tesseract(self.ocr_languages) is not None
+        return self.limits.time_for(len(data), recognised=recognised)
 
     async def _ready(self) -> Process:
         if self.process is None or self.process.returncode is not None or _has_ended(self.process):
@@ -149,7 +158,8 @@ class _Child:
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
-            env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ},
+            env={key: os.environ[key] for key in _ENVIRONMENT if key in os.environ}
+            | {OCR_LANGUAGES: self.ocr_languages},
         )
         self.process = process
         try:

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from app.adapters.parsers.archive import EXTERNAL
 from app.adapters.parsers.containers import kind_of_archive, kind_of_ole
+from app.adapters.parsers.ocr import engine
 from app.ingestion.domain.parsed_document import Unparsable
 
 _ENDINGS = {
@@ -71,6 +72,7 @@ _MAIL = re.compile(
 )
 _MAIL_LINE = re.compile(rb"(?:From [^\n]*\n)?[!-9;-~]+:")
 _OF_CONTENT = frozenset({"pdf", "docx", "xlsx", "xls", "pptx", "odt", "ods", "odp", "epub", "rtf"})
+_IMAGE_ADVICE = "; install text recognition (make env-ocr) for PNG, JPEG and TIFF, or upload its text"
 _UNREAD = {
     **dict.fromkeys((".doc", ".dot", ".wps"), "an old Word document; save it as DOCX"),
     **dict.fromkeys((".ppt", ".pps"), "an old presentation; save it as PPTX"),
@@ -81,11 +83,13 @@ _UNREAD = {
     **dict.fromkeys((".mobi", ".azw", ".azw3", ".fb2"), "an e-book of another kind; convert it to EPUB"),
     **dict.fromkeys(
         (".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".bmp", ".webp", ".heic", ".svg"),
-        "an image, which needs text recognition (OCR) first; upload the recognised text or a PDF with it",
+        f"an image{_IMAGE_ADVICE}",
     ),
     **dict.fromkeys((".mp3", ".wav", ".m4a", ".ogg", ".flac"), "audio, of which a transcript can be uploaded"),
     **dict.fromkeys((".mp4", ".mov", ".avi", ".mkv", ".webm"), "a video, of which a transcript can be uploaded"),
 }
+_PICTURE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
+_PICTURE = (b"\x89PNG", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _ARCHIVES = frozenset({"a RAR archive", "a 7z archive", "a gzip archive", "a bzip2 archive", "an xz archive"})
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BEFORE_HTML = re.compile(rb"\s+|<!--.*?-->", re.DOTALL)
@@ -103,6 +107,8 @@ def kind_of(data: bytes, name: str) -> str:
     named = _ENDINGS.get(ending)
     if b"%PDF-" in data[:1024] and (other := _beside_pdf(data)):
         raise Unparsable("polyglot", f"The file is a PDF and {other} at once.")
+    if ending in _PICTURE_ENDINGS and data.startswith(_PICTURE) and engine():
+        return _without_appendix(data, "image")
     detected = _by_content(data, named)
     if detected in _OF_CONTENT and named != detected:
         raise Unparsable("wrong_type", f"The file is {detected.upper()}, but its name ends in '{ending}'.")
@@ -128,6 +134,12 @@ def is_mail(data: bytes) -> bool:
     return _MAIL.match(head.partition(b"\n")[2] if head.startswith(b"From ") else head) is not None
 
 
+def may_be_scanned(name: str) -> bool:
+    """Whether a file of this name may be pictures of pages."""
+    ending = PurePosixPath(name).suffix.lower()
+    return ending == ".pdf" or ending in _PICTURE_ENDINGS
+
+
 def is_plain_page(data: bytes, name: str) -> bool:
     """Whether this is a page of plain text, which is parsed in little time and memory whatever its content.
 
@@ -151,11 +163,9 @@ def _by_content(data: bytes, named: str | None) -> str:
         return kind_of_ole(data, named)
     for magic, what in _BINARIES:
         if data.startswith(magic) and (len(magic) > 3 or not _is_text(data)):
-            code = "archive_unsupported" if what in _ARCHIVES and named is None else "wrong_type"
-            raise Unparsable(code, f"The file is {what}." if named else f"The file is {what}, which is not read.")
+            raise _unread(what, named)
     if media := _MEDIA.match(data):
-        what = "an image" if media["image"] or media["webp"] else "audio or video"
-        raise Unparsable("wrong_type" if named else "type_unsupported", f"The file is {what}, which is not read.")
+        raise _unread("an image" if media["image"] or media["webp"] else "audio or video", named)
     if _begins_html(data[:4096]):
         return "html"
     if _XML.match(data[:1024]) and named not in ("html", "markdown"):
@@ -165,6 +175,15 @@ def _by_content(data: bytes, named: str | None) -> str:
             raise Unparsable("xml_entities", "The XML declares entities, which can expand without limit.")
         raise Unparsable("xml_unsupported", "The file is XML of a kind that is not supported.")
     return "text"
+
+
+def _unread(what: str, named: str | None) -> Unparsable:
+    if named:
+        return Unparsable("wrong_type", f"The file is {what}.")
+    if what.endswith("image"):
+        return Unparsable("type_unsupported", f"The file is {what}{_IMAGE_ADVICE}.")
+    code = "archive_unsupported" if what in _ARCHIVES else "type_unsupported"
+    return Unparsable(code, f"The file is {what}, which is not read.")
 
 
 def _beside_pdf(data: bytes) -> str | None:
@@ -195,7 +214,7 @@ def _without_appendix(data: bytes, kind: str) -> str:
     """The kind, when nothing that another program would open comes after the document. Errors: Unparsable."""
     end = data.rfind(b"}") if kind == "rtf" else data.rfind(b"PK\x05\x06") + 22
     after = data[end:]
-    if _HTML.search(after) or _SCRIPT.search(after) or (kind == "rtf" and _is_archive(data)):
+    if _HTML.search(after) or _SCRIPT.search(after) or (kind in ("rtf", "image") and _is_archive(data)):
         raise Unparsable("polyglot", f"The file is {kind.upper()} and something else at once.")
     return kind
 

@@ -8,7 +8,7 @@ from app.safety.domain.text import Finding
 
 KINDS = (
     *("markdown", "text", "html", "pdf", "docx", "odt", "rtf", "epub"),
-    *("csv", "jsonl", "xlsx", "xls", "ods", "pptx", "odp", "eml"),
+    *("csv", "jsonl", "xlsx", "xls", "ods", "pptx", "odp", "eml", "image"),
 )
 
 

@@ -149,6 +149,11 @@ def _losses(c: QualityInput) -> Iterator[GateFailure]:
     yield quarantine_reason("lost_words", detail), "quarantine"
 
 
+def _scans(c: QualityInput) -> Iterator[GateFailure]:
+    if scanned := next((each for each in c.parsed.findings if each.rule == "mostly_scanned"), None):
+        yield quarantine_reason("mostly_scanned", f"{scanned.count} {scanned.detail}."), "quarantine"
+
+
 def _garbled(c: QualityInput) -> Iterator[GateFailure]:
     """Only the text of a PDF is put together from single letters."""
     if c.parsed.kind == "pdf" and (why := why_garbled(c.parsed.text)):
@@ -221,4 +226,16 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + "."
 
 
-_GATES = (_contract, _repairs, _size, _garbled, _losses, _characters, _boilerplate, _repetition, _language, _freshness)
+_GATES = (
+    _contract,
+    _repairs,
+    _size,
+    _garbled,
+    _losses,
+    _scans,
+    _characters,
+    _boilerplate,
+    _repetition,
+    _language,
+    _freshness,
+)

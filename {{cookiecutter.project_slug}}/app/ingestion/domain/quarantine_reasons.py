@@ -17,7 +17,8 @@ class QuarantineReason:
 RELEASE = "Release it from quarantine if it should be published as it is."
 ACTIONS: Final[dict[str, str]] = {
     "empty_file": "Upload the file again with its content.",
-    "no_text": "Upload a version with real text; scanned pages and pictures need text recognition (OCR) first.",
+    "no_text": "Upload a version with text, or install text recognition for scanned pages: make env-ocr.",
+    "mostly_scanned": "Install text recognition (make env-ocr) and upload it again, or release it without those pages.",
     "too_large": "Split the file, or raise the limit in policies/data.yaml.",
     "too_long": "Split the document, or raise max_characters in policies/data.yaml.",
     "too_many_chunks": "Split the document, raise max_chunks in policies/data.yaml, or release it at its full cost.",

@@ -105,7 +105,7 @@ BOMBS: list[Bomb] = [
     ("page.txt", lambda: b"<!DOCTYPE html><html><body>x</body></html>", {"wrong_type"}),
     ("old.docx", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), {"encrypted"}),
     ("feed.xml", lambda: b"<?xml version='1.0'?><rss/>", {"xml_unsupported"}),
-    ("program.exe", lambda: b"MZ" + bytes(100), {"wrong_type"}),
+    ("program.exe", lambda: b"MZ" + bytes(100), {"type_unsupported"}),
     ("notes.xyz", lambda: b"hello there", {"type_unsupported"}),
     ("bomb.xlsx", lambda: files.xlsx(" " * 9_000_000), {"archive_bomb"}),
     ("bomb.pptx", lambda: files.pptx(" " * 9_000_000), {"archive_bomb"}),

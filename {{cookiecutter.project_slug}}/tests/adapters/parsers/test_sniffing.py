@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from app.adapters.parsers import sniffing
+from app.adapters.parsers.ocr import OCR_LANGUAGES, OFF
 from app.adapters.parsers.sniffing import kind_of
 from app.ingestion.domain.parsed_document import Unparsable
 from tests.adapters.parsers.bombs import page
@@ -108,8 +109,8 @@ def ole(stream: str) -> bytes:
         ("a.xlsx", ole("EncryptedPackage"), "encrypted", "password"),
         ("a.pages", zipped({"Index/Document.iwa": "x"}), "type_unsupported", "export it as PDF"),
         ("a.docm", b"text", "type_unsupported", "save it as DOCX"),
-        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(9), "wrong_type", "PNG image"),
-        ("a.heic", bytes(4) + b"ftypheic" + bytes(9), "type_unsupported", "an image"),
+        ("a.png", b"\x89PNG\r\n\x1a\n" + bytes(9), "type_unsupported", "a PNG image; install text"),
+        ("a.heic", bytes(4) + b"ftypheic" + bytes(9), "type_unsupported", "an image; install text"),
         ("a.mp4", bytes(4) + b"ftypisom" + bytes(9), "type_unsupported", "audio or video"),
         ("a.wav", b"RIFF\x01\x02\x03\x04WAVEfmt ", "type_unsupported", "audio or video"),
         ("a.jpg", b"no image at all", "type_unsupported", "text recognition"),
@@ -121,7 +122,10 @@ def ole(stream: str) -> bytes:
         ("a.eml", b"Dear Ann, hello.", "wrong_type", "no header"),
     ],
 )
-def test_what_is_not_read_is_named_with_what_to_do(name: str, data: bytes, code: str, advice: str) -> None:
+def test_what_is_not_read_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, name: str, data: bytes, code: str, advice: str
+) -> None:
+    monkeypatch.setenv(OCR_LANGUAGES, OFF)
     with pytest.raises(Unparsable, match=re.escape(advice)) as refusal:
         kind_of(data, name)
     assert refusal.value.code == code

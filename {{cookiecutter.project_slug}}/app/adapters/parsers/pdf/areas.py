@@ -59,6 +59,9 @@ class Areas:
     def __len__(self) -> int:
         return len(self._areas)
 
+    def __iter__(self) -> Iterator[Area]:
+        return iter(self._areas)
+
     def add(self, area: Area) -> None:
         left, bottom, right, top = common(self.page, area.box)
         if left > right or bottom > top:

@@ -1,6 +1,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 
@@ -13,6 +14,7 @@ from app.adapters.parsers.pdf.annotations import read_annotations
 from app.adapters.parsers.pdf.hyphens import Hyphens
 from app.adapters.parsers.pdf.layers import Layers
 from app.adapters.parsers.pdf.layout import TextLine, lines_of, overprinted
+from app.adapters.parsers.pdf.scans import Scans
 from app.adapters.parsers.pdf.text import DAMAGE, Fonts, TextReader
 from app.adapters.parsers.pdf.words import places
 from app.adapters.parsers.word_loss import with_word_loss
@@ -47,7 +49,10 @@ def _read(data: bytes) -> ParsedDocument:
         raise Unparsable("too_long", f"The file has {len(reader.pages):,} pages; {MAX_PAGES:,} is the limit.")
     builder = TextBuilder()
     outline = dict(_outline(reader))
-    pages = list(_pages(builder, reader))
+    with closing(Scans(data)) as scans:
+        pages = list(_pages(builder, reader, scans))
+    for finding in scans.findings(len(pages)):
+        builder.find(finding)
     hyphens = Hyphens("\n".join(line.text for line in page.lines) for page in pages)
     for number, page in enumerate(pages):
         _write(builder, hyphens, page.lines, outline.get(number, ()))
@@ -70,11 +75,14 @@ class _Page:
     damaged: bool = False
 
 
-def _pages(builder: TextBuilder, reader: PdfReader) -> Iterator[_Page]:
+def _pages(builder: TextBuilder, reader: PdfReader, scans: Scans) -> Iterator[_Page]:
     layers, fonts = Layers(reader), Fonts()
-    for page in reader.pages:
+    for number, each in enumerate(reader.pages):
         try:
-            yield _page(builder, TextReader(page, layers, fonts))
+            text = TextReader(each, layers, fonts)
+            page = _page(builder, text)
+            recognised = scans.lines(number, page.text, text.visibility.picture_share)
+            yield replace(page, lines=(*page.lines, *recognised))
         except LimitReachedError:
             raise
         except DAMAGE:

@@ -100,6 +100,12 @@ class PageVisibility:
                 self._hidden.add(shown.number)
         return frozenset(self._hidden)
 
+    @property
+    def picture_share(self) -> float:
+        """The share of the page that pictures take up, from 0 to 1."""
+        shown = sum(area(common(picture.box, self.box)) for picture in self._pictures)
+        return min(1.0, shown / max(area(self.box), 1))
+
     def _is_in_scan(self, points: list[Point]) -> bool:
         """Whether pictures so large that they may be the page itself are behind or before it."""
         pictures = self._pictures.around(points)

@@ -1,0 +1,45 @@
+"""A scan that is uploaded is found by its words, or its reader is told why not."""
+
+import pytest
+
+from app.core.errors import StartRefused
+from app.settings import Settings
+from app.wiring import check
+from tests.adapters.parsers.made_pdf import line, page_of
+from tests.adapters.parsers.scans import needs_tesseract, png, scanned
+from tests.adapters.parsers.test_scans import LINES, RESOURCES, WHOLE
+from tests.conftest import ROOT
+from tests.ingestion.test_gates import end_of
+
+QUESTION = "When does the ferry to the island leave?"
+PAGE = page_of(WHOLE, scanned(*LINES), resources=RESOURCES)
+
+
+@pytest.fixture(scope="module", params=["eng", "off"])
+def settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    return settings.model_copy(update={"ocr_languages": request.param})
+
+
+@needs_tesseract
+async def test_scans_are_found_or_wait_with_what_to_do(ingest, search, settings: Settings) -> None:
+    scan, photo, page = await ingest(
+        ("scan.pdf", PAGE),
+        ("photo.png", png("The harbour office opens at nine.")),
+        ("page.pdf", page_of(line("A page."))),
+    )
+    assert end_of(page) == "published"
+    if settings.ocr_languages == "off":
+        assert (end_of(scan), end_of(photo)) == ("no_text", "type_unsupported")
+        assert "make env-ocr" in scan["quarantine"]["action"]
+        assert "make env-ocr" in photo["quarantine"]["detail"]
+        return
+    assert (end_of(scan), end_of(photo)) == ("published", "published")
+    assert [finding["rule"] for finding in scan["findings"]] == ["recognised_text"]
+    assert any(LINES[0] in text for text in await search(QUESTION))
+    assert any("opens at nine" in text for text in await search("When does the harbour office open?"))
+
+
+@needs_tesseract
+def test_a_language_that_is_not_installed_stops_the_start(settings: Settings) -> None:
+    with pytest.raises(StartRefused, match=r"names eng\+xyz, and there are only .*eng"):
+        check(settings.model_copy(update={"root": ROOT, "ocr_languages": "eng+xyz"}))
