@@ -1,0 +1,257 @@
+"""Runs tests against mutants: pytest imports and collects once, and each mutant lives in a fork of that process.
+
+In the fork the code of the functions that exist is replaced, so that whoever imported one, decorated it or bound it
+calls the mutant.
+"""
+
+import gc
+import os
+import pickle
+import resource
+import select
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from scripts.mutants.mutated_file import MODULE, MutatedFile, Mutant
+
+SURVIVED, KILLED, UNUSABLE = 0, 1, 2
+CPU_SECONDS, PATIENCE_SECONDS = 3, 30
+"""Beside ten times what the tests take without a mutant: only what never ends takes longer. The first is of processor
+time, so that a busy machine does not count as a fault that was noticed.
+"""
+
+
+class Coverage:
+    """Which lines of some files each test runs, and how long it takes."""
+
+    def __init__(self, filenames: Iterable[str]) -> None:
+        self.lines: dict[str, set[tuple[str, int]]] = {}
+        self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
+        self._filenames = frozenset(filenames)
+        self._now: set[tuple[str, int]] = set()
+
+    def watch(self) -> None:
+        sys.settrace(self._call)
+        threading.settrace(self._call)
+
+    def _call(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        return self._line if frame.f_code.co_filename in self._filenames else None
+
+    def _line(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
+        self._now.add((frame.f_code.co_filename, frame.f_lineno))
+        return self._line
+
+    def run(self, items: list[pytest.Item]) -> None:
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            self._now = set()
+            started = time.perf_counter()
+            if not _passes(item, following):
+                self.failed.append(item.nodeid)
+            self.lines[item.nodeid], self.seconds[item.nodeid] = self._now, time.perf_counter() - started
+
+
+def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:
+    return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=following))
+
+
+def functions_of(filenames: frozenset[str]) -> list[FunctionType]:
+    """Every function that exists of these files, however it is wrapped."""
+    gc.unfreeze()
+    return [
+        each for each in gc.get_objects() if isinstance(each, FunctionType) and each.__code__.co_filename in filenames
+    ]
+
+
+def codes_in(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from codes_in(inner)
+
+
+def install(mutated: MutatedFile, mutant: Mutant, filename: str, functions: list[FunctionType]) -> bool:
+    """Puts a mutant into this process. Returns False when nothing of what exists changes."""
+    if mutant.function == MODULE:
+        name, number, wrong = mutated.constant(mutant)
+        holders = [each for each in list(sys.modules.values()) if vars(each).get(name) == number and _is_ours(each)]
+        for module in holders:
+            setattr(module, name, wrong)
+        return bool(holders)
+    code = {(each.co_qualname, each.co_firstlineno): each for each in codes_in(mutated.code(filename, mutant))}
+    changed = False
+    for function in functions:
+        old = function.__code__
+        new = code.get((old.co_qualname, old.co_firstlineno)) if old.co_filename == filename else None
+        if new and new != old and new.co_freevars == old.co_freevars:
+            function.__code__ = new
+            changed = True
+    return changed
+
+
+def _is_ours(module: Any) -> bool:
+    return str(getattr(module, "__name__", "")).startswith("app.")
+
+
+def in_fork(work: Callable[[], int], seconds: float) -> int:
+    """The number that `work` returns in a fork; KILLED when it does not end after about that time."""
+    if (child := os.fork()) == 0:
+        os.setpgid(0, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS + int(seconds),) * 2)
+        status = UNUSABLE
+        try:
+            with open(os.devnull, "r+b") as nowhere:
+                for stream in (0, 1, 2):
+                    os.dup2(nowhere.fileno(), stream)
+            status = work()
+        except BaseException:  # pytest's own exceptions too
+            status = KILLED
+        finally:
+            os._exit(status)
+    descriptor = os.pidfd_open(child)
+    try:
+        if not select.select([descriptor], [], [], PATIENCE_SECONDS + 2 * seconds)[0]:
+            os.killpg(child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        _end_group(child)
+    finally:
+        os.close(descriptor)
+    return status if status in (SURVIVED, UNUSABLE) else KILLED
+
+
+def _end_group(leader: int) -> None:
+    """What a killed or failed test leaves running."""
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+class MutantRun:
+    """A plugin of pytest that runs mutants instead of the tests. found: what became of each.
+
+    tests: the files of tests by mutated file.
+    """
+
+    def __init__(self, files: dict[str, MutatedFile], tests: dict[str, list[str]], root: Path) -> None:
+        self.files, self.tests, self.root = files, tests, root
+        self.wanted: list[Mutant] = []
+        self.seconds = 0.0
+        self.found: Callable[[Mutant, str], bool] = lambda mutant, outcome: True
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        filenames = {file: str(self.root / file) for file in self.files}
+        stop = _share_database(session) if any("embedded" in _fixtures(item) for item in session.items) else None
+        try:
+            coverage = self._baseline(session.items, frozenset(filenames.values()))
+            functions = functions_of(frozenset(filenames.values()))
+            gc.freeze()
+            for mutant in self.wanted:
+                items = self._covering(mutant, filenames[mutant.file], session.items, coverage)
+                outcome = self._try(mutant, filenames[mutant.file], functions, items, coverage) if items else "not run"
+                if not self.found(mutant, outcome):
+                    break
+        finally:
+            if stop:
+                stop()
+        return True
+
+    def _baseline(self, items: list[pytest.Item], filenames: frozenset[str]) -> Coverage:
+        """What the tests do without a mutant. Tests that fail then say nothing about mutants."""
+        with tempfile.NamedTemporaryFile() as handed:
+
+            def measure() -> int:
+                coverage = Coverage(filenames)
+                coverage.watch()
+                coverage.run(items)
+                sys.settrace(None)
+                Path(handed.name).write_bytes(pickle.dumps((coverage.lines, coverage.seconds, coverage.failed)))
+                return SURVIVED
+
+            if in_fork(measure, 3600) != SURVIVED:
+                raise SystemExit("The tests did not end without a mutant.")
+            measured = Coverage(filenames)
+            measured.lines, measured.seconds, measured.failed = pickle.loads(Path(handed.name).read_bytes())  # noqa: S301
+        if measured.failed:
+            raise SystemExit(f"These tests fail without a mutant: {', '.join(measured.failed)}")
+        return measured
+
+    def _covering(
+        self, mutant: Mutant, filename: str, items: list[pytest.Item], coverage: Coverage
+    ) -> list[pytest.Item]:
+        """The tests of this file's list that run the line, quick ones first and those of one file together."""
+        lines = {(filename, line) for line in range(mutant.first_line, mutant.last_line + 1)}
+        covering = [
+            item
+            for item in items
+            if any(item.nodeid.startswith(test) for test in self.tests[mutant.file])
+            and (mutant.function == MODULE or not lines.isdisjoint(coverage.lines[item.nodeid]))
+        ]
+        by_file: dict[str, float] = {}
+        for item in covering:
+            file = item.nodeid.split("::")[0]
+            by_file[file] = by_file.get(file, 0.0) + coverage.seconds[item.nodeid]
+        return sorted(covering, key=lambda item: (by_file[(file := item.nodeid.split("::")[0])], file))
+
+    def _try(
+        self,
+        mutant: Mutant,
+        filename: str,
+        functions: list[FunctionType],
+        items: list[pytest.Item],
+        coverage: Coverage,
+    ) -> str:
+        def run() -> int:
+            if not install(self.files[mutant.file], mutant, filename, functions):
+                return UNUSABLE
+            for item, following in zip(items, [*items[1:], None], strict=True):
+                if not _passes(item, following):
+                    return KILLED
+            return SURVIVED
+
+        enough = 10 * sum(coverage.seconds[item.nodeid] for item in items)
+        return {SURVIVED: "survived", KILLED: "killed", UNUSABLE: "unusable"}[in_fork(run, enough)]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+def _share_database(session: pytest.Session) -> Callable[[], None]:
+    """One server and one migrated database for all forks. Returns what ends them."""
+    conftest = session.config.pluginmanager.get_plugin(str(session.config.rootpath / "tests" / "conftest.py"))
+    assert conftest is not None
+    server = conftest.start_embedded(session.config.rootpath / ".data" / "mutants")
+    template = f"mutants_{os.getpid()}"
+    urls = server.urls(template)
+    conftest.migrate(urls.owner, urls.service, session.config.rootpath)
+    parent = os.getpid()
+
+    def copy(owner: str, service: str, root: Path) -> None:
+        name = owner.rsplit("/", 1)[1].split("?")[0]
+        server.drop(name)
+        conftest._run(server, "create database {} template {} strategy file_copy", name, template)
+
+    def stop(self: Any) -> None:
+        if os.getpid() == parent:
+            end(self)
+
+    end = type(server).stop
+    type(server).stop = stop
+    conftest.start_embedded, conftest.migrate = lambda folder: server, copy
+
+    def close() -> None:
+        server.drop(template)
+        server.stop()
+
+    return close

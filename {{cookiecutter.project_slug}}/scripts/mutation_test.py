@@ -1,0 +1,158 @@
+"""Mutation testing of what decides: `mutation_test.py [ROOM…] [--seconds N]`.
+
+Puts small faults into the functions of tests/mutants/guards.yaml, one at a time, and runs the tests that reach them.
+A fault that no test notices has survived; tests/mutants/survivors.yaml says why it may. What has been tried is kept in
+.data/mutants until the code or the tests of the guard change, so that a run that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import pytest  # noqa: E402
+from hypothesis import Phase, settings  # noqa: E402
+
+from scripts.mutants.forked_tests import MutantRun  # noqa: E402
+from scripts.mutants.mutated_file import Mutant  # noqa: E402
+from scripts.mutants.survivors import Guard, guards_in, judged_in  # noqa: E402
+
+RESULT = ROOT / "benchmarks" / "results" / "mutants.json"
+OUTCOMES = ROOT / ".data" / "mutants" / "outcomes.jsonl"
+WANTED = 0.85
+"""The least share of the mutants of each room, without those that nobody could notice, that tests notice."""
+PYTEST = ("-q", "-s", "--no-header", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
+
+
+class Outcomes:
+    """What became of each mutant, on disk by the contents of the guard, its tests and the mutant."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, str] = {}
+        if OUTCOMES.exists():
+            lines = map(json.loads, OUTCOMES.read_text(encoding="utf-8").splitlines())
+            self.by_key = {line["key"]: line["outcome"] for line in lines}
+
+    def key(self, guard: Guard, mutant: Mutant) -> str:
+        files = [guard.file, *guard.tests]
+        content = b"".join((ROOT / file.split("::")[0]).read_bytes() for file in files)
+        return sha256(content + f"{guard.tests} {mutant}".encode()).hexdigest()[:32]
+
+    def of(self, guard: Guard, mutant: Mutant) -> str | None:
+        return self.by_key.get(self.key(guard, mutant))
+
+    def keep(self, guard: Guard, mutant: Mutant, outcome: str) -> None:
+        key = self.key(guard, mutant)
+        self.by_key[key] = outcome
+        OUTCOMES.parent.mkdir(parents=True, exist_ok=True)
+        with OUTCOMES.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "outcome": outcome, "mutant": str(mutant)}) + "\n")
+
+
+def run_room(room: str, deadline: float) -> None:
+    """Tries the mutants of one room in this process, those without an outcome."""
+    guards = {guard.file: guard for guard in guards_in(ROOT) if guard.room == room}
+    outcomes = Outcomes()
+    files = {file: guard.mutated(ROOT) for file, guard in guards.items()}
+    wanted = [
+        mutant
+        for file, guard in guards.items()
+        for mutant in guard.chosen(files[file])
+        if outcomes.of(guard, mutant) is None
+    ]
+    if not wanted:
+        return
+
+    def found(mutant: Mutant, outcome: str) -> bool:
+        outcomes.keep(guards[mutant.file], mutant, outcome)
+        if outcome in ("survived", "not run"):
+            print(f"{outcome}: {mutant}", flush=True)
+        return time.monotonic() < deadline
+
+    open_files = {mutant.file for mutant in wanted}
+    run = MutantRun(files, {file: guard.tests for file, guard in guards.items()}, ROOT)
+    run.wanted, run.found = wanted, found
+    tests = sorted({test for file in open_files for test in guards[file].tests})
+    os.chdir(ROOT)
+    settings.register_profile("mutants", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
+    settings.load_profile("mutants")
+    pytest.main([*PYTEST, *tests], plugins=[run])
+
+
+def report() -> dict[str, object]:
+    """The figures of every room, and the survivors; those that are not judged come with `open`."""
+    outcomes, judged = Outcomes(), judged_in(ROOT)
+    rooms: dict[str, Counter[str]] = {}
+    survivors: list[str] = []
+    for guard in guards_in(ROOT):
+        mutated = guard.mutated(ROOT)
+        counts = rooms.setdefault(guard.room, Counter())
+        counts["in_code"] += len(mutated.edits)
+        for mutant in guard.chosen(mutated):
+            outcome = outcomes.of(guard, mutant) or "not tried"
+            if outcome in ("survived", "not run"):
+                known = judged.get((mutant.file, mutant.function, mutant.name))
+                outcome = known.verdict if known else "open"
+                survivors.append(f"{outcome}: {mutant}")
+            counts[outcome] += 1
+    return {
+        "measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
+        "wanted_score": WANTED,
+        "rooms": {"all": _figures(sum(rooms.values(), Counter()))} | {room: _figures(rooms[room]) for room in rooms},
+        "survivors": survivors,
+    }
+
+
+def _figures(counts: Counter[str]) -> dict[str, float]:
+    tried = {name: counts[name] for name in ("killed", "equivalent", "accepted", "open")}
+    noticeable = sum(tried.values()) - tried["equivalent"]
+    score = round(tried["killed"] / noticeable, 3) if noticeable else 1.0
+    return {"in_code": counts["in_code"], "tried": sum(tried.values()), **tried, "not_tried": counts["not tried"], "score": score}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Mutation testing of what decides.")
+    parser.add_argument("rooms", nargs="*", help="rooms of tests/mutants/guards.yaml; all without one")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after that time, to be continued")
+    parser.add_argument("--here", action="store_true", help="try the mutants of one room in this process")
+    options = parser.parse_args()
+    deadline = time.monotonic() + options.seconds
+    rooms = options.rooms or list(dict.fromkeys(guard.room for guard in guards_in(ROOT)))
+    if options.here:
+        run_room(rooms[0], deadline)
+        return 0
+    for room in rooms:
+        left = deadline - time.monotonic()
+        if left > 0:
+            command = [sys.executable, __file__, room, "--here", "--seconds", str(left)]
+            subprocess.run(command, cwd=ROOT, check=True)
+    figures = report()
+    RESULT.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return judge(figures)
+
+
+def judge(figures: dict[str, object]) -> int:
+    """Prints the score of each room; not 0 when one is too low or a survivor has not been judged."""
+    rooms: dict[str, dict[str, float]] = figures["rooms"]  # type: ignore[assignment]
+    for room, row in rooms.items():
+        print(f"{room:14} {row['score']:.1%}  " + ", ".join(f"{name} {row[name]}" for name in row if name != "score"))
+    open_ones = [line for line in figures["survivors"] if line.startswith("open")]  # type: ignore[attr-defined]
+    print(*open_ones, sep="\n")
+    return int(bool(open_ones) or any(row["score"] < WANTED for row in rooms.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
