@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,7 +24,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import pytest  # noqa: E402
-from hypothesis import Phase, settings  # noqa: E402
 
 from scripts.mutants.forked_tests import MutantRun  # noqa: E402
 from scripts.mutants.mutated_file import Mutant  # noqa: E402
@@ -36,6 +36,12 @@ WANTED = 0.85
 PYTEST = ("-q", "-s", "--no-header", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib")
 
 
+@cache
+def _contents(names: tuple[str, ...]) -> bytes:
+    paths = [path for name in names for path in (sorted((ROOT / name).rglob("test_*.py")) or [ROOT / name])]
+    return sha256(b"".join(path.read_bytes() for path in paths)).digest()
+
+
 class Outcomes:
     """What became of each mutant, on disk by the contents of the guard, its tests and the mutant."""
 
@@ -46,9 +52,7 @@ class Outcomes:
             self.by_key = {line["key"]: line["outcome"] for line in lines}
 
     def key(self, guard: Guard, mutant: Mutant) -> str:
-        files = [guard.file, *guard.tests]
-        content = b"".join((ROOT / file.split("::")[0]).read_bytes() for file in files)
-        return sha256(content + f"{guard.tests} {mutant}".encode()).hexdigest()[:32]
+        return sha256(_contents((guard.file, *guard.tests)) + str(mutant).encode()).hexdigest()[:32]
 
     def of(self, guard: Guard, mutant: Mutant) -> str | None:
         return self.by_key.get(self.key(guard, mutant))
@@ -81,14 +85,11 @@ def run_room(room: str, deadline: float) -> None:
             print(f"{outcome}: {mutant}", flush=True)
         return time.monotonic() < deadline
 
-    open_files = {mutant.file for mutant in wanted}
-    run = MutantRun(files, {file: guard.tests for file, guard in guards.items()}, ROOT)
-    run.wanted, run.found = wanted, found
-    tests = sorted({test for file in open_files for test in guards[file].tests})
+    tests = {file: guards[file].tests for file in {mutant.file for mutant in wanted}}
+    slow = frozenset(file for file in tests if guards[file].sample is not None)
+    run = MutantRun({file: files[file] for file in tests}, tests, slow, wanted, found)
     os.chdir(ROOT)
-    settings.register_profile("mutants", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
-    settings.load_profile("mutants")
-    pytest.main([*PYTEST, *tests], plugins=[run])
+    pytest.main([*PYTEST, *sorted({test for each in tests.values() for test in each})], plugins=[run])
 
 
 def report() -> dict[str, object]:

@@ -25,6 +25,8 @@ from _pytest.runner import runtestprotocol
 from scripts.mutants.mutated_file import MODULE, MutatedFile, Mutant
 
 SURVIVED, KILLED, UNUSABLE = 0, 1, 2
+NEEDS_TIME = frozenset({"embedded", "forks"})
+"""Fixtures of tests with a database or with processes."""
 CPU_SECONDS, PATIENCE_SECONDS = 3, 30
 """Beside ten times what the tests take without a mutant: only what never ends takes longer. The first is of processor
 time, so that a busy machine does not count as a fault that was noticed.
@@ -138,33 +140,51 @@ def _end_group(leader: int) -> None:
 
 
 class MutantRun:
-    """A plugin of pytest that runs mutants instead of the tests. found: what became of each.
+    """A plugin of pytest that runs mutants instead of the tests. found: told what became of each; False ends the run.
 
-    tests: the files of tests by mutated file.
+    tests: by mutated file. slow: the files whose tests may use a database.
     """
 
-    def __init__(self, files: dict[str, MutatedFile], tests: dict[str, list[str]], root: Path) -> None:
-        self.files, self.tests, self.root = files, tests, root
-        self.wanted: list[Mutant] = []
-        self.seconds = 0.0
-        self.found: Callable[[Mutant, str], bool] = lambda mutant, outcome: True
+    def __init__(
+        self,
+        files: dict[str, MutatedFile],
+        tests: dict[str, list[str]],
+        slow: frozenset[str],
+        wanted: list[Mutant],
+        found: Callable[[Mutant, str], bool],
+    ) -> None:
+        self.files, self.tests, self.slow, self.wanted, self.found = files, tests, slow, wanted, found
+
+    def pytest_sessionstart(self) -> None:
+        """Property tests try the same cases for each mutant, and do not look for a smaller one."""
+        from hypothesis import Phase, settings  # pytest warns of what is imported before it
+
+        phases = [Phase.explicit, Phase.generate]
+        settings.register_profile("mutants", database=None, derandomize=True, phases=phases)
+        settings.load_profile("mutants")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        filenames = {file: str(self.root / file) for file in self.files}
-        stop = _share_database(session) if any("embedded" in _fixtures(item) for item in session.items) else None
+        filenames = {file: str(session.config.rootpath / file) for file in self.files}
+        items = [item for item in session.items if any(self._belongs(item, file) for file in self.files)]
+        stop = _share_database(session) if any("embedded" in _fixtures(item) for item in items) else None
         try:
-            coverage = self._baseline(session.items, frozenset(filenames.values()))
+            coverage = self._baseline(items, frozenset(filenames.values()))
             functions = functions_of(frozenset(filenames.values()))
             gc.freeze()
             for mutant in self.wanted:
-                items = self._covering(mutant, filenames[mutant.file], session.items, coverage)
-                outcome = self._try(mutant, filenames[mutant.file], functions, items, coverage) if items else "not run"
+                covering = self._covering(mutant, filenames[mutant.file], items, coverage)
+                filename = filenames[mutant.file]
+                outcome = self._try(mutant, filename, functions, covering, coverage) if covering else "not run"
                 if not self.found(mutant, outcome):
                     break
         finally:
             if stop:
                 stop()
         return True
+
+    def _belongs(self, item: pytest.Item, file: str) -> bool:
+        named = any(item.nodeid.startswith(test) for test in self.tests[file])
+        return named and (file in self.slow or NEEDS_TIME.isdisjoint(_fixtures(item)))
 
     def _baseline(self, items: list[pytest.Item], filenames: frozenset[str]) -> Coverage:
         """What the tests do without a mutant. Tests that fail then say nothing about mutants."""
@@ -194,14 +214,19 @@ class MutantRun:
         covering = [
             item
             for item in items
-            if any(item.nodeid.startswith(test) for test in self.tests[mutant.file])
+            if self._belongs(item, mutant.file)
             and (mutant.function == MODULE or not lines.isdisjoint(coverage.lines[item.nodeid]))
         ]
         by_file: dict[str, float] = {}
         for item in covering:
             file = item.nodeid.split("::")[0]
             by_file[file] = by_file.get(file, 0.0) + coverage.seconds[item.nodeid]
-        return sorted(covering, key=lambda item: (by_file[(file := item.nodeid.split("::")[0])], file))
+
+        def order(item: pytest.Item) -> tuple[float, str, float]:
+            file = item.nodeid.split("::")[0]
+            return by_file[file], file, coverage.seconds[item.nodeid]
+
+        return sorted(covering, key=order)
 
     def _try(
         self,

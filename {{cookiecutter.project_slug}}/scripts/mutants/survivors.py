@@ -17,7 +17,8 @@ Judgement = Literal["equivalent", "accepted"]
 @dataclass(frozen=True)
 class Guard:
     """A file whose functions decide. tests: what has to notice a fault in it. left_out: functions that only word what
-    was decided. sample: how many of its mutants are tried, where a test takes seconds; None for all.
+    was decided. sample: how many of its mutants are tried, with tests that use a database as well; None for all of
+    them, with the tests that take no time.
     """
 
     room: str
