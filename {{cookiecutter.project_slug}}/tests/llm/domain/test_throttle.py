@@ -64,6 +64,7 @@ def test_accepted_calls_are_forgotten_with_their_time_and_at_a_reset() -> None:
     for _ in range(10):
         throttle.record(10.1, False)
     assert throttle.rejects(10.1, 0.9)
+    throttle.record(10.1, True)
     throttle.reset()
     for _ in range(9):
         throttle.record(10.1, False)
