@@ -256,7 +256,7 @@ def test_a_policy_without_steps_never_degrades_an_answer() -> None:
     brownout = Brownout()
     for second in range(100):
         brownout.observe(1.0, second)
-    assert brownout.step is None
+    assert (brownout.step, brownout.pressure) == (None, 0.0)
 
 
 @pytest.mark.parametrize(
