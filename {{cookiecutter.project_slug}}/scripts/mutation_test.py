@@ -8,6 +8,7 @@ A fault that no test notices has survived; tests/mutants/survivors.yaml says why
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import platform
@@ -27,6 +28,7 @@ import pytest  # noqa: E402
 
 from scripts.mutants.forked_tests import MutantRun  # noqa: E402
 from scripts.mutants.mutated_file import Mutant  # noqa: E402
+from scripts.mutants.operators import Function  # noqa: E402
 from scripts.mutants.survivors import Guard, guards_in, judged_in  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "mutants.json"
@@ -37,32 +39,45 @@ PYTEST = ("-q", "-s", "--no-header", "-p", "no:cacheprovider", "-o", "addopts=--
 
 
 @cache
-def _contents(names: tuple[str, ...]) -> bytes:
+def contents(*names: str) -> str:
+    """The digest of files, and of the tests in folders."""
     paths = [path for name in names for path in (sorted((ROOT / name).rglob("test_*.py")) or [ROOT / name])]
-    return sha256(b"".join(path.read_bytes() for path in paths)).digest()
+    return sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+
+
+@cache
+def source_of(test: str) -> str:
+    """The digest of a function of a test; empty where there is none of that name any more."""
+    file, _, name = test.partition("::")
+    if not (ROOT / file).is_file():
+        return ""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    found = [node for node in tree.body if isinstance(node, Function) and node.name == name.partition("[")[0]]
+    return sha256(ast.dump(found[0]).encode()).hexdigest()[:16] if found else ""
 
 
 class Outcomes:
-    """What became of each mutant, on disk by the contents of the guard, its tests and the mutant."""
+    """What became of each mutant, on disk. It holds while the guard and its tests are as they were; that a test noticed
+    a mutant also while that test is.
+    """
 
     def __init__(self) -> None:
-        self.by_key: dict[str, str] = {}
-        if OUTCOMES.exists():
-            lines = map(json.loads, OUTCOMES.read_text(encoding="utf-8").splitlines())
-            self.by_key = {line["key"]: line["outcome"] for line in lines}
-
-    def key(self, guard: Guard, mutant: Mutant) -> str:
-        return sha256(_contents((guard.file, *guard.tests)) + str(mutant).encode()).hexdigest()[:32]
+        lines = OUTCOMES.read_text(encoding="utf-8").splitlines() if OUTCOMES.exists() else []
+        self.by_mutant: dict[str, dict[str, str]] = {(line := json.loads(each))["mutant"]: line for each in lines}
 
     def of(self, guard: Guard, mutant: Mutant) -> str | None:
-        return self.by_key.get(self.key(guard, mutant))
+        kept = self.by_mutant.get(str(mutant))
+        if kept is None or kept["guard"] != contents(guard.file):
+            return None
+        noticed = bool(kept["test"]) and kept["test_source"] == source_of(kept["test"])
+        return kept["outcome"] if noticed or kept["tests"] == contents(*guard.tests) else None
 
-    def keep(self, guard: Guard, mutant: Mutant, outcome: str) -> None:
-        key = self.key(guard, mutant)
-        self.by_key[key] = outcome
+    def keep(self, guard: Guard, mutant: Mutant, outcome: str, test: str) -> None:
+        digests = {"guard": contents(guard.file), "tests": contents(*guard.tests), "test_source": source_of(test)}
+        kept = {"mutant": str(mutant), "outcome": outcome, "test": test} | digests
         OUTCOMES.parent.mkdir(parents=True, exist_ok=True)
         with OUTCOMES.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"key": key, "outcome": outcome, "mutant": str(mutant)}) + "\n")
+            file.write(json.dumps(kept) + "\n")
 
 
 def run_room(room: str, deadline: float) -> None:
@@ -79,8 +94,8 @@ def run_room(room: str, deadline: float) -> None:
     if not wanted:
         return
 
-    def found(mutant: Mutant, outcome: str) -> bool:
-        outcomes.keep(guards[mutant.file], mutant, outcome)
+    def found(mutant: Mutant, outcome: str, test: str) -> bool:
+        outcomes.keep(guards[mutant.file], mutant, outcome, test)
         if outcome in ("survived", "not run"):
             print(f"{outcome}: {mutant}", flush=True)
         return time.monotonic() < deadline

@@ -11,10 +11,10 @@ import resource
 import select
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -24,7 +24,7 @@ from _pytest.runner import runtestprotocol
 
 from scripts.mutants.mutated_file import MODULE, MutatedFile, Mutant
 
-SURVIVED, KILLED, UNUSABLE = 0, 1, 2
+BASELINE_SECONDS = 600
 NEEDS_TIME = frozenset({"embedded", "forks"})
 """Fixtures of tests with a database or with processes."""
 CPU_SECONDS, PATIENCE_SECONDS = 3, 30
@@ -105,42 +105,34 @@ def _is_ours(module: Any) -> bool:
     return str(getattr(module, "__name__", "")).startswith("app.")
 
 
-def in_fork(work: Callable[[], int], seconds: float) -> int:
-    """The number that `work` returns in a fork; KILLED when it does not end after about that time."""
+def in_fork(work: Callable[[], object], seconds: float) -> object:
+    """What `work` returns in a fork; None when it does not end after about that time."""
+    reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         os.setpgid(0, 0)
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS + int(seconds),) * 2)
-        status = UNUSABLE
         try:
             with open(os.devnull, "r+b") as nowhere:
                 for stream in (0, 1, 2):
                     os.dup2(nowhere.fileno(), stream)
-            status = work()
-        except BaseException:  # pytest's own exceptions too
-            status = KILLED
+            with open(writing, "wb") as result:
+                pickle.dump(work(), result)
         finally:
-            os._exit(status)
-    descriptor = os.pidfd_open(child)
-    try:
-        if not select.select([descriptor], [], [], PATIENCE_SECONDS + 2 * seconds)[0]:
-            os.killpg(child, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        _end_group(child)
-    finally:
-        os.close(descriptor)
-    return status if status in (SURVIVED, UNUSABLE) else KILLED
-
-
-def _end_group(leader: int) -> None:
-    """What a killed or failed test leaves running."""
-    try:
-        os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as result:
+        written, left = b"", PATIENCE_SECONDS + 2 * seconds
+        while select.select([result], [], [], left)[0] and (part := os.read(reading, 65536)):
+            written += part
+    with suppress(ProcessLookupError):  # with what a test leaves running
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return pickle.loads(written) if written else None  # noqa: S301
 
 
 class MutantRun:
-    """A plugin of pytest that runs mutants instead of the tests. found: told what became of each; False ends the run.
+    """A plugin of pytest that runs mutants instead of the tests. found: told what became of each, and which
+    test noticed it; False ends the run.
 
     tests: by mutated file. slow: the files whose tests may use a database.
     """
@@ -151,7 +143,7 @@ class MutantRun:
         tests: dict[str, list[str]],
         slow: frozenset[str],
         wanted: list[Mutant],
-        found: Callable[[Mutant, str], bool],
+        found: Callable[[Mutant, str, str], bool],
     ) -> None:
         self.files, self.tests, self.slow, self.wanted, self.found = files, tests, slow, wanted, found
 
@@ -174,8 +166,8 @@ class MutantRun:
             for mutant in self.wanted:
                 covering = self._covering(mutant, filenames[mutant.file], items, coverage)
                 filename = filenames[mutant.file]
-                outcome = self._try(mutant, filename, functions, covering, coverage) if covering else "not run"
-                if not self.found(mutant, outcome):
+                found = self._try(mutant, filename, functions, covering, coverage) if covering else ("not run", "")
+                if not self.found(mutant, *found):
                     break
         finally:
             if stop:
@@ -188,20 +180,18 @@ class MutantRun:
 
     def _baseline(self, items: list[pytest.Item], filenames: frozenset[str]) -> Coverage:
         """What the tests do without a mutant. Tests that fail then say nothing about mutants."""
-        with tempfile.NamedTemporaryFile() as handed:
 
-            def measure() -> int:
-                coverage = Coverage(filenames)
-                coverage.watch()
-                coverage.run(items)
-                sys.settrace(None)
-                Path(handed.name).write_bytes(pickle.dumps((coverage.lines, coverage.seconds, coverage.failed)))
-                return SURVIVED
+        def measure() -> object:
+            coverage = Coverage(filenames)
+            coverage.watch()
+            coverage.run(items)
+            sys.settrace(None)
+            return coverage.lines, coverage.seconds, coverage.failed
 
-            if in_fork(measure, 3600) != SURVIVED:
-                raise SystemExit("The tests did not end without a mutant.")
-            measured = Coverage(filenames)
-            measured.lines, measured.seconds, measured.failed = pickle.loads(Path(handed.name).read_bytes())  # noqa: S301
+        measured = Coverage(filenames)
+        if (found := in_fork(measure, BASELINE_SECONDS)) is None:
+            raise SystemExit("The tests did not end without a mutant.")
+        measured.lines, measured.seconds, measured.failed = found  # type: ignore[misc]
         if measured.failed:
             raise SystemExit(f"These tests fail without a mutant: {', '.join(measured.failed)}")
         return measured
@@ -235,17 +225,17 @@ class MutantRun:
         functions: list[FunctionType],
         items: list[pytest.Item],
         coverage: Coverage,
-    ) -> str:
-        def run() -> int:
+    ) -> tuple[str, str]:
+        def run() -> tuple[str, str]:
             if not install(self.files[mutant.file], mutant, filename, functions):
-                return UNUSABLE
+                return "unusable", ""
             for item, following in zip(items, [*items[1:], None], strict=True):
                 if not _passes(item, following):
-                    return KILLED
-            return SURVIVED
+                    return "killed", item.nodeid
+            return "survived", ""
 
-        enough = 10 * sum(coverage.seconds[item.nodeid] for item in items)
-        return {SURVIVED: "survived", KILLED: "killed", UNUSABLE: "unusable"}[in_fork(run, enough)]
+        found = in_fork(run, 10 * sum(coverage.seconds[item.nodeid] for item in items))
+        return found or ("killed", "")  # type: ignore[return-value]
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
