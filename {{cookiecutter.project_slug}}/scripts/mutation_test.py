@@ -136,7 +136,13 @@ def _figures(counts: Counter[str]) -> dict[str, float]:
     tried = {name: counts[name] for name in ("killed", "equivalent", "accepted", "open")}
     noticeable = sum(tried.values()) - tried["equivalent"]
     score = round(tried["killed"] / noticeable, 3) if noticeable else 1.0
-    return {"in_code": counts["in_code"], "tried": sum(tried.values()), **tried, "not_tried": counts["not tried"], "score": score}
+    return {
+        "in_code": counts["in_code"],
+        "tried": sum(tried.values()),
+        **tried,
+        "not_tried": counts["not tried"],
+        "score": score,
+    }
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-from scripts.mutants.mutated_file import MODULE, MutatedFile, Mutant
+from scripts.mutants.mutated_file import MODULE, Mutant, MutatedFile
 
 BASELINE_SECONDS = 600
 NEEDS_TIME = frozenset({"embedded", "forks"})

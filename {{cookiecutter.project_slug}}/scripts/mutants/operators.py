@@ -20,7 +20,15 @@ COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.NotIn: ast.In,
 }
 CALLS = {"min": "max", "max": "min", "any": "all", "all": "any"}
-EMPTY = {"int": "0", "float": "0.0", "tuple": "()", "list": "[]", "dict": "{}", "set": "set()", "frozenset": "frozenset()"}
+EMPTY = {
+    "int": "0",
+    "float": "0.0",
+    "tuple": "()",
+    "list": "[]",
+    "dict": "{}",
+    "set": "set()",
+    "frozenset": "frozenset()",
+}
 LOGGERS = {"log", "logger"}
 TEXTS = (ast.JoinedStr, ast.Tuple, ast.List)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -72,7 +80,11 @@ def _of(node: ast.AST, parent: ast.AST, field: str, index: int | None, function:
 
 
 def _decides_nothing(node: ast.AST) -> bool:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant):
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Constant)
+    ):
         return node.func.attr == "join"
     return isinstance(node, ast.JoinedStr | ast.Assert) or (isinstance(node, ast.Expr) and _root(node) in LOGGERS)
 
@@ -116,7 +128,9 @@ def _variants(node: ast.AST, parent: ast.AST, field: str, function: Function) ->
         yield "one more", ast.Constant(node.value + 1)
     if field in {"test", "ifs"} and isinstance(node, ast.expr) and not isinstance(node, ast.Constant):
         yield from (
-            (f"always {value}", ast.Constant(value)) for value in (True, False) if not (value and isinstance(parent, ast.While))
+            (f"always {value}", ast.Constant(value))
+            for value in (True, False)
+            if not (value and isinstance(parent, ast.While))
         )
 
 
@@ -126,18 +140,21 @@ def _short(node: ast.AST) -> str:
 
 def _is_text(node: ast.BinOp) -> bool:
     sides = (node.left, node.right)
-    return any(isinstance(side, TEXTS) or (isinstance(side, ast.Constant) and isinstance(side.value, str)) for side in sides)
+    return any(
+        isinstance(side, TEXTS) or (isinstance(side, ast.Constant) and isinstance(side.value, str)) for side in sides
+    )
 
 
 def _of_statement(node: ast.stmt, parent: ast.AST, function: Function) -> Iterator[tuple[str, ast.AST]]:
     if isinstance(node, ast.Return) and node.value is not None:
-        yield from ((f"return {text}", ast.Return(ast.parse(text, mode="eval").body)) for text in _returns(node, function))
-    elif isinstance(node, ast.Raise | ast.Return | ast.Continue) and not _is_alone(node, parent):
-        yield "removed", ast.Pass()
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await):
-        yield "removed", ast.Pass()
-    elif isinstance(node, ast.AugAssign) or (
-        isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute | ast.Subscript)
+        yield from (
+            (f"return {text}", ast.Return(ast.parse(text, mode="eval").body)) for text in _returns(node, function)
+        )
+    elif (
+        (isinstance(node, ast.Raise | ast.Return | ast.Continue) and not _is_alone(node, parent))
+        or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await))
+        or isinstance(node, ast.AugAssign)
+        or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute | ast.Subscript))
     ):
         yield "removed", ast.Pass()
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import yaml
 
-from scripts.mutants.mutated_file import MutatedFile, Mutant
+from scripts.mutants.mutated_file import Mutant, MutatedFile
 
 FOLDER = Path("tests/mutants")
 Judgement = Literal["equivalent", "accepted"]

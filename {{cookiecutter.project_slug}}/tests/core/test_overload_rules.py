@@ -133,7 +133,15 @@ def test_only_a_clearly_longer_line_gives_way_and_its_newest_goes() -> None:
 
 @pytest.mark.parametrize(
     ("theirs", "own", "expected", "gives_way"),
-    [(0, 0, 0, False), (1, 0, 0, True), (1, 0, 1, False), (3, 1, 0, True), (2, 1, 0, False), (3, 1, 1, False), (4, 1, 1, True)],
+    [
+        (0, 0, 0, False),
+        (1, 0, 0, True),
+        (1, 0, 1, False),
+        (3, 1, 0, True),
+        (2, 1, 0, False),
+        (3, 1, 1, False),
+        (4, 1, 1, True),
+    ],
 )
 def test_a_line_gives_way_to_one_that_is_shorter_by_two_or_empty(
     theirs: int, own: int, expected: int, gives_way: bool

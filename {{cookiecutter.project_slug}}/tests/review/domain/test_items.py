@@ -241,7 +241,9 @@ def test_an_administrator_claims_what_is_escalated_and_hidden() -> None:
     ("escalate_at", "level"), [(None, 0), (NOW + SECOND, 0), (NOW, OVERDUE), (NOW - SECOND, OVERDUE)]
 )
 def test_what_is_hidden_looks_as_it_was_sent(escalate_at: datetime | None, level: int) -> None:
-    touched = replace(ITEM, state="decided", outcome="edited", note="no", level=2, decided_at=NOW, escalate_at=escalate_at)
+    touched = replace(
+        ITEM, state="decided", outcome="edited", note="no", level=2, decided_at=NOW, escalate_at=escalate_at
+    )
     shown = as_first_sent(touched, b"first", NOW)
     assert (shown.payload, shown.digest) == (b"first", digest_of(b"first"))
     assert (shown.version, shown.state, shown.outcome, shown.level, shown.note) == (1, "open", None, level, "")
