@@ -244,8 +244,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 def _share_database(session: pytest.Session) -> Callable[[], None]:
     """One server and one migrated database for all forks. Returns what ends them."""
-    conftest = session.config.pluginmanager.get_plugin(str(session.config.rootpath / "tests" / "conftest.py"))
-    assert conftest is not None
+    conftest: Any = session.config.pluginmanager.get_plugin(str(session.config.rootpath / "tests" / "conftest.py"))
     server = conftest.start_embedded(session.config.rootpath / ".data" / "mutants")
     template = f"mutants_{os.getpid()}"
     urls = server.urls(template)

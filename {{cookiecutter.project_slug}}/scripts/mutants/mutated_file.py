@@ -57,8 +57,7 @@ class MutatedFile:
     def constant(self, mutant: Mutant) -> tuple[str, float, float]:
         """The name of a number of the module, the number and the wrong number."""
         node, new = self.edits[mutant].node, self.edits[mutant].new
-        assert isinstance(new, ast.Constant)
-        return _target(node).id, _number(node) or 0, new.value  # type: ignore[union-attr, return-value]
+        return _target(node).id, _number(node) or 0, new.value  # type: ignore[union-attr, attr-defined]
 
     def _constants(self) -> Iterator[tuple[str, Edit]]:
         for node in self.tree.body:

@@ -115,7 +115,7 @@ def test_a_line_that_no_test_guards_survives_and_a_guarded_one_does_not(planted:
     assert (status, row["open"], row["killed"], row["not_tried"]) == (1, 1, row["tried"] - 1, 0)
     assert survivors == ["open: app/planted.py::Purse.take > to >=: wanted > self.left"]
     (planted / "tests" / "mutants" / "survivors.yaml").write_text(
-        "app/planted.py:\n  Purse.take:\n  - accepted: Nobody takes all.\n    mutants: ['> to >=: wanted > self.left']\n"
+        "app/planted.py:\n  Purse.take:\n  - accepted: Nobody takes it.\n    mutants: ['> to >=: wanted > self.left']"
     )
     assert run_in(planted)[0] == 0
     unguarded = TESTS.replace(
