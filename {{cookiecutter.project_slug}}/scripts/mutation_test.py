@@ -104,7 +104,9 @@ def run_room(room: str, deadline: float) -> None:
     slow = frozenset(file for file in tests if guards[file].sample is not None)
     run = MutantRun({file: files[file] for file in tests}, tests, slow, wanted, found)
     os.chdir(ROOT)
-    pytest.main([*PYTEST, *sorted({test for each in tests.values() for test in each})], plugins=[run])
+    status = pytest.main([*PYTEST, *sorted({test for each in tests.values() for test in each})], plugins=[run])
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise SystemExit(f"The mutants of {room} were not tried: {status!r}")
 
 
 def report() -> dict[str, object]:

@@ -4,6 +4,7 @@ In the fork the code of the functions that exist is replaced, so that whoever im
 calls the mutant.
 """
 
+import builtins
 import gc
 import os
 import pickle
@@ -11,18 +12,17 @@ import resource
 import select
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from scripts.mutants.mutated_file import MODULE, Mutant, MutatedFile
+from scripts.mutants.mutated_file import MODULE, REACHED, Mutant, MutatedFile
 
 BASELINE_SECONDS = 600
 NEEDS_TIME = frozenset({"embedded", "forks"})
@@ -34,37 +34,39 @@ time, so that a busy machine does not count as a fault that was noticed.
 
 
 class Coverage:
-    """Which lines of some files each test runs, and how long it takes."""
+    """Which lines of some files each test reaches, and how long it takes."""
 
-    def __init__(self, filenames: Iterable[str]) -> None:
+    def __init__(self) -> None:
         self.lines: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
-        self._filenames = frozenset(filenames)
-        self._now: set[tuple[str, int]] = set()
 
-    def watch(self) -> None:
-        sys.settrace(self._call)
-        threading.settrace(self._call)
+    def measure(self, items: list[pytest.Item]) -> "Coverage":
+        """Needs functions that are watched."""
+        now: set[tuple[str, int]] = set()
 
-    def _call(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        return self._line if frame.f_code.co_filename in self._filenames else None
+        def reached(first: int, end: int) -> None:
+            filename = sys._getframe(1).f_code.co_filename
+            now.update((filename, line) for line in range(first, end))
 
-    def _line(self, frame: FrameType, event: str, argument: Any) -> Callable[..., Any]:
-        self._now.add((frame.f_code.co_filename, frame.f_lineno))
-        return self._line
-
-    def run(self, items: list[pytest.Item]) -> None:
+        setattr(builtins, REACHED, reached)
         for item, following in zip(items, [*items[1:], None], strict=True):
-            self._now = set()
+            now = set()
             started = time.perf_counter()
             if not _passes(item, following):
                 self.failed.append(item.nodeid)
-            self.lines[item.nodeid], self.seconds[item.nodeid] = self._now, time.perf_counter() - started
+            self.lines[item.nodeid], self.seconds[item.nodeid] = now, time.perf_counter() - started
+        return self
 
 
 def _passes(item: pytest.Item, following: pytest.Item | None) -> bool:
     return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=following))
+
+
+def first_failed(items: list[pytest.Item]) -> str:
+    """The first test that fails; empty when all pass."""
+    pairs = zip(items, [*items[1:], None], strict=True)
+    return next((item.nodeid for item, following in pairs if not _passes(item, following)), "")
 
 
 def functions_of(filenames: frozenset[str]) -> list[FunctionType]:
@@ -90,11 +92,16 @@ def install(mutated: MutatedFile, mutant: Mutant, filename: str, functions: list
         for module in holders:
             setattr(module, name, wrong)
         return bool(holders)
-    code = {(each.co_qualname, each.co_firstlineno): each for each in codes_in(mutated.code(filename, mutant))}
+    return replace_code(mutated.code(filename, mutant), functions)
+
+
+def replace_code(module: CodeType, functions: list[FunctionType]) -> bool:
+    """Gives functions the code that they have in a module. Returns whether one has changed."""
+    codes = {(each.co_filename, each.co_qualname, each.co_firstlineno): each for each in codes_in(module)}
     changed = False
     for function in functions:
         old = function.__code__
-        new = code.get((old.co_qualname, old.co_firstlineno)) if old.co_filename == filename else None
+        new = codes.get((old.co_filename, old.co_qualname, old.co_firstlineno))
         if new and new != old and new.co_freevars == old.co_freevars:
             function.__code__ = new
             changed = True
@@ -156,16 +163,20 @@ class MutantRun:
         settings.load_profile("mutants")
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        controlled: list[list[pytest.Item]] = []
         filenames = {file: str(session.config.rootpath / file) for file in self.files}
         items = [item for item in session.items if any(self._belongs(item, file) for file in self.files)]
         stop = _share_database(session) if any("embedded" in _fixtures(item) for item in items) else None
         try:
-            coverage = self._baseline(items, frozenset(filenames.values()))
             functions = functions_of(frozenset(filenames.values()))
+            coverage = self._baseline(items, filenames, functions)
             gc.freeze()
             for mutant in self.wanted:
-                covering = self._covering(mutant, filenames[mutant.file], items, coverage)
                 filename = filenames[mutant.file]
+                covering = self._covering(mutant, filename, items, coverage)
+                if mutant.file in self.slow and covering not in controlled:
+                    controlled.append(covering)
+                    self._control(covering)
                 found = self._try(mutant, filename, functions, covering, coverage) if covering else ("not run", "")
                 if not self.found(mutant, *found):
                     break
@@ -178,20 +189,17 @@ class MutantRun:
         named = any(item.nodeid.startswith(test) for test in self.tests[file])
         return named and (file in self.slow or NEEDS_TIME.isdisjoint(_fixtures(item)))
 
-    def _baseline(self, items: list[pytest.Item], filenames: frozenset[str]) -> Coverage:
+    def _baseline(self, items: list[pytest.Item], filenames: dict[str, str], functions: list[FunctionType]) -> Coverage:
         """What the tests do without a mutant. Tests that fail then say nothing about mutants."""
 
-        def measure() -> object:
-            coverage = Coverage(filenames)
-            coverage.watch()
-            coverage.run(items)
-            sys.settrace(None)
-            return coverage.lines, coverage.seconds, coverage.failed
+        def measure() -> Coverage:
+            for file, mutated in self.files.items():
+                replace_code(mutated.watched(filenames[file]), functions)
+            return Coverage().measure(items)
 
-        measured = Coverage(filenames)
-        if (found := in_fork(measure, BASELINE_SECONDS)) is None:
+        measured = in_fork(measure, BASELINE_SECONDS)
+        if not isinstance(measured, Coverage):
             raise SystemExit("The tests did not end without a mutant.")
-        measured.lines, measured.seconds, measured.failed = found  # type: ignore[misc]
         if measured.failed:
             raise SystemExit(f"These tests fail without a mutant: {', '.join(measured.failed)}")
         return measured
@@ -218,6 +226,13 @@ class MutantRun:
 
         return sorted(covering, key=order)
 
+    def _control(self, items: list[pytest.Item]) -> None:
+        """What fails in this choice of tests without a mutant, such as one that needs another, would count as noticed.
+        Only tests with a database share so much.
+        """
+        if (failed := in_fork(lambda: first_failed(items), BASELINE_SECONDS)) != "":
+            raise SystemExit(f"Without a mutant, and without the tests that do not reach it, this fails: {failed}")
+
     def _try(
         self,
         mutant: Mutant,
@@ -229,10 +244,8 @@ class MutantRun:
         def run() -> tuple[str, str]:
             if not install(self.files[mutant.file], mutant, filename, functions):
                 return "unusable", ""
-            for item, following in zip(items, [*items[1:], None], strict=True):
-                if not _passes(item, following):
-                    return "killed", item.nodeid
-            return "survived", ""
+            failed = first_failed(items)
+            return ("killed", failed) if failed else ("survived", "")
 
         found = in_fork(run, 10 * sum(coverage.seconds[item.nodeid] for item in items))
         return found or ("killed", "")  # type: ignore[return-value]

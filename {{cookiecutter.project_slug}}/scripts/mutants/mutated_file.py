@@ -10,6 +10,8 @@ from types import CodeType
 from scripts.mutants.operators import Edit, Function, edits_of
 
 MODULE = "<module>"
+REACHED = "__reached__"
+"""A builtin while it is measured which test reaches which line."""
 UNTOUCHED = frozenset({"__repr__", "__str__"})
 
 
@@ -31,7 +33,7 @@ class MutatedFile:
     """edits: by mutant. left_out: functions that only word what was decided."""
 
     def __init__(self, file: str, source: str, left_out: frozenset[str] = frozenset()) -> None:
-        self.file, self.left_out = file, left_out | UNTOUCHED
+        self.file, self.left_out, self.source = file, left_out | UNTOUCHED, source
         self.tree = ast.parse(source)
         self.edits: dict[Mutant, Edit] = {}
         seen: Counter[tuple[str, str]] = Counter()
@@ -54,6 +56,10 @@ class MutatedFile:
         finally:
             edit.swap(before)
 
+    def watched(self, filename: str) -> CodeType:
+        """The compiled module, in which every statement of a function first passes its lines to REACHED."""
+        return compile(_Watched().visit(ast.parse(self.source)), filename, "exec", dont_inherit=True)
+
     def constant(self, mutant: Mutant) -> tuple[str, float, float]:
         """The name of a number of the module, the number and the wrong number."""
         node, new = self.edits[mutant].node, self.edits[mutant].new
@@ -72,6 +78,29 @@ class MutatedFile:
                 yield from self._functions(child, f"{within}{child.name}.")
             elif isinstance(child, Function) and child.name not in self.left_out:
                 yield from ((within + child.name, edit) for edit in edits_of(child))
+
+
+class _Watched(ast.NodeTransformer):
+    depth = 0
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        self.depth += isinstance(node, Function)
+        super().generic_visit(node)
+        for name in ("body", "orelse", "finalbody") if self.depth and not isinstance(node, ast.ClassDef) else ():
+            if isinstance(statements := getattr(node, name, None), list):
+                watched = [each for statement in statements for each in (_passed_on(statement), statement)]
+                setattr(node, name, watched)
+        self.depth -= isinstance(node, Function)
+        return node
+
+
+def _passed_on(statement: ast.stmt) -> ast.stmt:
+    body = getattr(statement, "body", None)
+    last = body[0].lineno if isinstance(body, list) else (statement.end_lineno or 0) + 1
+    call = ast.parse(f"{REACHED}({statement.lineno}, {max(last, statement.lineno + 1)})").body[0]
+    for node in ast.walk(call):
+        ast.copy_location(node, statement)
+    return call
 
 
 def _target(node: ast.AST) -> ast.Name | None:
