@@ -1,4 +1,4 @@
-"""Mutation testing of what decides: `mutation_test.py [ROOM…] [--seconds N]`.
+"""Mutation testing of what decides: `mutation_test.py [ROOM…] [--seconds N] [--most N]`.
 
 Puts small faults into the functions of tests/mutants/guards.yaml, one at a time, and runs the tests that reach them.
 A fault that no test notices has survived; tests/mutants/survivors.yaml says why it may. What has been tried is kept in
@@ -80,7 +80,7 @@ class Outcomes:
             file.write(json.dumps(kept) + "\n")
 
 
-def run_room(room: str, deadline: float) -> None:
+def run_room(room: str, deadline: float, most: int | None) -> None:
     """Tries the mutants of one room in this process, those without an outcome."""
     guards = {guard.file: guard for guard in guards_in(ROOT) if guard.room == room}
     outcomes = Outcomes()
@@ -88,7 +88,7 @@ def run_room(room: str, deadline: float) -> None:
     wanted = [
         mutant
         for file, guard in guards.items()
-        for mutant in guard.chosen(files[file])
+        for mutant in guard.chosen(files[file], most)
         if outcomes.of(guard, mutant) is None
     ]
     if not wanted:
@@ -109,7 +109,7 @@ def run_room(room: str, deadline: float) -> None:
         raise SystemExit(f"The mutants of {room} were not tried: {status!r}")
 
 
-def report() -> dict[str, object]:
+def report(most: int | None) -> dict[str, object]:
     """The figures of every room, and the survivors; those that are not judged come with `open`."""
     outcomes, judged = Outcomes(), judged_in(ROOT)
     rooms: dict[str, Counter[str]] = {}
@@ -118,7 +118,7 @@ def report() -> dict[str, object]:
         mutated = guard.mutated(ROOT)
         counts = rooms.setdefault(guard.room, Counter())
         counts["in_code"] += len(mutated.edits)
-        for mutant in guard.chosen(mutated):
+        for mutant in guard.chosen(mutated, most):
             outcome = outcomes.of(guard, mutant) or "not tried"
             if outcome in ("survived", "not run"):
                 known = judged.get((mutant.file, mutant.function, mutant.name))
@@ -129,6 +129,7 @@ def report() -> dict[str, object]:
         "measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "wanted_score": WANTED,
+        "most_for_each_file": most or "all",
         "rooms": {"all": _figures(sum(rooms.values(), Counter()))} | {room: _figures(rooms[room]) for room in rooms},
         "survivors": survivors,
     }
@@ -151,19 +152,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Mutation testing of what decides.")
     parser.add_argument("rooms", nargs="*", help="rooms of tests/mutants/guards.yaml; all without one")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after that time, to be continued")
+    parser.add_argument("--most", type=int, help="try at most so many mutants of each file, always the same ones")
     parser.add_argument("--here", action="store_true", help="try the mutants of one room in this process")
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     rooms = options.rooms or list(dict.fromkeys(guard.room for guard in guards_in(ROOT)))
     if options.here:
-        run_room(rooms[0], deadline)
+        run_room(rooms[0], deadline, options.most)
         return 0
     for room in rooms:
         left = deadline - time.monotonic()
         if left > 0:
             command = [sys.executable, __file__, room, "--here", "--seconds", str(left)]
+            command += ["--most", str(options.most)] if options.most else []
             subprocess.run(command, cwd=ROOT, check=True)
-    figures = report()
+    figures = report(options.most)
     RESULT.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return judge(figures)
 

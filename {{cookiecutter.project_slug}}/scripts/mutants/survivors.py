@@ -30,12 +30,10 @@ class Guard:
     def mutated(self, root: Path) -> MutatedFile:
         return MutatedFile(self.file, (root / self.file).read_text(encoding="utf-8"), self.left_out)
 
-    def chosen(self, mutated: MutatedFile) -> list[Mutant]:
-        """Its mutants; of a sample always the same ones, whatever else is in the file."""
-        mutants = list(mutated.edits)
-        if self.sample is not None:
-            mutants = sorted(mutants, key=lambda mutant: sha256(str(mutant).encode()).digest())[: self.sample]
-        return mutants
+    def chosen(self, mutated: MutatedFile, most: int | None = None) -> list[Mutant]:
+        """Its mutants, at most so many; always the same ones, whatever else is in the file."""
+        mutants = sorted(mutated.edits, key=lambda mutant: sha256(str(mutant).encode()).digest())
+        return mutants[: min(each for each in (most, self.sample, len(mutants)) if each is not None)]
 
 
 def guards_in(root: Path) -> list[Guard]:
