@@ -150,8 +150,12 @@ def test_a_share_counts_down_and_then_the_database_must_decide() -> None:
 
 def test_a_share_that_is_older_than_a_minute_is_not_used() -> None:
     share = RequestShare()
-    share.fill(5, 0.0, 100.0)
-    assert share.use(161.0) is None
+    share.fill(5, 20.0, 100.0)
+    assert share.use(100.0) == 0.0
+    assert share.use(159.9) == 0.0
+    assert share.use(160.0) is None
+    share.fill(5, 0.0, 0.5)
+    assert share.use(0.5) == 0.0
 
 
 def test_the_share_of_a_busy_caller_doubles_up_to_the_requests_of_a_second() -> None:
@@ -161,7 +165,11 @@ def test_the_share_of_a_busy_caller_doubles_up_to_the_requests_of_a_second() -> 
         sizes.append(share.size)
         share.left = 0
     assert sizes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000]
-    assert share.next_size(60_000, 102.0) == 1
+    assert share.next_size(60_000, 100.9) == 1000
+    assert share.next_size(60_000, 101.0) == 1
+    share.left = 1
+    assert share.next_size(60_000, 100.0) == 1
+    share.left = 0
     assert share.next_size(60, 100.0) == 1
 
 
