@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -92,20 +92,26 @@ def install(mutated: MutatedFile, mutant: Mutant, filename: str, functions: list
         for module in holders:
             setattr(module, name, wrong)
         return bool(holders)
-    return replace_code(mutated.code(filename, mutant), functions)
+    before = {_place(each): each for each in codes_in(mutated.code(filename))}
+    after = mutated.code(filename, mutant)
+    return replace_code([each for each in codes_in(after) if each != before.get(_place(each))], functions)
 
 
-def replace_code(module: CodeType, functions: list[FunctionType]) -> bool:
-    """Gives functions the code that they have in a module. Returns whether one has changed."""
-    codes = {(each.co_filename, each.co_qualname, each.co_firstlineno): each for each in codes_in(module)}
-    changed = False
-    for function in functions:
-        old = function.__code__
-        new = codes.get((old.co_filename, old.co_qualname, old.co_firstlineno))
-        if new and new != old and new.co_freevars == old.co_freevars:
-            function.__code__ = new
-            changed = True
-    return changed
+def replace_code(codes: Iterable[CodeType], functions: list[FunctionType]) -> bool:
+    """Gives functions another code. Returns whether one took it."""
+    new = {_place(code): code for code in codes}
+    fitting = [
+        each
+        for each in functions
+        if (code := new.get(_place(each.__code__))) and code.co_freevars == each.__code__.co_freevars
+    ]
+    for function in fitting:
+        function.__code__ = new[_place(function.__code__)]
+    return bool(fitting)
+
+
+def _place(code: CodeType) -> tuple[str, str, int]:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
 
 
 def _is_ours(module: Any) -> bool:
@@ -194,7 +200,7 @@ class MutantRun:
 
         def measure() -> Coverage:
             for file, mutated in self.files.items():
-                replace_code(mutated.watched(filenames[file]), functions)
+                replace_code(codes_in(mutated.watched(filenames[file])), functions)
             return Coverage().measure(items)
 
         measured = in_fork(measure, BASELINE_SECONDS)

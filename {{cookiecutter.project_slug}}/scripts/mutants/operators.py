@@ -80,6 +80,8 @@ def _of(node: ast.AST, parent: ast.AST, field: str, index: int | None, function:
 
 
 def _decides_nothing(node: ast.AST) -> bool:
+    if isinstance(node, ast.BoolOp):  # names in a sentence, or else a word
+        return _decides_nothing(node.values[0])
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -156,7 +158,12 @@ def _of_statement(node: ast.stmt, parent: ast.AST, function: Function) -> Iterat
         or isinstance(node, ast.AugAssign)
         or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Attribute | ast.Subscript))
     ):
-        yield "removed", ast.Pass()
+        yield "removed", _never(node)
+
+
+def _never(node: ast.stmt) -> ast.If:
+    """Still there for the compiler, so that the function keeps the variables that it shares with others."""
+    return ast.If(ast.Constant(False), [node], [])
 
 
 def _is_alone(node: ast.stmt, parent: ast.AST) -> bool:
