@@ -74,7 +74,9 @@ def test_a_list_that_is_not_valid_is_refused(rules: list[tuple[str, list[str]]])
         access_rules(rules)
 
 
-@pytest.mark.parametrize("content", [None, [], "hr", {1: ["hr"]}, {"a": "hr"}, {"a": None}, {"a": [1]}, {"a": ["hr", 1]}, {"a": {}}])
+@pytest.mark.parametrize(
+    "content", [None, [], "hr", {1: ["hr"]}, {"a": "hr"}, {"a": None}, {"a": [1]}, {"a": ["hr", 1]}, {"a": {}}]
+)
 def test_a_file_that_is_no_mapping_to_groups_is_refused(content: object) -> None:
     with pytest.raises(BadAccessList):
         rules_of_file(content)
