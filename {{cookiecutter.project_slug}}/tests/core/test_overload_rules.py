@@ -1,5 +1,6 @@
 """The rules of overload on a virtual clock: the adaptive limit, the fair queue, the brownout and the waits."""
 
+import math
 import random
 from collections import Counter
 
@@ -61,6 +62,33 @@ def test_the_limit_recovers_within_seconds_after_a_stall() -> None:
     assert settle(limit, 16)[12] >= 16  # a quarter of a second each
 
 
+@pytest.mark.parametrize(
+    ("standing", "in_use", "limit"),
+    [
+        (0.005, 15, 16),
+        (0.005, 16, 17),
+        (0.0051, 7, 16),
+        (0.0051, 8, 14),
+        (0.02, 16, 14),
+        (0.0201, 16, 11),
+        (0.0, 16, 17),
+    ],
+)
+def test_one_update_of_the_limit(standing: float, in_use: int, limit: int) -> None:
+    adapting = make_limit()
+    adapting.update(standing, in_use)
+    assert adapting.current == limit
+
+
+def test_a_large_limit_grows_by_a_tenth_and_a_small_one_by_one() -> None:
+    large = AdaptiveLimit(4, 50, lambda: 64, target_seconds=0.005)
+    large.update(0.0, 50)
+    assert large.current == 55
+    small = AdaptiveLimit(2, 5, lambda: 64, target_seconds=0.005)
+    small.update(0.0, 5)
+    assert small.current == 6
+
+
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 500))), st.integers(0, 100))
 def test_the_limit_never_leaves_its_bounds(updates: list[tuple[float, int]], largest: int) -> None:
     limit = make_limit(largest)
@@ -76,6 +104,9 @@ def test_a_queue_that_was_empty_once_is_not_standing() -> None:
     waits.note(DATABASE, 0.02)
     assert waits.drain() == 0.02
     assert waits.drain() == 0.0
+    waits.note(LOOP, 0.2)
+    waits.note(LOOP, 0.3)
+    assert waits.drain() == 0.2
 
 
 def test_the_tenant_with_the_fewest_places_comes_first_and_equals_take_turns() -> None:
@@ -98,6 +129,38 @@ def test_only_a_clearly_longer_line_gives_way_and_its_newest_goes() -> None:
     assert queue.displace() == "a3"
     assert not queue.gives_way("b"), "two and one are about the same"
     assert queue.gives_way("new"), "whoever has nothing in the queue gets a place"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "own", "expected", "gives_way"),
+    [
+        (0, 0, 0, False),
+        (1, 0, 0, True),
+        (1, 0, 1, False),
+        (3, 1, 0, True),
+        (2, 1, 0, False),
+        (3, 1, 1, False),
+        (4, 1, 1, True),
+    ],
+)
+def test_a_line_gives_way_to_one_that_is_shorter_by_two_or_empty(
+    theirs: int, own: int, expected: int, gives_way: bool
+) -> None:
+    queue: FairQueue[int] = FairQueue()
+    for number in range(theirs):
+        queue.add("they", number)
+    for number in range(own):
+        queue.add("new", number)
+    assert queue.gives_way("new", expected) is gives_way
+
+
+def test_what_is_not_waiting_is_not_removed() -> None:
+    queue: FairQueue[str] = FairQueue()
+    queue.add("a", "a1")
+    assert not queue.remove("b", "a1")
+    assert not queue.remove("a", "a2")
+    assert (len(queue), queue.remove("a", "a1"), len(queue)) == (1, True, 0)
+    assert queue.next(lambda _: 0, lambda _: True) is None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["add", "next", "displace", "remove"]))))
@@ -172,6 +235,21 @@ def test_a_level_ends_below_what_began_it() -> None:
         assert brownout.level == level, pressure
 
 
+def test_the_pressure_is_averaged_over_about_two_seconds_and_a_step_begins_at_its_own() -> None:
+    brownout = Brownout(STEPS)
+    brownout.observe(1.0, 10.0)
+    assert brownout.pressure == 0.0
+    brownout.observe(3.0, 12.0)
+    assert brownout.pressure == pytest.approx(1 - 1 / math.e)
+    brownout.observe(1.0, 11.0)
+    assert brownout.pressure == pytest.approx(1 - 1 / math.e)
+    assert (brownout.level, brownout.step) == (1, STEPS[0])
+    for pressure, level in ((0.5, 1), (0.35, 1), (0.349, 0), (0.499, 0), (0.5, 1), (0.9, 2), (0.63, 2), (0.629, 1)):
+        brownout.pressure = pressure
+        brownout.observe(pressure, 12.0)
+        assert brownout.level == level, pressure
+
+
 @given(st.lists(st.tuples(st.floats(0, 2), st.floats(-1, 5)), max_size=50))
 def test_the_pressure_stays_between_none_and_all(observed: list[tuple[float, float]]) -> None:
     brownout, now = Brownout(STEPS), 0.0
@@ -186,7 +264,7 @@ def test_a_policy_without_steps_never_degrades_an_answer() -> None:
     brownout = Brownout()
     for second in range(100):
         brownout.observe(1.0, second)
-    assert brownout.step is None
+    assert (brownout.step, brownout.pressure) == (None, 0.0)
 
 
 @pytest.mark.parametrize(

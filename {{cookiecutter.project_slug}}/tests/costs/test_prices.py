@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
@@ -142,7 +143,7 @@ def test_a_model_with_a_ceiling_is_charged_the_ceiling_for_every_call() -> None:
         policy(**{"some-model": {"ceiling_usd_per_call": "0.02"}}), [CHAT], Listed(None), ManualClock()
     )
     assert table.charge("some-model", Usage(0)).micro_usd == 20_000
-    assert table.charge("some-model", Usage(10**6, 0, 10**6)).micro_usd == 20_000
+    assert table.charge("some-model", Usage(10**6, 10**5, 10**6)).micro_usd == 20_000
 
 
 def test_the_longest_fitting_pattern_decides_and_an_exact_name_before_it() -> None:
@@ -340,7 +341,68 @@ def test_a_price_far_from_that_of_the_live_release_is_refused(times: str, good: 
             check_against_last_good(new, live)
 
 
+def test_a_price_of_the_policy_is_compared_with_that_of_the_list_before_it() -> None:
+    far = replace(flat("1", "1", "4000"), source="policy")
+    with pytest.raises(BadPrice, match="the live release says 4"):
+        check_against_last_good(PriceTable([far]), PriceTable([flat("1", "1", "4")]))
+    check_against_last_good(PriceTable([far]), PriceTable([]))
+
+
+def test_the_price_of_cached_input_is_that_of_the_policy() -> None:
+    said = {"input": "0.2", "cached_input": "0.05", "output": "1"}
+    price = select_price(CHAT, policy(**{"some-model": said}), flat("0.15", "0.075", "0"))
+    assert price.at(0) == UnitPrices(Decimal("0.2"), Decimal("0.05"), Decimal(1))
+
+
 def test_what_becomes_local_or_gets_a_ceiling_is_not_compared() -> None:
     local = ModelPrice("some-model", "us", "local", (Tier(0, FREE),))
     check_against_last_good(PriceTable([local]), PriceTable([flat("1", "1", "4")]))
     check_against_last_good(PriceTable([flat("1", "1", "4")]), PriceTable([local]))
+
+
+def test_the_most_that_a_call_can_cost_is_that_of_its_dearest_tier_without_a_discount() -> None:
+    dear, cheap = UnitPrices(Decimal(3), Decimal(1), Decimal(0)), UnitPrices(Decimal(2), Decimal(5), Decimal(0))
+    one, other = Tier(0, dear), Tier(100, cheap)
+    for tiers, most in (((one, other), 50), ((other, one), 50), ((one,), 30), ((Tier(0, FREE),), 0)):
+        assert PriceTable([ModelPrice("m", "p", "list", tiers)]).max_cost("m", Usage(10)) == most
+    uncached = UnitPrices(Decimal(3), Decimal(0), Decimal(0))
+    assert PriceTable([ModelPrice("m", "p", "list", (Tier(0, uncached),))]).max_cost("m", Usage(10)) == 30
+    with pytest.raises(ModelUnpriced):
+        PriceTable([]).max_cost("m", Usage(1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "good"),
+    [
+        ({"source": "ceiling", "input": "0", "cached_input": "0", "output": "0", "call": "0.02"}, True),
+        ({"source": "ceiling", "input": "0", "cached_input": "0", "output": "0", "call": "1000000"}, True),
+        ({"source": "ceiling", "input": "0", "cached_input": "0", "output": "0", "call": "1000000.1"}, False),
+        ({"source": "ceiling", "input": "0", "cached_input": "0", "output": "0", "call": "0.0000000000001"}, False),
+        ({"source": "ceiling", "input": "0", "cached_input": "0", "output": "0", "call": "0"}, False),
+        ({"source": "local", "input": "0", "cached_input": "0", "output": "0", "call": "0"}, True),
+        ({"input": "0.0005", "output": "2000"}, True),
+        ({"input": "0.000500000001"}, True),
+        ({"input": "0.0004", "output": "2000"}, False),
+        ({"input": "0.0005", "output": "2000.1"}, False),
+        ({"output": "0"}, True),
+        ({"call": "0.0000000000001"}, False),
+    ],
+)
+def test_a_stored_price_is_believed_within_its_bounds(changes: dict[str, Any], good: bool) -> None:
+    if good:
+        assert PriceTable.read(stored(**changes)).models
+    else:
+        with pytest.raises(BadPrice):
+            PriceTable.read(stored(**changes))
+
+
+@pytest.mark.parametrize(
+    ("times", "good"), [("99", True), ("100", False), ("101", False), ("0.011", True), ("0.01", False)]
+)
+def test_a_price_of_the_policy_is_less_than_a_hundred_times_off_that_of_the_list(times: str, good: bool) -> None:
+    said = {"some-model": {"input": str(Decimal("0.15") * Decimal(times)), "output": "0.6"}}
+    if good:
+        assert select_price(CHAT, policy(**said), flat("0.15", "0.075", "0.60")).source == "policy"
+    else:
+        with pytest.raises(BadPrice, match="price of a million tokens"):
+            select_price(CHAT, policy(**said), flat("0.15", "0.075", "0.60"))

@@ -1,7 +1,7 @@
 """Keys, roles, groups and the rate limit, without a database."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -93,7 +93,23 @@ def test_a_missing_permission_names_the_roles_that_have_it() -> None:
     principal("user").require("answers:write")
     with pytest.raises(PermissionMissing) as error:
         principal("user").require("documents:write")
-    assert "admin, operator" in str(vars(error.value))
+    assert "one of the roles admin, operator." in str(vars(error.value))
+
+
+@pytest.mark.parametrize(
+    ("roles", "restricted", "words"),
+    [
+        (["admin"], True, "restricted"),
+        (["user"], True, "has the roles user"),
+        (["user"], False, "has the roles user"),
+    ],
+)
+def test_a_refusal_says_whether_the_restriction_or_the_role_is_what_is_missing(
+    roles: list[str], restricted: bool, words: str
+) -> None:
+    caller = replace(principal(*roles), permissions=frozenset({"answers:read"}) if restricted else None)
+    with pytest.raises(PermissionMissing, match=words):
+        caller.require("documents:write")
 
 
 def test_unknown_and_missing_roles_are_rejected() -> None:
@@ -134,8 +150,12 @@ def test_a_share_counts_down_and_then_the_database_must_decide() -> None:
 
 def test_a_share_that_is_older_than_a_minute_is_not_used() -> None:
     share = RequestShare()
-    share.fill(5, 0.0, 100.0)
-    assert share.use(161.0) is None
+    share.fill(5, 20.0, 100.0)
+    assert share.use(100.0) == 0.0
+    assert share.use(159.9) == 0.0
+    assert share.use(160.0) is None
+    share.fill(5, 0.0, 0.5)
+    assert share.use(0.5) == 0.0
 
 
 def test_the_share_of_a_busy_caller_doubles_up_to_the_requests_of_a_second() -> None:
@@ -145,7 +165,11 @@ def test_the_share_of_a_busy_caller_doubles_up_to_the_requests_of_a_second() -> 
         sizes.append(share.size)
         share.left = 0
     assert sizes == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000]
-    assert share.next_size(60_000, 102.0) == 1
+    assert share.next_size(60_000, 100.9) == 1000
+    assert share.next_size(60_000, 101.0) == 1
+    share.left = 1
+    assert share.next_size(60_000, 100.0) == 1
+    share.left = 0
     assert share.next_size(60, 100.0) == 1
 
 
@@ -259,6 +283,18 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 def test_restrictions_that_make_no_sense_are_rejected(terms: KeyTerms) -> None:
     with pytest.raises(InvalidKeyTerms):
         terms.checked(["user"], NOW)
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        KeyTerms(),
+        KeyTerms(person="a", requests_per_minute=1, permissions=["answers:read"]),
+        KeyTerms(person="a" * 255, expires_at=NOW + timedelta(seconds=1), hosts=["10.0.0.0/8"]),
+    ],
+)
+def test_restrictions_at_their_bounds_are_taken_as_they_are(terms: KeyTerms) -> None:
+    assert terms.checked(["user"], NOW) == replace(terms, hosts=list(terms.hosts))
 
 
 def test_a_person_is_the_same_in_any_case_and_with_spaces_around() -> None:

@@ -226,3 +226,24 @@ def test_filtering_takes_linear_time(piece: str) -> None:
 
 def test_a_random_text_has_no_canary() -> None:
     assert not any(filtered(f"The id is {uuid4().hex}.")[1].stopped for _ in range(50))
+
+
+def test_a_name_that_the_model_has_read_is_no_objection_and_another_one_is() -> None:
+    class Names:
+        def find(self, text: str) -> list[SensitiveSpan]:
+            found = re.finditer("Marta Holm|Jon Berg", text)
+            return [SensitiveSpan("personal_data", "personal_data.name", *each.span()) for each in found]
+
+    output = OutputFilter(detectors=(Names(),))
+    assert output.objection("Ask Marta Holm.", PROMPT, ("nothing", "Marta Holm built it.")) is None
+    assert output.objection("Marta Holm, Jon Berg", PROMPT, ("Marta Holm",)) == "personal_data.name"
+    assert output.objection("It is at the pier.", PROMPT, ()) is None
+
+
+def test_what_is_masked_is_counted_by_its_kind() -> None:
+    secret = SECRETS["GitHub"]
+    (found,) = OUTPUT.mask_findings(f"{secret} and {secret}")
+    assert (found.rule.startswith("secret."), found.count) == (True, 2)
+    assert OUTPUT.mask_findings("nothing") == ()
+    text = "nothing"
+    assert OUTPUT.masked(text) is text

@@ -1,6 +1,8 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
@@ -61,6 +63,26 @@ def test_any_other_address_is_rejected(url: str) -> None:
         HOSTS.target(url)
 
 
+def test_an_address_of_two_thousand_characters_is_the_longest() -> None:
+    url = "https://hooks.example.com/".ljust(2000, "a")
+    assert HOSTS.target(url).url == url
+    with pytest.raises(WebhookRefused):
+        HOSTS.target(url + "a")
+
+
+@pytest.mark.parametrize(
+    ("hosts", "private", "message"),
+    [((), (), "sends no webhooks"), (("a.b",), (), "not among"), ((), ("a.b",), "not among")],
+)
+def test_a_refusal_says_whether_any_host_is_named(
+    hosts: tuple[str, ...], private: tuple[str, ...], message: str
+) -> None:
+    named = WebhookHosts(hosts=hosts, private=private)
+    assert (named.hosts, named.private) == (hosts, private)
+    with pytest.raises(WebhookRefused, match=message):
+        named.target("https://hooks.example.com/")
+
+
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
@@ -69,6 +91,7 @@ def test_any_other_address_is_rejected(url: str) -> None:
         ({"hosts": ["hooks.example.com/path"]}, "leave the path out"),
         ({"private": ["user@inside.example"]}, "is not a host"),
         ({"private": ["inside.example:port"]}, "is not a host"),
+        ({"private": [":8443"]}, "is not a host"),
         ({"elsewhere": []}, "Extra inputs"),
     ],
 )
@@ -96,6 +119,9 @@ def test_an_invalid_list_of_hosts_is_rejected(policy: dict[str, list[str]], mess
         ("64:ff9b::a00:1", False),
         ("64:ff9b::5db8:d822", True),
         ("2002:a00:1::", False),
+        ("2002:5db8:d822::", True),
+        ("2001:0:4136:e378:8000:63bf:a247:27dd", True),  # Teredo of 93.184.216.34
+        ("2001:0:4136:e378:8000:63bf:f5ff:fffe", False),  # Teredo of 10.0.0.1
     ],
 )
 def test_private_addresses_are_detected_also_when_embedded(address: str, public: bool) -> None:
@@ -107,6 +133,14 @@ def test_a_message_survives_its_job_unchanged() -> None:
     at = datetime(2026, 3, 1, 12, 0, 0, 5, UTC)
     message = WebhookMessage(ids[0], ids[1], ids[2], "https://a.example", "action", ids[3], "done", "/v1/actions/4", at)
     assert WebhookMessage.of_job(**message.job) == message
+
+
+def test_only_an_alert_has_a_title() -> None:
+    ids = [UUID(int=number) for number in range(1, 5)]
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    alert = WebhookMessage(ids[0], ids[1], ids[2], "https://a.example", "alert", ids[3], "firing", "/", at, "Too slow")
+    assert orjson.loads(alert.body)["data"]["title"] == "Too slow"
+    assert "title" not in orjson.loads(replace(alert, title="").body)["data"]
 
 
 def test_the_signature_equals_that_of_openssl() -> None:

@@ -152,3 +152,11 @@ def test_the_webhook_of_an_action_is_told_how_it_ended(state: Any) -> None:
 def test_without_a_webhook_nobody_is_told() -> None:
     assert stored(proposal(), terms=None).webhook_message("done", NOW) is None
     assert stored(proposal(), terms=replace(TERMS, webhook=None)).webhook_message("done", NOW) is None
+
+
+def test_what_is_approved_names_the_origins_of_the_arguments() -> None:
+    one = replace(proposal(text="x"), origins={"text": ("passage",)})
+    assert orjson.loads(one.payload)["origins"] == {"text": ["passage"]}
+    assert stored(one).origins == {"text": ["passage"]}
+    assert execution_fault(stored(one)) is None
+    assert "origins" not in orjson.loads(proposal(text="x").payload)

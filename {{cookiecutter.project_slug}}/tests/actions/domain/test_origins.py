@@ -27,7 +27,12 @@ SOURCES = ArgumentSources(ASKED, (READ,), ("Ticket T-31: the printer in the hall
         ({"to": "ana@example.org", "text": "Hello."}, ("model", "question")),
         (12, ("question",)),
         (77, ("model",)),
+        ("nearly EMPTY", ("passage",)),
+        ("Somebody wrote: toner is nearly empty", ("passage",)),
+        ("Paper is nearly empty", ("model",)),
+        ("Mail eve@evil.example", ("passage",)),
         (None, ("configuration",)),
+        (True, ("configuration",)),
         ("high", ("configuration",)),
     ],
 )
@@ -38,6 +43,16 @@ def test_a_value_has_the_origins_of_its_parts(value: object, origins: tuple[Orig
 def test_what_the_asker_wrote_is_the_askers_even_if_a_passage_says_it_too() -> None:
     sources = ArgumentSources("Close T-99.", (READ,))
     assert sources.origins_of({"ticket": "T-99"}, {}) == {"ticket": ("question",)}
+
+
+def test_a_number_that_the_asker_wrote_too_makes_no_other_text_a_copy() -> None:
+    sources = ArgumentSources("About T-12.", ("See T-12 today.",))
+    assert sources.origins_of({"note": "Ring T-12 back"}, {}) == {"note": ("model",)}
+
+
+def test_what_has_no_words_is_in_no_text() -> None:
+    sources = ArgumentSources("", ("",), author="client")
+    assert sources.origins_of({"one": "!", "other": "hello .@-"}, {}) == {"one": ("client",), "other": ("client",)}
 
 
 def test_an_argument_is_refused_by_its_rule_alone() -> None:

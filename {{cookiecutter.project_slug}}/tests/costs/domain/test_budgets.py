@@ -1,11 +1,24 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
-from app.costs.domain.budgets import SharedReservation
+from app.costs.domain.budgets import (
+    SERVICE,
+    Budget,
+    BudgetRules,
+    BudgetSpan,
+    BudgetState,
+    Hold,
+    LimitNotAllowed,
+    Settlement,
+    SharedReservation,
+    opens_at,
+)
 
 DAY = date(2026, 11, 22)
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def reservation(left: int = 100, fresh_until: float = 10.0, until: float = 20.0) -> SharedReservation:
@@ -62,3 +75,85 @@ def test_a_reservation_is_over_when_no_call_has_it_nor_can_get_it(
     shared = reservation()
     shared.live = live
     assert shared.over(micro_usd, now) is over
+
+
+def budget(limit: int | None, allowed: int | None = 100, committed: int = 0, held: int = 0) -> Budget:
+    return Budget(SERVICE, "day", DAY, limit, allowed, 0, False, committed, held, NOW)
+
+
+@pytest.mark.parametrize(
+    ("limit", "committed", "held", "percent", "state"),
+    [
+        (200, 100, 59, 79.5, "open"),
+        (200, 100, 60, 80, "near"),
+        (200, 199, 0, 99.5, "near"),
+        (200, 101, 99, 100, "used_up"),
+        (0, 0, 0, 0, "open"),
+        (0, 1, 0, 100, "used_up"),
+        (None, 10**9, 10**9, 0, "open"),
+    ],
+)
+def test_the_state_of_a_budget_counts_what_is_committed_and_what_is_held(
+    limit: int | None, committed: int, held: int, percent: float, state: BudgetState
+) -> None:
+    found = budget(limit, committed=committed, held=held)
+    assert (found.used_percent, found.state(80)) == (percent, state)
+
+
+def test_without_a_limit_nothing_is_near_even_where_the_warning_begins_at_once() -> None:
+    assert budget(None).state(0) == "open"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "allowed", "refused"),
+    [(100, 100, False), (101, 100, True), (None, 100, False), (101, None, False), (None, None, False), (0, 0, False)],
+)
+def test_a_tenant_sets_itself_at_most_what_it_is_allowed(
+    wanted: int | None, allowed: int | None, refused: bool
+) -> None:
+    found = budget(50, allowed)
+    if refused:
+        with pytest.raises(LimitNotAllowed, match=r"service per day.* 0\.000100 USD"):
+            found.check_own(wanted)
+    else:
+        found.check_own(wanted)
+
+
+@pytest.mark.parametrize(
+    ("limit", "allowed", "lowered"), [(50, 100, True), (100, 100, False), (None, None, False), (50, None, True)]
+)
+def test_a_limit_is_lowered_where_it_differs_from_what_is_allowed(
+    limit: int | None, allowed: int | None, lowered: bool
+) -> None:
+    assert budget(limit, allowed).lowered is lowered
+
+
+def test_only_holds_make_a_settlement() -> None:
+    assert not Settlement((), 5)
+    assert Settlement((Hold(UUID(int=1), UUID(int=2), DAY, 3, 60),), 0)
+
+
+@pytest.mark.parametrize(("warn", "cheaper", "accepted"), [(80, 80, True), (79, 80, True), (81, 80, False)])
+def test_the_warning_comes_no_later_than_the_cheaper_model(warn: int, cheaper: int, accepted: bool) -> None:
+    if accepted:
+        assert BudgetRules(warn_percent=warn, cheaper_percent=cheaper).warn_percent == warn
+    else:
+        with pytest.raises(ValidationError, match="the owner is warned first"):
+            BudgetRules(warn_percent=warn, cheaper_percent=cheaper)
+
+
+@pytest.mark.parametrize(
+    ("span", "day", "zone", "opens"),
+    [
+        ("day", date(2026, 11, 22), "UTC", "2026-11-23T00:00:00+00:00"),
+        ("day", date(2026, 12, 31), "Europe/Berlin", "2027-01-01T00:00:00+01:00"),
+        ("month", date(2026, 11, 1), "UTC", "2026-12-01T00:00:00+00:00"),
+        ("month", date(2026, 12, 31), "UTC", "2027-01-01T00:00:00+00:00"),
+        ("month", date(2027, 2, 28), "UTC", "2027-03-01T00:00:00+00:00"),
+        ("month", date(2028, 1, 31), "UTC", "2028-02-01T00:00:00+00:00"),
+    ],
+)
+def test_a_budget_opens_again_at_the_next_midnight_or_first_of_a_month(
+    span: BudgetSpan, day: date, zone: str, opens: str
+) -> None:
+    assert opens_at(span, day, zone).isoformat() == opens

@@ -16,6 +16,7 @@ HEADER = "day,model,input_tokens,output_tokens,usd\n"
         (f"{HEADER}2026-11-22,m,3,4,\n", DailyUsage(3, 4)),
         (f"{HEADER}2026-11-22,m,,,0\n", DailyUsage(0, 0, 0)),
         (f"{HEADER}2026-11-22,m,3,4,1e-6\n", DailyUsage(3, 4, 1)),
+        (f"{HEADER}2026-11-22,m,3,4,12.5\n", DailyUsage(3, 4, 12_500_000)),
         (f'{HEADER}2026-11-22,"m",3,4,0.0000004\n', DailyUsage(3, 4, 0)),
         (f"\ufeff{HEADER}2026-11-22,m,3,4,\r\n", DailyUsage(3, 4)),
         ('\ufeff{"day": "2026-11-22", "model": "m", "input_tokens": 3}', DailyUsage(3, 0)),

@@ -1,3 +1,6 @@
+import math
+from statistics import fmean, variance
+
 import numpy as np
 import pytest
 
@@ -70,3 +73,63 @@ def test_a_canary_that_is_far_better_is_no_harm_and_no_overflow() -> None:
     found = harm_evidence(sample(noise(8, 2000)), sample(noise(9, 2000, mean=-50.0)), 0.2, False)
     assert found.log_harm < 0
     assert always_valid_p(found.log_no_harm) < 1e-100 or always_valid_p(found.log_no_harm) == 0
+
+
+def log_evidence(harm: float, variance: float, scale: float, freedom: float) -> float:
+    """By numerical integration over the half normal prior, with Wallace's normal score of Student's t."""
+    error = math.sqrt(variance)
+    z = harm / error * (1 - 1 / (4 * freedom)) / math.sqrt(1 + harm**2 / variance / (2 * freedom))
+    sizes = np.linspace(0, 12 * scale, 200_001)
+    prior = 2 * np.exp(-(sizes**2) / (2 * scale**2)) / (scale * math.sqrt(2 * math.pi))
+    likelihood_ratio = np.exp(z * sizes / error - sizes**2 / (2 * variance))
+    return math.log(np.trapezoid(prior * likelihood_ratio, sizes))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_evidence_is_the_mixture_of_likelihood_ratios(sign: int) -> None:
+    control, canary = [1.0, 2.0, 3.0, 5.0], [sign * 2.0, 3.5, 4.0, 7.0, 9.0]
+    found = harm_evidence(sample(control), sample(canary), 0.8, False)
+    parts = [variance(each) / len(each) for each in (control, canary)]
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (len(each) - 1) for part, each in zip(parts, (control, canary), strict=True)
+    )
+    harm = fmean(canary) - fmean(control)
+    assert (found.control, found.canary) == (fmean(control), fmean(canary))
+    assert (found.harm, found.error) == (pytest.approx(harm), pytest.approx(math.sqrt(sum(parts))))
+    assert found.log_harm == pytest.approx(log_evidence(harm, sum(parts), 0.8, freedom), abs=1e-6)
+    assert found.log_no_harm == pytest.approx(log_evidence(0.8 - harm, sum(parts), 0.8, freedom), abs=1e-6)
+
+
+def test_the_evidence_of_shares_without_an_error_is_that_of_a_prior_share() -> None:
+    found = harm_evidence(sample([0.0] * 90), sample([0.0] * 10), 0.03, True)
+    share = 1 / 102
+    worse = share + 0.03
+    none = share * (1 - share) / 90 + share * (1 - share) / 10
+    full = share * (1 - share) / 90 + worse * (1 - worse) / 10
+    assert found.error == pytest.approx(math.sqrt(none))
+    assert found.log_harm == pytest.approx(log_evidence(0.0, none, 0.03, 10), abs=1e-6)
+    assert found.log_no_harm == pytest.approx(log_evidence(0.03, full, 0.03, 10), abs=1e-6)
+
+
+def test_a_share_that_has_errors_everywhere_cannot_be_worse() -> None:
+    found = harm_evidence(sample([1.0] * 8), sample([1.0] * 4), 0.5, True)
+    share = 13 / 14
+    assert found.error == pytest.approx(math.sqrt(share * (1 - share) / 8 + share * (1 - share) / 4))
+    assert found.log_no_harm == pytest.approx(log_evidence(0.5, found.error**2, 0.5, 4), abs=1e-6)
+
+
+def test_answers_are_gathered_by_their_unit() -> None:
+    found = Sample.of([("a", 1.0), ("b", 2.0), ("a", 3.0)])
+    assert (found.units.tolist(), found.values.tolist(), found.answers) == ([0, 1, 0], [1.0, 2.0, 3.0], 3)
+
+
+def test_an_arm_of_one_unit_has_no_more_freedom_than_one() -> None:
+    one = Sample(np.zeros(4, dtype=np.intp), np.array([1.0, 2.0, 3.0, 4.0]))
+    found = harm_evidence(sample([1.0, 4.0]), one, 0.5, False)
+    assert found.error == pytest.approx(math.sqrt(4.5 / 2))
+    assert found.log_harm == pytest.approx(log_evidence(0.0, 4.5 / 2, 0.5, 1), abs=1e-6)
+
+
+@pytest.mark.parametrize(("evidence", "p"), [(-1.0, 1.0), (0.0, 1.0), (1.0, math.exp(-1)), (math.inf, 0.0)])
+def test_the_p_value_of_evidence(evidence: float, p: float) -> None:
+    assert always_valid_p(evidence) == pytest.approx(p)

@@ -111,6 +111,33 @@ def test_an_old_report_is_no_evidence() -> None:
     assert lacking(policy(report_days=7), old, [approval("bob", NOW - DAY)], (), NOW) is not None
 
 
+def test_a_report_is_evidence_to_the_end_of_its_last_day() -> None:
+    assert check_approval(policy(report_days=7), history(event("evaluated", NOW - 7 * DAY, REPORT)), [], "bob", NOW)
+
+
+def test_an_approver_who_looked_at_the_newest_report_may_approve() -> None:
+    assert check_approval(policy(), history(), [], "bob", NOW, seen=REPORT) == REPORT
+
+
+@pytest.mark.parametrize(
+    ("given", "counts"),
+    [
+        (approval("bob", at=NOW - DAY / 3, report=NEWER), True),
+        (approval("bob", at=NOW - DAY / 3 - timedelta(seconds=1), report=NEWER), False),
+        (approval("bob", at=NOW - DAY / 4, report=REPORT), False),
+        (replace(approval("bob", at=NOW - DAY / 4, report=NEWER), expires_at=None), False),
+    ],
+)
+def test_an_approval_counts_on_the_newest_report_after_it_was_made(given: Approval, counts: bool) -> None:
+    measured = history(event("evaluated", NOW - DAY, REPORT), event("evaluated", NOW - DAY / 3, NEWER))
+    assert (lacking(policy(), measured, [given], (), NOW) is None) is counts
+
+
+@pytest.mark.parametrize(("tier", "words"), [("low", "approve it;"), ("medium", "approve it who did not make it;")])
+def test_a_refusal_says_who_must_approve(tier: RiskTier, words: str) -> None:
+    assert words in str(lacking(policy(tier), history(), [], (), NOW))
+
+
 def test_an_approver_who_looked_at_an_older_report_is_told() -> None:
     with pytest.raises(NoEvidence, match="is not the newest"):
         check_approval(policy(), history(), [], "bob", NOW, seen=NEWER)
@@ -184,6 +211,7 @@ def test_a_part_with_named_people_needs_one_of_them() -> None:
 def test_an_expiry_lies_ahead_and_within_the_policy() -> None:
     assert expiry(policy(valid_days=30), NOW, None) == NOW + 30 * DAY
     assert expiry(policy(valid_days=30), NOW, NOW + DAY) == NOW + DAY
+    assert expiry(policy(valid_days=30), NOW, NOW + 30 * DAY) == NOW + 30 * DAY
     for wrong in (NOW, NOW - DAY, NOW + 31 * DAY):
         with pytest.raises(ExpiryUnusable):
             expiry(policy(valid_days=30), NOW, wrong)

@@ -56,7 +56,7 @@ def test_the_browser_that_began_ends_a_sign_in_in_time(browser: str, after: time
         return
     with pytest.raises(SignInRefused) as refused:
         attempt.check(browser, NOW + after)
-    assert (refused.value.reason, refused.value.status) == (reason, 401)
+    assert (refused.value.reason, refused.value.status, refused.value.extra) == (reason, 401, {"reason": reason})
 
 
 @pytest.mark.parametrize(

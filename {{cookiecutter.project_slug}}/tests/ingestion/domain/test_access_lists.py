@@ -74,7 +74,9 @@ def test_a_list_that_is_not_valid_is_refused(rules: list[tuple[str, list[str]]])
         access_rules(rules)
 
 
-@pytest.mark.parametrize("content", [None, [], "hr", {1: ["hr"]}, {"a": "hr"}, {"a": None}, {"a": [1]}, {"a": {}}])
+@pytest.mark.parametrize(
+    "content", [None, [], "hr", {1: ["hr"]}, {"a": "hr"}, {"a": None}, {"a": [1]}, {"a": ["hr", 1]}, {"a": {}}]
+)
 def test_a_file_that_is_no_mapping_to_groups_is_refused(content: object) -> None:
     with pytest.raises(BadAccessList):
         rules_of_file(content)
@@ -88,8 +90,11 @@ def test_only_a_reader_of_a_document_opens_it() -> None:
         with pytest.raises(AccessGroupsForbidden):
             check_opening([opened], other)
     # A version that waits is as closed as its own groups are, and so is the published one.
+    for live, newest in ((("hr",), ("lab",)), (("lab",), ("hr",))):
+        with pytest.raises(AccessGroupsForbidden):
+            check_opening([SharedDocument(uuid4(), live, newest, ("hr", "lab"))], caller("hr"))
     with pytest.raises(AccessGroupsForbidden):
-        check_opening([SharedDocument(uuid4(), ("hr",), ("lab",), ("hr",))], caller("hr"))
+        check_opening([opened, SharedDocument(uuid4(), ("lab",), ("lab",), ())], caller("hr"))
 
 
 def test_anybody_who_shares_may_close_a_document() -> None:

@@ -89,6 +89,7 @@ def test_an_unknown_source_is_refused_if_the_policy_requires_it() -> None:
 def test_lengths_have_a_minimum_and_a_maximum() -> None:
     assert code(quality_of(text(), {"max_characters": 10})) == "too_long"
     assert code(quality_of(text(), {"min_words": 100})) == "too_short"
+    assert code(quality_of(text("five words are just enough"), {"min_words": 5})) is None
 
 
 def test_a_language_that_is_not_allowed_is_refused_and_an_unknown_one_is_not() -> None:
@@ -96,6 +97,7 @@ def test_a_language_that_is_not_allowed_is_refused_and_an_unknown_one_is_not() -
     assert code(quality_of(text(), rules, language="fr")) == "language"
     assert code(quality_of(text(), rules, language="de")) is None
     assert code(quality_of(text(), rules, language=None)) is None
+    assert code(quality_of(text(), {}, language="fr")) is None
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,9 @@ def test_a_document_without_visible_text_is_held(content: str) -> None:
 def test_text_that_was_decoded_wrongly_is_held() -> None:
     assert code(quality_of(text("Caf\u00c3\u00a9 M\u00c3\u00bcller, gro\u00c3\u00a8 Lampe"), {})) == "encoding_damage"
     assert code(quality_of(text("two \ufffd places \ufffd are not enough"), {})) is None
-    assert code(quality_of(text(TEXT * 100 + "\ufffd" * 3), {})) is None
+    for characters, expected in ((1499, "encoding_damage"), (1500, None)):
+        words = "a word or two " * 200
+        assert code(quality_of(text(words[: characters - 3] + "\ufffd" * 3), {})) == expected
 
 
 def test_signs_without_words_are_held() -> None:
@@ -187,6 +191,8 @@ def test_signs_without_words_are_held() -> None:
     assert code(quality_of(text(signs + " two words"), {})) == "control_characters"
     assert code(quality_of(text(signs + " two words"), {"control_characters": "flag"})) is None
     assert code(quality_of(text("#$%& two words"), {})) is None
+    for length, expected in ((39, None), (40, "control_characters")):
+        assert code(quality_of(text((signs + " two words")[-length:]), {})) == expected
 
 
 NOTICES = ["Accept all cookies", "Privacy policy", "Sign in", "Follow us", "Share on that network", "Read more"]
@@ -198,6 +204,9 @@ def test_a_page_of_navigation_and_notices_is_held() -> None:
     assert code(quality_of(text("\n".join([*NOTICES, *half])), {})) is None
     assert code(quality_of(text("\n".join(NOTICES[:5])), {})) is None
     assert code(quality_of(ParsedDocument("csv", "\n".join(NOTICES)), {})) is None
+    assert code(quality_of(text("\n\n".join(NOTICES[:5])), {})) is None, "empty lines do not count"
+    for length, expected in ((79, "boilerplate"), (80, None)):
+        assert code(quality_of(text("\n".join(line.ljust(length, "x") for line in NOTICES)), {})) == expected
 
 
 def test_a_page_that_was_nearly_all_navigation_before_it_was_parsed_is_held() -> None:

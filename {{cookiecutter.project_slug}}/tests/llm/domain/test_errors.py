@@ -29,6 +29,7 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
         ("-4", 0.0),
         ("Tue, 01 Jan 2030 00:00:07 GMT", 7.0),
         ("Mon, 31 Dec 2029 00:00:00 GMT", 0.0),
+        ("Tue, 01 Jan 2030 00:00:07 -0000", None),
         ("soon", None),
         ("nan", None),
         ("inf", None),
@@ -52,6 +53,7 @@ def test_retry_after_is_a_number_a_date_or_nothing(header: str | None, seconds: 
         (403, "", AuthenticationFailed),
         (429, "rate_limit_exceeded", ModelOverloaded),
         (429, "insufficient_quota", AuthenticationFailed),  # no wait brings money
+        (498, "", ModelOverloaded),
         (529, "overloaded_error", ModelOverloaded),
         (408, "", ServerError),
         (409, "", ServerError),

@@ -5,7 +5,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.privacy.domain.catalogue import CATALOGUE
-from app.privacy.domain.requests import ErasureScope, LegalHold, Selection, SubjectTooShort, pattern_of
+from app.privacy.domain.requests import (
+    ErasureBlocked,
+    ErasureScope,
+    LegalHold,
+    PrivacyRequest,
+    RequestState,
+    Selection,
+    SubjectTooShort,
+    pattern_of,
+)
 from app.privacy.domain.stores import Kept, Store
 
 
@@ -44,6 +53,11 @@ def test_signs_of_a_subject_mean_themselves(subject: str) -> None:
     assert finds(subject, f"It was {subject}".replace("\\", "\\\\").replace('"', '\\"'))
 
 
+def test_a_subject_that_begins_or_ends_with_a_sign_may_touch_a_word() -> None:
+    assert finds("+49 30 1234567", "call+49 30 1234567")
+    assert finds("Ada Quill!", "Ada Quill!now")
+
+
 def test_a_dot_is_no_other_sign() -> None:
     assert not finds("ada.quill@example.org", "adaXquill@example.org")
 
@@ -52,6 +66,23 @@ def test_a_dot_is_no_other_sign() -> None:
 def test_a_subject_of_fewer_than_three_signs_is_refused(subject: str) -> None:
     with pytest.raises(SubjectTooShort, match="fewer than 3"):
         _ = Selection("subject", subject).pattern
+
+
+def test_a_subject_of_three_signs_is_searched() -> None:
+    assert Selection("subject", "Ada").pattern == pattern_of("Ada")
+
+
+@pytest.mark.parametrize(("state", "refused"), [("running", False), ("done", False), ("blocked", True)])
+def test_a_request_that_a_hold_blocks_erased_nothing(state: RequestState, refused: bool) -> None:
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    request = PrivacyRequest(
+        UUID(int=1), UUID(int=2), "erase", "key", "k", None, "m", "asked", "officer", at, state=state, blocked_by="hold"
+    )
+    if refused:
+        with pytest.raises(ErasureBlocked, match="Nothing was erased: hold"):
+            request.refuse_blocked()
+    else:
+        request.refuse_blocked()
 
 
 def test_only_a_subject_is_searched_as_text() -> None:

@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
 from app.releases.domain import (
     Canary,
@@ -20,6 +21,7 @@ from app.releases.domain import (
     ReleaseInputs,
     ReleaseUnservable,
     Scalar,
+    canonical_json,
     digest_of,
     rebuild,
 )
@@ -129,3 +131,33 @@ def test_a_canary_is_assigned_only_where_this_process_has_it(percent: float | No
         Pointer("production", live.id, None, canary, NOW), live, canary=other if loaded else None
     )
     assert releases.assign("anyone") == (other if arm == "canary" else live, arm)
+    assert releases.by_arm == ({"live": live} if arm == "live" else {"control": live, "canary": other})
+
+
+@pytest.mark.parametrize("address", ["http://ana@host/v1", "http://:secret@host/v1", "http://ana:secret@host/v1"])
+def test_an_address_carries_neither_name_nor_password(address: str) -> None:
+    with pytest.raises(ValidationError, match="no user name or password"):
+        ModelStep(provider="p", model="m", address=address)
+    for harmless in ("http://host/v1", None):
+        assert ModelStep(provider="p", model="m", address=harmless).address == harmless
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"a\0b", b"\xff"])
+def test_a_prompt_without_text_is_refused(content: bytes) -> None:
+    with pytest.raises(PromptUnusable, match=r"prompts/answer\.md"):
+        Prompt.read("answer", content)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1.0, b"1"),
+        (1.5, b"1.5"),
+        (float(2**53 - 1), b"9007199254740991"),
+        (float(2**53), b"9007199254740992.0"),
+        (-float(2**53), b"-9007199254740992.0"),
+        ((1.0, {"b": 2.0, "a": [3.0]}), b'[1,{"a":[3],"b":2}]'),
+    ],
+)
+def test_a_number_has_one_form(value: object, written: bytes) -> None:
+    assert canonical_json(value) == written

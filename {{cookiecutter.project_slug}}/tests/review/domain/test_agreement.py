@@ -23,3 +23,4 @@ def test_without_enough_data_there_is_no_value() -> None:
     assert agreement([("yes", "no")]).alpha is None
     assert agreement([("yes", "yes"), ("yes", "yes")]).alpha is None
     assert agreement([("yes",), ("no",)]).pairs == 0
+    assert agreement([("yes", "no"), ("yes", "no")]).alpha is not None

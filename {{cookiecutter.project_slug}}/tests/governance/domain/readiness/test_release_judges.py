@@ -34,7 +34,8 @@ def of_live(**changes: Any) -> RolloutFacts:
     ],
 )
 def test_a_model_is_pinned_unless_its_name_ends_in_a_word_that_moves(model: str, status: str) -> None:
-    assert release_judges.models_pinned(of_live(models=(model,)), CONTEXT).status == status
+    found = release_judges.models_pinned(of_live(models=(model,)), CONTEXT)
+    assert (found.status, "may exchange" in found.found) == (status, status == "red")
 
 
 def test_what_differs_from_the_live_release_is_named() -> None:
@@ -43,7 +44,27 @@ def test_what_differs_from_the_live_release_is_named() -> None:
 
 
 def test_another_index_is_not_that_of_the_release() -> None:
-    assert release_judges.index_serves(of_live(index_serves=False), CONTEXT).status == "red"
+    found = release_judges.index_serves(of_live(index_serves=False), CONTEXT)
+    assert (found.status, found.found) == ("red", "The index or its embedder is not that of release 7.")
+
+
+def test_what_is_as_it_should_be_is_said_too() -> None:
+    for judge, words in (
+        (release_judges.files_released, "Files and settings are those of release 7."),
+        (release_judges.index_serves, "The live index is that of release 7, with its embedder."),
+    ):
+        assert (judge(ROLLOUTS, CONTEXT).status, judge(ROLLOUTS, CONTEXT).found) == ("green", words)
+    assert release_judges.emergencies(ROLLOUTS, CONTEXT).found == "No review is overdue."
+    assert release_judges.staged_before(ROLLOUTS, CONTEXT).found.startswith("Release 7 was on staging on 20")
+    assert release_judges.staging_used(ROLLOUTS, CONTEXT).found.startswith("Staging was last changed on 20")
+    assert release_judges.models_pinned(of_live(models=("a", "b")), CONTEXT).found == "Models: a, b."
+
+
+def test_without_a_live_release_its_judges_are_red() -> None:
+    found = release_judges.live_evaluation(replace(ROLLOUTS, live=None), CONTEXT)
+    assert (found.status, found.found) == ("red", "Nothing is live.")
+    found = release_judges.live_evaluation(of_live(verdict=None), CONTEXT)
+    assert (found.status, found.found) == ("red", "Release 7 was never evaluated.")
 
 
 def test_an_evaluation_is_as_old_as_its_report() -> None:
@@ -74,7 +95,8 @@ def test_what_was_never_on_staging_is_red() -> None:
 
 @pytest.mark.parametrize(("overdue", "status"), [(0, "green"), (1, "red"), (2, "red")])
 def test_an_emergency_is_reviewed_in_time(overdue: int, status: str) -> None:
-    assert release_judges.emergencies(replace(ROLLOUTS, overdue_emergencies=overdue), CONTEXT).status == status
+    found = release_judges.emergencies(replace(ROLLOUTS, overdue_emergencies=overdue), CONTEXT)
+    assert (found.status, f"{overdue} activations" in found.found) == (status, overdue > 0)
 
 
 @pytest.mark.parametrize(
