@@ -1,4 +1,4 @@
-"""Thousands of drawn outcomes, each through every way out: JSON, stream, and both of the OpenAI format.
+"""Thousands of drawn outcomes, each through every way out: three paths, each whole and as a stream.
 
 An outcome is a question, what the models do, call by call, and the state of everything else that decides: policies of
 review and output, budgets, overload, deadlines, actions. The same outcome is asked for in each way, and everything that

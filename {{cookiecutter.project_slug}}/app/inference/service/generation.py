@@ -111,15 +111,19 @@ class Generation:
         if isinstance(prepared, DraftOutcome):
             yield prepared
             return
-        model, text, stop = "", self._checked_text(ctx, prepared), _stop_sequences(ctx)
+        model, text = "", self._checked_text(ctx, prepared)
+        stop: StopSequences | None = None
         failures: Failures = ()
         reply: ModelReply | ModelsFailed = ModelsFailed([])
         try:
-            items = prepared.chain.stream(prepared.request, self._model_deadline(ctx), ctx.meter)
+            items = prepared.chain.stream(
+                prepared.request, self._model_deadline(ctx), ctx.meter, seen=lambda: bool(text.text)
+            )
             async with aclosing(ctx.timer.stream_step("model", items)) as stream:
                 async for item in stream:
                     if isinstance(item, StreamStarted):
                         model, failures = item.model, item.failures
+                        text, stop = self._checked_text(ctx, prepared), _stop_sequences(ctx)
                     elif isinstance(item, str):
                         if piece := text.feed(stop.feed(item) if stop else item):
                             yield CheckedPiece(model, piece)
