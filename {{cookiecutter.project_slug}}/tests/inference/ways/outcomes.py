@@ -198,7 +198,10 @@ NAMED: dict[str, tuple[str, Outcome]] = {
         _failing(pieces=SAID, reasoning=("Hm, Marta.",), reasoning_in="<think>"),
     ),
     "after a second try": ("answered", Outcome(script=(Fault(500), GOOD))),
-    "after an ending in an error": ("answered", Outcome(script=(Fault(pieces=(GREETING,), finish="error"), GOOD))),
+    "after an ending in an error": (
+        "answered",
+        Outcome(script=(Fault(pieces=(GREETING,), finish="error", pause=0.05), GOOD)),
+    ),
     "an error after a sentence": ("problem stream_ended", _failing(pieces=(*SAID, " And"), finish="error", pause=0.05)),
     "no evidence": ("refused no_evidence", Outcome("How do volcanoes form on Io?")),
     "off topic": ("refused off_topic", Outcome(QUESTIONS[5])),
