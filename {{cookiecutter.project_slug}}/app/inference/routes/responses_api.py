@@ -63,13 +63,15 @@ async def create(
     GET /v1/responses/{response_id} shows it once it is decided.
     """
     options = Options.of(body)
-    conversation = request.headers.get(CONVERSATION)
-    assigned = await answers.assign(caller, environment_of(request), conversation)
+    conversation, webhook = request.headers.get(CONVERSATION), request.headers.get(WEBHOOK)
+    environment = environment_of(request)
+    assigned = await answers.assign(caller, environment, conversation)
     with in_fields_of_responses():
         asked = await _question(body, caller, answers, archive, assigned)
-        question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
+        question = replace(asked, webhook=webhook, conversation=conversation)
         answers.check(assigned, question)
-    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
+    headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
     if claimed.stored:
         return repetition(claimed.stored, partial(_streamed, claimed.stored, options) if body.stream else None)
 
