@@ -26,18 +26,25 @@ def ask(
         list[str] | None,
         typer.Option(help="What the model may propose to do, of 'app actions catalogue'; may be repeated."),
     ] = None,
+    conversation: Annotated[
+        str | None, typer.Option(help="A name of yours: the questions with it, and their answers, are the context.")
+    ] = None,
 ) -> None:
     """Answer a question from the documents, with citations. Exit status 3: they hold no answer; 4: it waits for
     human review."""
 
     if action and release is not None:
         raise typer.BadParameter("a trial does nothing but answer; leave out --action or --release.")
+    if conversation is not None and release is not None:
+        raise typer.BadParameter("a trial is no turn of a conversation; leave out --conversation or --release.")
 
     async def work(state: State) -> Reply:
         caller = await caller_in(state, tenant, group)
-        request = Question(question, sentences=sentences, model=model, actions=tuple(action or ()))
+        actions = tuple(action or ())
+        request = Question(question, sentences=sentences, model=model, actions=actions, conversation=conversation)
         if release is None:
-            return await state.answers.answer(caller, request)
+            assigned = await state.answers.assign(caller, None, conversation)
+            return await state.answers.answer(caller, request, assigned=assigned)
         release_id = (await state.releases.create(actor())).id if release == "files" else release
         return (await state.trials.run(release_id, caller, request)).answer
 
@@ -65,6 +72,8 @@ def show_answer(answer: Reply) -> None:
         out.print(
             f"[cyan]{escape(proposed.action)}[/cyan] {proposed.state}: app actions show {proposed.id}", highlight=False
         )
+    if answer.searched_for:
+        err.print(f"Searched for: {escape(answer.searched_for)}", highlight=False)
     for reason in answer.reasons:
         err.print(f"Degraded: {escape(reason)}.", highlight=False)
     cost = f"{answer.cost_micro_usd / 1_000_000:.6f} USD"

@@ -32,7 +32,7 @@ class ChatModel(Protocol):
         the provider reports what the call cost, for as long as the call may take. A request with tools is never
         streamed, because its tool calls are known only when all of it has arrived.
 
-        Errors: a ModelFailure before the first piece; after it StreamInterrupted, ModelTimeout after silence, or
-        ModelOverloaded where the provider sent that. A refusal after the first piece is a CompletionEnd.
+        Errors: a ModelFailure; after the first piece StreamInterrupted, ModelTimeout after silence, or the failure that
+        the provider sent. A refusal after the first piece is a CompletionEnd.
         """
         ...

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 from app.actions.domain import (
     ActionPolicy,
@@ -166,6 +167,16 @@ async def test_a_call_sends_the_secret_header_and_the_idempotency_key(tracker: T
     assert tracker.calls == [("find-issue", {"id": 7})]
     assert {each["authorization"] for each in tracker.seen} == {SECRET}
     assert len(tracker.keys[0]) == 36
+
+
+async def test_a_secret_that_is_missing_is_named(tracker: Tracker) -> None:
+    catalogue = Catalogue(policy(tracker=tracker.server(headers={"authorization": "tracker_token"})))
+    with capture_logs() as logs:
+        assert FIND not in await catalogue.names()
+    assert ["tracker_token" in str(each.get("reason")) for each in logs] == [True]
+    with pytest.raises(ToolServerUnavailable, match="tracker_token"):
+        await catalogue.call()
+    assert tracker.seen == []
 
 
 async def test_a_result_is_cut_and_can_be_stored(tracker: Tracker) -> None:

@@ -60,3 +60,17 @@ def test_a_trial_runs_no_action(asked: Ingest) -> None:
     result = ask(asked, "When is the lamp lit?", "--action", "look_up_ticket", "--release", "files")
     assert result.exit_code == 2
     assert "a trial does nothing but answer" in result.stderr
+
+
+def test_a_question_continues_a_conversation(asked: Ingest) -> None:
+    ask(asked, "When is the harbour lamp lit?", "--conversation", "mine")
+    result = ask(asked, "And who does it?", "--conversation", "mine")
+    assert "Searched for:" in result.stderr
+    assert "harbour" in result.stderr
+    assert "Searched for:" not in ask(asked, "And who does it?", "--conversation", "another").stderr
+
+
+def test_a_trial_is_no_turn_of_a_conversation(asked: Ingest) -> None:
+    result = ask(asked, "When is the lamp lit?", "--conversation", "mine", "--release", "files")
+    assert result.exit_code == 2
+    assert "no turn of a conversation" in result.stderr

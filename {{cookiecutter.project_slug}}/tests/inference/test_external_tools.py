@@ -23,11 +23,16 @@ OFFERED = {name: {"per_hour": 100} for name in (FIND, CLOSE, NOTE)}
 async def tracker(service: Service) -> AsyncIterator[Tracker]:
     """A tracker whose tools the live release accepts."""
     async with tracker_served() as served:
-        policy = ActionPolicy(owner="tests", offered=OFFERED, servers={"tracker": served.server()})  # type: ignore[arg-type]
-        change_serving(service.state, actions=policy)
-        object.__setattr__(service.state.external_actions, "live_policy", lambda: policy)
-        await service.state.external_actions.refresh()
+        await accept(service, served)
         yield served
+
+
+async def accept(service: Service, tracker: Tracker) -> None:
+    """Lets the live release accept the tools as they are described now."""
+    policy = ActionPolicy(owner="tests", offered=OFFERED, servers={"tracker": tracker.server()})  # type: ignore[arg-type]
+    change_serving(service.state, actions=policy)
+    object.__setattr__(service.state.external_actions, "live_policy", lambda: policy)
+    await service.state.external_actions.refresh()
 
 
 async def ask(service: Service, *replies: Any) -> dict[str, Any]:
@@ -64,9 +69,12 @@ async def test_a_server_that_is_down_is_told_to_the_model(service: Service, trac
     assert "refused" in str(service.model.calls[1].body["messages"][-1])
 
 
-@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize(
+    ("changed", "accepted", "reason"),
+    [(False, False, ""), (True, False, "external_tool_changed"), (True, True, "tool_changed")],
+)
 async def test_what_a_person_approved_runs_once_and_only_as_it_was_accepted(
-    service: Service, tracker: Tracker, changed: bool
+    service: Service, tracker: Tracker, changed: bool, accepted: bool, reason: str
 ) -> None:
     body = await ask(service, calls(call(CLOSE, 1, id=7)), "It is asked for.")
     assert [each["state"] for each in body["actions"]] == ["waiting"]
@@ -82,10 +90,12 @@ async def test_what_a_person_approved_runs_once_and_only_as_it_was_accepted(
     await reviews.decisions.decide(ana, item.id, decision)
     if changed:
         tracker.tools[1]["description"] = "Closes all issues."
+    if accepted:
+        await accept(service, tracker)
     for _ in range(2):
         await worker.run(wait=False)
     assert tracker.calls == ([] if changed else [("close-issue", {"id": 7})])
     async with service.client() as client:
         [action] = (await client.get("/v1/actions", params={"action": CLOSE})).json()["items"]
     assert action["state"] == ("failed" if changed else "done")
-    assert action["reason"].startswith("external_tool_changed" if changed else "")
+    assert action["reason"].partition(":")[0] == reason

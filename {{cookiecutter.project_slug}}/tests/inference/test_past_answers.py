@@ -11,8 +11,11 @@ from app.inference.domain.human_review import AnswerHeld, ReviewPolicy
 from app.inference.service import AnswerArchive, past_answers
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import WHO
-from tests.inference.test_responses import HOLD, created, post
+from tests.inference.test_client_tools import WEATHER, answering, calls
+from tests.inference.test_responses import HOLD, created, post, streamed
 
+TOOL = {"type": "function", **WEATHER["function"]}
+RAIN = "It rains in Karlen today."
 LENGTH = "How long is the main span of the bridge?"
 
 
@@ -24,7 +27,7 @@ def archive_of(service: Service) -> AnswerArchive:
 async def turns(service: Service, response: dict[str, Any], key: str | None = None) -> tuple[Turn, ...]:
     caller = await service.state.identity.authenticate(key or service.key)
     found = await past_answers(archive_of(service), caller, UUID(response["answer"]["id"]))
-    return await service.state.answers.turns_of(caller, found)
+    return await service.state.answers.turns_of(caller, [each.id for each in found])
 
 
 async def test_the_turns_before_are_found_in_their_order(service: Service) -> None:
@@ -85,3 +88,37 @@ async def test_the_model_reads_the_turns_before_as_context(service: Service) -> 
     assert WHO in sent
     assert "Be brief." in sent
     assert second["answer"]["warnings"] == []
+
+
+async def call_and_result(service: Service, **body: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A response that calls a tool of the client, and the item with its result."""
+    made = await created(service, tools=[TOOL], **body)
+    [call] = made["output"]
+    return made, {"type": "function_call_output", "call_id": call["call_id"], "output": RAIN}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_results_of_tools_alone_continue_the_question_that_called_them(service: Service, stream: bool) -> None:
+    answering(service, calls(("get_weather", {"place": "Karlen"})), calls(("get_weather", {"place": "Sarn"})), RAIN)
+    first, result = await call_and_result(service)
+    second, other = await call_and_result(service, input=[result], previous_response_id=first["id"])
+    body = {"input": [other], "previous_response_id": second["id"], "tools": [TOOL]}
+    last = (await streamed(service, **body))[-1]["response"] if stream else await created(service, **body)
+    assert last["answer"]["text"] == RAIN
+    read = service.model.calls[-1].body["messages"]
+    assert [each["role"] for each in read] == ["system", "user", "assistant", "tool", "assistant", "tool"]
+    assert WHO in read[1]["content"]
+    assert [each["content"] for each in read if each["role"] == "tool"] == [RAIN, RAIN]
+    then = await created(service, input=LENGTH, previous_response_id=last["id"])
+    assert [turn.question for turn in await turns(service, then)] == [WHO, LENGTH]
+
+
+async def test_results_of_tools_alone_belong_to_calls_of_the_same_key(service: Service) -> None:
+    answering(service, calls(("get_weather", {"place": "Karlen"})), RAIN)
+    first, result = await call_and_result(service)
+    other = (await service.state.identity.create_key(service.tenant, "other", ["user"])).text
+    theirs = await post(service, bearer=other, input=[result], previous_response_id=first["id"])
+    assert theirs.json()["code"] == "previous_response_not_found"
+    wrong = await post(service, input=[{**result, "call_id": "c9"}], previous_response_id=first["id"])
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (422, "input")
+    assert len(service.model.calls) == 1

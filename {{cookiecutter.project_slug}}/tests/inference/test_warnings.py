@@ -4,8 +4,10 @@ from typing import Any
 from uuid import uuid4
 
 import openai
+import orjson
 import pytest
 
+from app.adapters.chat.standin import Fault
 from app.inference.domain.human_review import ReviewPolicy
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import FORMS, WHO, ask
@@ -98,3 +100,22 @@ async def test_options_without_effect_still_distinguish_requests_with_one_key(se
     key = uuid4().hex
     assert (await ask(service, "openai json", key=key)).status == 200
     assert (await ask(service, "openai json", key=key, user="bo")).answer["code"] == "idempotency_key_reused"
+
+
+@pytest.mark.parametrize("form", FORMS[2:])
+async def test_a_field_that_the_model_refuses_is_named_in_every_answer_without_it(service: Service, form: str) -> None:
+    said = {"error": {"message": "Unsupported parameter: 'seed'.", "type": "invalid_request_error", "param": "seed"}}
+    service.model.faults.append(Fault(400, body=orjson.dumps(said)))
+    sent = {"seed": 7, "top_p": 0.5, "model": "stand-in"}
+    for _ in range(2):
+        received = await ask(service, form, **sent)
+        assert [each["name"] for each in received.answer["warnings"]] == ["seed"]
+        assert not received.answer["degraded"]
+    assert ["seed" in call.body for call in service.model.calls] == [True, False, False]
+
+
+async def test_tools_that_the_model_refuses_are_named(service: Service) -> None:
+    said = {"error": {"message": "tools is not supported in this model", "param": "tools"}}
+    service.model.faults.append(Fault(400, body=orjson.dumps(said)))
+    reply = await service.ask(WHO, actions=["look_up_ticket"], model="stand-in")
+    assert [each["name"] for each in reply.json()["warnings"]] == ["tools"]

@@ -1,13 +1,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from app.main import create_app
 from app.wiring import State
 from tests.conftest import adopt
+from tests.mcp.conftest import headers_of, message
+
+WHAT = "What is a lighthouse?"
 
 
 @pytest_asyncio.fixture(autouse=True)
@@ -113,6 +118,29 @@ async def test_staging_answers_only_those_who_may_and_ask_for_it(
     async with state.database.pipeline(tenant) as connection:
         rows = await connection.execute(costs, (made["id"],))
     assert await rows.fetchall() == [("staging",)]
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/answers", {"question": WHAT}),
+        ("/v1/chat/completions", {"model": "default", "messages": [{"role": "user", "content": WHAT}]}),
+        ("/v1/responses", {"input": WHAT}),
+        ("/mcp", message("tools/call", name="answer", arguments={"question": WHAT, "idempotency_key": "one"})),
+    ],
+)
+async def test_another_environment_is_another_request_for_an_idempotency_key(
+    client: httpx.AsyncClient, path: str, asked: dict[str, Any]
+) -> None:
+    made = await draft(client)
+    await client.post("/v1/environments/staging/activate", json={"release": made["id"], "reason": "to look at it"})
+    replies = []
+    for environment in ("staging", "production", "staging"):
+        headers = {"X-Environment": environment, "Idempotency-Key": "one"}
+        headers |= {**headers_of(asked), "host": "127.0.0.1"} if path == "/mcp" else {}
+        replies.append((await client.post(path, json=asked, headers=headers)).text)
+    assert ["idempotency_key_reused" in each for each in replies] == [False, True, False]
+    assert replies[2] == replies[0]
 
 
 async def test_a_release_goes_live_and_back_over_http(client: httpx.AsyncClient) -> None:

@@ -146,6 +146,26 @@ async def test_an_openai_client_sends_the_address_in_a_header(holding: Service, 
     assert [message.payload["data"]["id"] for message in receiver.messages] == [answer_id]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"model": "default", "messages": [{"role": "user", "content": WHO}]}),
+        ("/v1/responses", {"input": WHO}),
+    ],
+)
+async def test_another_address_is_another_request_for_an_idempotency_key(
+    holding: Service, receiver: Receiver, path: str, body: dict[str, Any]
+) -> None:
+    asked = []
+    async with holding.client() as client:
+        for address in (receiver.url, f"{receiver.url}/other", receiver.url):
+            headers = {"Idempotency-Key": "one", "X-Webhook": address}
+            asked.append(await client.post(path, json=body, headers=headers))
+    assert [each.status_code for each in asked] == [202, 422, 202]
+    assert asked[1].json()["code"] == "idempotency_key_reused"
+    assert "idempotency-replayed" in asked[2].headers
+
+
 async def test_an_expired_review_sends_a_webhook_too(holding: Service, receiver: Receiver) -> None:
     held = (await holding.ask(WHO, webhook=receiver.url)).json()
     await work(holding)

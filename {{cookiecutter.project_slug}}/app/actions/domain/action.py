@@ -89,6 +89,7 @@ def payload_of(
     """
     return canonical_json(
         ({"origins": {name: list(each) for name, each in origins.items()}} if origins else {})
+        | ({"tool": bound.tool} if bound.tool else {})
         | {
             "id": str(bound.id),
             "tenant_id": str(bound.tenant_id),
@@ -107,7 +108,8 @@ def payload_of(
 class ActionProposal(ApprovalBinding):
     """A valid action that a model proposed; it is neither stored nor run.
 
-    per_hour: the limit for its requester, by the policy of its release. nonce: used by exactly one run.
+    per_hour: the limit for its requester, by the policy of its release. nonce: used by exactly one run. tool: where the
+    action is a tool of another server, which one by the policy.
     """
 
     arguments: JsonObject
@@ -115,6 +117,7 @@ class ActionProposal(ApprovalBinding):
     created_at: datetime
     per_hour: int
     origins: ArgumentOrigins = field(default_factory=dict)
+    tool: JsonObject | None = None
 
     @property
     def payload(self) -> bytes:
@@ -200,6 +203,12 @@ class StoredAction(ApprovalBinding):
         origins: ArgumentOrigins = orjson.loads(self.payload).get("origins", {})
         return origins
 
+    @property
+    def tool(self) -> JsonObject | None:
+        """Of an action that is a tool of another server: the one that may run."""
+        tool: JsonObject | None = orjson.loads(self.payload).get("tool")
+        return tool
+
     def webhook_message(self, state: ActionState, at: datetime) -> WebhookMessage | None:
         """The notification of its end; None when no webhook was given."""
         if self.terms is None or self.terms.webhook is None:
@@ -211,7 +220,7 @@ class StoredAction(ApprovalBinding):
 
 
 ExecutionFault = Literal[
-    "payload_changed", "binding_broken", "requester_gone", "scope_lost", "nonce_used", "action_gone"
+    "payload_changed", "binding_broken", "requester_gone", "scope_lost", "nonce_used", "action_gone", "tool_changed"
 ]
 """Why an approved action does not run."""
 

@@ -98,6 +98,11 @@ class ExternalToolPin:
     def action(self) -> str:
         return action_name(self.server_name, self.tool)
 
+    @property
+    def approved_as(self) -> JsonObject:
+        """What an approval of this tool is bound to."""
+        return {"server": self.server.url, "name": self.tool, "digest": self.accepted.digest}
+
 
 @dataclass(frozen=True, slots=True)
 class ExternalToolStatus:

@@ -21,7 +21,7 @@ from app.actions.domain import (
 )
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
-from app.actions.service.external_actions import ExternalAction
+from app.actions.service.external_actions import ExternalAction, tool_of
 from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
@@ -130,6 +130,8 @@ class ActionExecution:
         action = self.catalogue.registry.get(stored.action)
         if action is None:
             return "action_gone"
+        if tool_of(action) != stored.tool:
+            return "tool_changed"
         return None if requester.may(PROPOSE_PERMISSION) and requester.may(action.scope) else "scope_lost"
 
 

@@ -78,6 +78,11 @@ class ExternalAction:
             raise
 
 
+def tool_of(action: Action) -> JsonObject | None:
+    """What an approval of this action is bound to, where it is a tool of another server."""
+    return action.pin.approved_as if isinstance(action, ExternalAction) else None
+
+
 def _arguments_model(servers: ToolServers, described: ToolDescription | None) -> type[BaseModel]:
     parameters: JsonObject = described.parameters if described else {"type": "object"}
 

@@ -35,6 +35,7 @@ from app.actions.ports import Action
 from app.actions.service.arguments import listed_values, parse_arguments
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
+from app.actions.service.external_actions import tool_of
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock
 from app.core.database import Database, moment
@@ -107,6 +108,7 @@ class ActionProposals:
             created_at=now,
             per_hour=per_hour,
             origins=checked.origins,
+            tool=tool_of(action),
         )
 
     async def store(self, connection: AsyncConnection, actions: Sequence[NewAction]) -> None:

@@ -70,7 +70,9 @@ def finish_of(reason: object) -> Finish:
     word = str(reason).strip().lower().replace("-", "_").replace(" ", "_")
     word = word.rpartition(".")[2]
     if word in _FAILED:
-        raise failure_in({"type": word})
+        failure = failure_in({"type": word})
+        failure.may_be_charged = True
+        raise failure
     if word in _FILTERED:
         return "content_filter"
     return "length" if word in _INCOMPLETE else "stop"

@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import cast
 
@@ -134,8 +134,7 @@ class OpenAIChat:
                         if not tries.again(failure):
                             raise tries.final(failure) from failure.__cause__
                     else:
-                        tries.succeeded()
-                        return completion
+                        return replace(completion, end=tries.succeeded(completion.end))
         except TimeoutError as error:
             raise ModelTimeout("no reply in time") from error
 
@@ -173,9 +172,7 @@ class OpenAIChat:
                     continue
                 for piece in pieces:
                     yield piece
-            end = reply.reading.end()
-            tries.succeeded()
-            yield end
+            yield tries.succeeded(reply.reading.end())
         except (GeneratorExit, asyncio.CancelledError):
             if drained := on_disconnect is not None:
                 on_disconnect(reply.drain())

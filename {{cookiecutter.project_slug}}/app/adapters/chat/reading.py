@@ -74,6 +74,7 @@ class StreamReading:
         self._chunks = self._reasoning_fields = 0
         self._refused = self._by_delta = False
         self._finish: Finish | None = None
+        self._failure: ModelFailure | None = None
         self._usage: Usage | None = None
         self._replied_as: str | None = None
         self._logprobs = TokenLogprobs(request.logprobs)
@@ -86,7 +87,7 @@ class StreamReading:
     @property
     def finished(self) -> bool:
         """Whether the finish reason has arrived, so that the text is complete."""
-        return self._finish is not None
+        return self._finish is not None or self._failure is not None
 
     @property
     def progress(self) -> int:
@@ -96,7 +97,7 @@ class StreamReading:
     @property
     def usage(self) -> Usage | None:
         """The usage of the complete call, if the provider reported it; not a running count of a stream that was cut."""
-        complete = self.done if self._finish is None else self._finish != "cut"
+        complete = self._finish != "cut" if self.finished else self.done
         return self._usage if complete and self._usage and (self._usage.output or not self._parts) else None
 
     def take(self, raw: bytes | None) -> list[str]:
@@ -122,9 +123,12 @@ class StreamReading:
         return pieces + (self.close() if self.done else [])
 
     def close(self) -> list[str]:
-        """The text that was still buffered. Errors: ModelFailure, where the stream has not ended."""
+        """The text that was still buffered. Errors: ModelFailure, where the stream has not ended, or in an error."""
         if not self.done and not self.finished:
             raise self._broken("the stream was cut")
+        if self._failure:
+            self._failure.usage = self.usage
+            raise self._failure
         self.done = True
         last = self._filter.feed(clean(self._characters.end()))
         return self._keep(last + self._filter.end())
@@ -204,17 +208,19 @@ class StreamReading:
             return self._failed(error, usage_in(body))
 
     def _failed(self, error: ModelFailure, usage: Usage | None) -> list[str]:
-        """Handle an error in the stream: after text, a content filter ends it, and any other error interrupts it."""
-        error.usage = usage
+        """Handle an error in the stream: after text, a content filter ends it, and other errors may be charged."""
+        error.usage = usage or self.usage
         if not self.started:
             raise error
         if isinstance(error, ContentFiltered):
             self._finish, self._usage, self.done = "content_filter", usage or self._usage, True
             return []
-        raise self._broken(str(error)) if error.outage else error
+        error.may_be_charged = True
+        raise error
 
     def _chunk(self, chunk: StreamChunk) -> list[str]:
         self._finish = _worse(self._finish, chunk.finish)
+        self._failure = self._failure or chunk.failure
         self._usage = chunk.usage or self._usage
         self._replied_as = self._replied_as or chunk.model
         self._refused |= chunk.refused

@@ -1,6 +1,6 @@
 """The tries of one call: without a field that the provider refuses, and with another key where it rejects one."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 import structlog
@@ -11,7 +11,7 @@ from app.adapters.chat.refusals import lasts, loggable, refused_fields
 from app.adapters.chat.wire import body_of
 from app.core.telemetry import counter
 from app.llm.domain.errors import AuthenticationFailed, ContentFiltered, ErrorReply, ModelFailure, ModelOverloaded
-from app.llm.domain.messages import ChatRequest
+from app.llm.domain.messages import ChatRequest, CompletionEnd
 
 MAX_REFUSALS = 6
 _OF_A_KEY = (401, 402, 403, 429)
@@ -37,6 +37,7 @@ class Tries:
     learned: LearnedRules
     ring: KeyRing
     _sent: frozenset[str] = frozenset()
+    _left_out: tuple[str, ...] = ()
     _refused: set[str] = field(default_factory=set)
     _learnt: FieldRules = field(default_factory=FieldRules)
     _rejected: set[int] = field(default_factory=set)
@@ -47,8 +48,11 @@ class Tries:
         self.key = self.ring.take() or 0
 
     def body(self) -> bytes:
-        body = self.rules.apply(body_of(self.request, self.model, self.stream))
+        asked = body_of(self.request, self.model, self.stream)
+        body = self.rules.apply(asked)
         self._sent = frozenset(body)
+        renamed = self.rules.rename
+        self._left_out = () if body is asked else tuple(each for each in asked if renamed.get(each, each) not in body)
         return orjson.dumps(body)
 
     @property
@@ -56,10 +60,13 @@ class Tries:
         """Whether a stream is asked for, rather than a reply in one piece."""
         return self.stream and "stream" not in self.rules.omit
 
-    def succeeded(self) -> None:
-        """The provider accepted the last try: what it refused before is not sent to it any more."""
+    def succeeded(self, end: CompletionEnd) -> CompletionEnd:
+        """The provider accepted the last try: what it refused before is not sent to it any more. Returns how the reply
+        ended, with the fields that were left out.
+        """
         if self._learnt != FieldRules():
             self.learned.learn(self.url, self.model, self._learnt)
+        return replace(end, left_out=self._left_out) if self._left_out else end
 
     def again(self, failure: ModelFailure) -> bool:
         """Whether the call can be tried in another way after this failure."""

@@ -201,7 +201,8 @@ def _call(call: object, place: int, request: ChatRequest) -> ToolCall:
 @dataclass(frozen=True, slots=True)
 class StreamChunk:
     """One chunk of a stream; any part may be absent. reasoning: its characters, besides the text. whole: the text
-    is in `message`, as in a full reply. calls: pieces of tool calls, unchecked.
+    is in `message`, as in a full reply. calls: pieces of tool calls, unchecked. failure: the finish reason means an
+    error; the usage may still follow.
     """
 
     text: str = ""
@@ -213,6 +214,7 @@ class StreamChunk:
     whole: bool = False
     model: str | None = None
     calls: object = None
+    failure: ModelFailure | None = None
 
 
 def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
@@ -225,8 +227,7 @@ def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
     # Azure's filter reports in chunks without a delta; some servers repeat the full reply at the end.
     delta, message = _dict(choice.get("delta")), _message_in(choice) or {}
     content = _content(delta or message)
-    reason = choice.get("finish_reason")
-    finish = None if reason is None else finish_of(reason)
+    finish, failure = _finish(choice.get("finish_reason"))
     logprobs, model = logprobs_of(choice), model_of(body)
     return StreamChunk(
         content.text,
@@ -238,7 +239,15 @@ def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
         whole=not delta,
         model=model,
         calls=calls_in(delta or message),
+        failure=failure,
     )
+
+
+def _finish(reason: object) -> tuple[Finish | None, ModelFailure | None]:
+    try:
+        return (None if reason is None else finish_of(reason)), None
+    except ModelFailure as failure:
+        return None, failure
 
 
 def _message_in(choice: Json) -> Json | None:

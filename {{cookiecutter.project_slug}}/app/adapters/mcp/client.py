@@ -52,7 +52,7 @@ class SdkToolServers:
             async with asyncio.timeout(server.timeout_seconds), self._connected(server) as client:
                 return await _described(client)
         except BaseException as error:
-            raise _unavailable(error) from error
+            raise _problem_in(error) or _unavailable(error) from error
 
     async def call(self, pin: ExternalToolPin, arguments: Mapping[str, Any], run_id: UUID) -> JsonObject:
         called = False
@@ -87,6 +87,11 @@ class SdkToolServers:
 
     @asynccontextmanager
     async def _connected(self, server: ExternalServer) -> AsyncIterator[Client]:
+        if missing := sorted(set(server.headers.values()) - self._secrets.keys()):
+            raise ToolServerUnavailable(
+                f"APP_MCP_SECRETS has no secret named {', '.join(missing)}, which the server needs.",
+                retry_after=RETRY_SECONDS,
+            )
         headers = {name: self._secrets[secret] for name, secret in server.headers.items()}
         transport = _Bounded(make_transport(rules=self._rules))
         async with httpx2.AsyncClient(

@@ -67,10 +67,10 @@ async def claim_request(
     caller: Principal,
     body: BaseModel,
     seconds: float,
-    conversation: str | None = None,
+    **headers: str | None,
 ) -> IdempotentRequest:
-    """Claim the Idempotency-Key of a request, if it has one. seconds: the maximum time of processing it. conversation:
-    of a header; it distinguishes requests as the body does.
+    """Claim the Idempotency-Key of a request, if it has one. seconds: the maximum time of processing it. headers: what
+    they ask for, by their names without `X-`; it distinguishes requests as the body does.
 
     Errors: IdempotencyKeyInvalid, IdempotencyKeyReused, RequestInFlight, StoredResponseNotFound.
     """
@@ -78,8 +78,7 @@ async def claim_request(
     if key is None:
         return IdempotentRequest(request, keys)
     asked = {name: FORM.get(name, value) for name, value in body.model_dump(mode="json").items()}
-    if conversation is not None:
-        asked["x-conversation"] = conversation
+    asked |= {f"x-{name}": value for name, value in headers.items() if value is not None}
     result = await keys.claim(caller, request.url.path, key, asked, seconds)
     if isinstance(result, Claim):
         return IdempotentRequest(request, keys, claim=result)

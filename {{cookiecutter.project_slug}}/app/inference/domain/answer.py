@@ -1,4 +1,4 @@
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -98,6 +98,9 @@ class Question:
     previous: UUID | None = None
 
 
+NOT_SENT = "The model refuses this field; it was asked without it."
+
+
 @dataclass(frozen=True, slots=True)
 class ScreenedQuestion(Question):
     """A question whose text is normalised and screened. findings: what screening found and the policy allows."""
@@ -109,13 +112,27 @@ class ScreenedQuestion(Question):
         values = {each.name: getattr(question, each.name) for each in fields(question)}
         return cls(**{**values, "text": text, "findings": findings})
 
-    def warnings_for(self, quoted: bool) -> tuple[RequestWarning, ...]:
-        """quoted: no model wrote the answer, so that options for one had no effect."""
-        if not quoted or self.options is NO_OPTIONS:
+    def warnings_for(self, quoted: bool, left_out: Sequence[str] = ()) -> tuple[RequestWarning, ...]:
+        """quoted: no model wrote the answer, so that options for one had no effect. left_out: fields that the model
+        refuses, so that they were not sent to it.
+        """
+        why = {name: NOT_SENT for name in self._asked_of_the_model if name in left_out} if left_out else {}
+        if quoted and self.options is not NO_OPTIONS:
+            why |= dict.fromkeys(self.options.unused_when_quoting, "No model wrote this answer; it is quoted.")
+        if not why:
             return self.warnings
         known = {warning.name for warning in self.warnings}
-        unused = (name for name in self.options.unused_when_quoting if name not in known)
-        return (*self.warnings, *(RequestWarning(name, "No model wrote this answer; it is quoted.") for name in unused))
+        return (*self.warnings, *(RequestWarning(name, each) for name, each in why.items() if name not in known))
+
+    @property
+    def _asked_of_the_model(self) -> Iterator[str]:
+        """The names of the fields that only a model can serve."""
+        if self.temperature:
+            yield "temperature"
+        if self.options.tools or self.actions:
+            yield "tools"
+        # The service itself ends the text at a stop sequence.
+        yield from (name for name in self.options.sampling_given if name != "stop")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,11 @@ class ClientOptions:
         """The names of the fields without effect on an answer that no model wrote."""
         if self.instructions:
             yield "system"
+        yield from self.sampling_given
+
+    @property
+    def sampling_given(self) -> Iterator[str]:
+        """The names of the fields that were sent for the model's choice of words."""
         yield from (name for name, value in asdict(self.sampling).items() if value not in (None, ()))
 
     def as_dict(self) -> dict[str, Any]:

@@ -109,11 +109,14 @@ class ModelsFailed:
 
 @dataclass(frozen=True)
 class DraftOutcome:
-    """reasons: why the answer is degraded. earlier_usage: of a call whose reply had to be repaired."""
+    """reasons: why the answer is degraded. earlier_usage: of a call whose reply had to be repaired. left_out: fields
+    that were not sent to the model, because it refuses them.
+    """
 
     draft: Draft
     reasons: tuple[str, ...] = ()
     earlier_usage: Usage = NO_USAGE
+    left_out: tuple[str, ...] = ()
 
 
 def draft_outcome(

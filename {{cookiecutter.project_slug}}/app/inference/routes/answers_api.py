@@ -80,9 +80,11 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     question = replace(question, actions=tuple(body.actions), webhook=body.webhook, warnings=warnings_of_question(body))
     question = replace(question, conversation=body.conversation)
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
-    assigned = await answers.assign(caller, environment_of(request), body.conversation)
+    environment = environment_of(request)
+    assigned = await answers.assign(caller, environment, body.conversation)
     answers.check(assigned, question)
-    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds)
+    seconds = assigned.loaded.deadline_seconds
+    claimed = await claim_request(request, keys, caller, body, seconds, environment=environment)
     if claimed.stored:
         return repetition(claimed.stored, partial(_streamed, claimed.stored) if streaming else None)
     idempotent = IdempotentReply(claimed.claim) if claimed.claim else None

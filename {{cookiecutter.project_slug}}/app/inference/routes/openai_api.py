@@ -90,15 +90,17 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     `X-Webhook` names an address that is notified when a held answer is decided, `X-Citations: list` asks for the
     sources at the end of the text. docs/reference/openai-compatibility.md has every field.
     """
-    conversation = request.headers.get(CONVERSATION)
-    assigned = await answers.assign(caller, environment_of(request), conversation)
+    conversation, webhook = request.headers.get(CONVERSATION), request.headers.get(WEBHOOK)
+    environment = environment_of(request)
+    assigned = await answers.assign(caller, environment, conversation)
     body.citations = _citations(request, body)
     actions = answers.action_names(assigned) if body.tools else ()
     asked = question_of(body, actions)
-    question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
+    question = replace(asked, webhook=webhook, conversation=conversation)
     answers.check(assigned, question)
     form = _form(body, question, assigned)
-    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
+    headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
     if claimed.stored:
         stream = partial(_streamed, claimed.stored, body.wants_usage) if body.stream else None
         return repetition(claimed.stored, stream)

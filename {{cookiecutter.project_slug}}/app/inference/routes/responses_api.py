@@ -19,6 +19,7 @@ from app.identity.service.caller import require
 from app.inference.domain.answer import AnswerNotFound, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.routes.chat_options import question_of
+from app.inference.routes.continued_calls import messages_before_results
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
 from app.inference.routes.openai_api import CONVERSATION, WEBHOOK
@@ -63,13 +64,15 @@ async def create(
     GET /v1/responses/{response_id} shows it once it is decided.
     """
     options = Options.of(body)
-    conversation = request.headers.get(CONVERSATION)
-    assigned = await answers.assign(caller, environment_of(request), conversation)
+    conversation, webhook = request.headers.get(CONVERSATION), request.headers.get(WEBHOOK)
+    environment = environment_of(request)
+    assigned = await answers.assign(caller, environment, conversation)
     with in_fields_of_responses():
         asked = await _question(body, caller, answers, archive, assigned)
-        question = replace(asked, webhook=request.headers.get(WEBHOOK), conversation=conversation)
+        question = replace(asked, webhook=webhook, conversation=conversation)
         answers.check(assigned, question)
-    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, conversation)
+    headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
+    claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
     if claimed.stored:
         return repetition(claimed.stored, partial(_streamed, claimed.stored, options) if body.stream else None)
 
@@ -107,12 +110,13 @@ async def retrieve(response_id: ResponseId, caller: Reader, archive: Archives) -
 async def _question(
     body: CreateResponseRequest, caller: Principal, answers: Answers, archive: AnswerArchive, assigned: AssignedRelease
 ) -> Question:
-    question = question_of(body.as_chat(), answers.action_names(assigned) if body.tools else ())
+    named = body.previous_response_id
+    previous = None if named is None else answer_id_of(named)
+    past = () if named is None else await past_answers(archive, caller, previous)
+    before = messages_before_results(past[-1], not body.repeats_calls) if past and body.only_results else ()
+    question = question_of(body.as_chat(before), answers.action_names(assigned) if body.tools else ())
     question = replace(question, warnings=(*in_words_of_responses(question.warnings), *body.own_warnings))
-    if body.previous_response_id is None:
-        return question
-    previous = answer_id_of(body.previous_response_id)
-    turns = await answers.turns_of(caller, await past_answers(archive, caller, previous))
+    turns = await answers.turns_of(caller, [each.id for each in (past[:-1] if before else past)])
     return replace(question, previous=previous, history=(*turns, *question.history))
 
 

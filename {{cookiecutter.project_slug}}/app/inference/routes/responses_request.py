@@ -130,8 +130,17 @@ class CreateResponseRequest(BaseModel):
     tool_choice: Annotated[str, Field(max_length=200)] | dict[str, Any] | None = None
     text: ResponseTextRequest | None = None
 
-    def as_chat(self) -> ChatCompletionRequest:
-        """The same request in the chat format, without what it continues.
+    @property
+    def only_results(self) -> bool:
+        """Whether the input has no question of its own: results of tools, for the question of an earlier response."""
+        return isinstance(self.input, list) and all(each.role in (None, *_INSTRUCTING) for each in self.input)
+
+    @property
+    def repeats_calls(self) -> bool:
+        return isinstance(self.input, list) and any(each.type == "function_call" for each in self.input)
+
+    def as_chat(self, before: Sequence[dict[str, Any]] = ()) -> ChatCompletionRequest:
+        """The same request in the chat format. before: the messages that it continues.
 
         Errors: InputNotSupported, ToolNotSupported, PromptNotSupported, RequestValidationError.
         """
@@ -140,7 +149,7 @@ class CreateResponseRequest(BaseModel):
         body = {
             **{name: value for name, value in _extra(self).items() if name not in _WITHOUT_EFFECT},
             "model": self.model,
-            "messages": [*self._instructions(), *self._messages()],
+            "messages": [*self._instructions(), *before, *self._messages()],
             "stream": bool(self.stream),
             "temperature": self.temperature,
             "max_completion_tokens": self.max_output_tokens,
@@ -215,6 +224,7 @@ def _chat_tool_choice(choice: str | dict[str, Any] | None) -> str | dict[str, An
     return choice
 
 
+_INSTRUCTING = ("system", "developer")
 _FIELDS = {"messages": "input", "max_completion_tokens": "max_output_tokens", "response_format": "text"}
 _WITHOUT_EFFECT: dict[str, tuple[str, Sequence[Any]]] = {
     "messages": ("The conversation is in `input`.", ()),

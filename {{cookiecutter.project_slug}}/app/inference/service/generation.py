@@ -92,7 +92,8 @@ class Generation:
             return self._outcome(ctx, prepared, ModelsFailed(failed.failures))
         if ctx.tool_session and (calls := ctx.tool_session.client_calls):
             called = client_call_draft(calls, result.model, result.completion.end)
-            return self._with_reasons(ctx, prepared, DraftOutcome(called))
+            outcome = DraftOutcome(called, left_out=result.completion.end.left_out)
+            return self._with_reasons(ctx, prepared, outcome)
         if (form := ctx.question.options.format) is not None:
             return replace(self._structured(ctx, prepared, form, result), earlier_usage=earlier)
         with ctx.timer.step("check"):
@@ -111,15 +112,19 @@ class Generation:
         if isinstance(prepared, DraftOutcome):
             yield prepared
             return
-        model, text, stop = "", self._checked_text(ctx, prepared), _stop_sequences(ctx)
+        model, text = "", self._checked_text(ctx, prepared)
+        stop: StopSequences | None = None
         failures: Failures = ()
         reply: ModelReply | ModelsFailed = ModelsFailed([])
         try:
-            items = prepared.chain.stream(prepared.request, self._model_deadline(ctx), ctx.meter)
+            items = prepared.chain.stream(
+                prepared.request, self._model_deadline(ctx), ctx.meter, seen=lambda: bool(text.text)
+            )
             async with aclosing(ctx.timer.stream_step("model", items)) as stream:
                 async for item in stream:
                     if isinstance(item, StreamStarted):
                         model, failures = item.model, item.failures
+                        text, stop = self._checked_text(ctx, prepared), _stop_sequences(ctx)
                     elif isinstance(item, str):
                         if piece := text.feed(stop.feed(item) if stop else item):
                             yield CheckedPiece(model, piece)
@@ -191,6 +196,8 @@ class Generation:
         session = ctx.tool_session
         acted = bool(session and (session.results or session.client_results))
         outcome = draft_outcome(reply, prepared.evidence, prepared.fallback, acted=acted)
+        if isinstance(reply, ModelReply):
+            outcome = replace(outcome, left_out=reply.end.left_out)
         return self._with_reasons(ctx, prepared, outcome, failures, isinstance(reply, ModelsFailed))
 
     def _with_reasons(
@@ -213,6 +220,7 @@ class Generation:
         with ctx.timer.step("check"):
             checks = object_checks(ctx, form, prepared.evidence, prepared.prompt, _results(ctx))
             outcome = checks.outcome(result.model, result.completion)
+        outcome = replace(outcome, left_out=result.completion.end.left_out)
         return self._with_reasons(ctx, prepared, outcome, () if ctx.tool_session else result.failures)
 
     def _checked_text(self, ctx: AnswerContext, prepared: PreparedCall) -> CheckedText:

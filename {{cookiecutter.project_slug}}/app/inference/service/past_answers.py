@@ -12,20 +12,22 @@ from app.inference.domain.human_review import AnswerHeld, ArchivedAnswer, Judged
 from app.inference.service.archive import AnswerArchive, check_delivered, find_visible
 
 
-async def past_answers(archive: AnswerArchive, caller: Principal, answer_id: UUID | None) -> tuple[UUID, ...]:
-    """The answers of the conversation that ends with this one, the oldest first; at most MOST_TURNS.
+async def past_answers(archive: AnswerArchive, caller: Principal, answer_id: UUID | None) -> tuple[ArchivedAnswer, ...]:
+    """The answers of the conversation that ends with this one, the oldest first; at most MOST_TURNS. Of a question that
+    went on with results of the client's tools only the last answer counts.
 
     Access is checked now: where the caller may not read an earlier answer any more, or it was erased, the conversation
     begins after it. Errors: PreviousResponseNotFound, also for the answer of another key; AnswerHeld.
     """
-    found: list[UUID] = []
+    found: list[ArchivedAnswer] = []
     async with archive.database.read(caller.tenant_id) as connection:
         answer = await _own(connection, caller, answer_id)
         if answer is None:
             raise PreviousResponseNotFound
         check_delivered(answer)
         while answer is not None and len(found) < MOST_TURNS:
-            found.append(answer.id)
+            if not (found and answer.body.get("tool_calls") and answer.question == found[-1].question):
+                found.append(answer)
             answer = await _own_delivered(connection, caller, answer.previous)
     return tuple(reversed(found))
 

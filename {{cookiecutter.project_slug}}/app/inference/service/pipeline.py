@@ -168,7 +168,7 @@ class Pipeline:
             groundedness=draft.groundedness,
             confidence=draft.confidence,
             finish_reason=draft.finish_reason,
-            warnings=ctx.question.warnings_for(draft.quoted or draft.model == EXTRACTIVE),
+            warnings=ctx.question.warnings_for(draft.quoted or draft.model == EXTRACTIVE, outcome.left_out),
             tool_calls=draft.tool_calls,
             environment=ctx.assigned.assignment.environment,
             actions=session.actions if session else (),

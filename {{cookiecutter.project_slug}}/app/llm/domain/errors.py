@@ -11,7 +11,7 @@ ModelFailure
 ├── RequestRejected         the provider does not accept this request: the next model, at once
 ├── ModelSkipped            our circuit breaker, throttle or deadline forbids the call: the next model, at once
 ├── InsufficientBudget      the budget has too little left for the call: the next model, at once
-├── StreamInterrupted       a stream broke off: no fallback, because the reader has seen its beginning
+├── StreamInterrupted       a stream broke off: retry, unless the reader has seen its beginning
 └── ContentFiltered         the provider's content filter refused: no fallback, which would work around the filter
     └── OutputFiltered      it refused after some or all of the response was written
 """
@@ -52,7 +52,7 @@ class ModelFailure(Exception):
     reason: ClassVar[str]
     reaction: ClassVar[Reaction]
     outage: ClassVar[bool] = False
-    may_be_charged: ClassVar[bool] = False
+    may_be_charged: bool = False
 
     def __init__(self, detail: str = "", retry_after: float | None = None, usage: Usage | None = None) -> None:
         super().__init__(detail or self.reason)
@@ -102,7 +102,7 @@ class InsufficientBudget(ModelFailure):
 
 
 class StreamInterrupted(ModelFailure):
-    reason, reaction, outage, may_be_charged = "model_interrupted", Reaction.STOP, True, True
+    reason, reaction, outage, may_be_charged = "model_interrupted", Reaction.RETRY, True, True
 
 
 class ContentFiltered(ModelFailure):

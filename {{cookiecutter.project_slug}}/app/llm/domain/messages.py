@@ -103,7 +103,8 @@ class ChatRequest:
 @dataclass(frozen=True, slots=True)
 class CompletionEnd:
     """How a reply ended. estimated: the provider reported no usage, so that tokens are characters / 4. confidence: see
-    `confidence_of`; None without logprobs. model: which one replied, as the provider names it.
+    `confidence_of`; None without logprobs. model: which one replied, as the provider names it. left_out: the fields of
+    the request that were not sent to it, because it refuses them.
     """
 
     finish: Finish
@@ -111,6 +112,7 @@ class CompletionEnd:
     estimated: bool = False
     confidence: float | None = None
     model: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class FallbackResult:
 
 @dataclass(frozen=True, slots=True)
 class StreamStarted:
-    """First item of a stream: from here on there is no fallback to another model."""
+    """First item of a stream. Another one follows where the stream fails before the reader has seen any of it."""
 
     model: str
     failures: tuple[tuple[str, ModelFailure], ...] = ()
@@ -142,11 +142,16 @@ class FallbackChain:
         raise AllModelsFailed(failures)
 
     async def stream(
-        self, request: ChatRequest, deadline: Deadline, meter: UsageMeter | None = None
+        self,
+        request: ChatRequest,
+        deadline: Deadline,
+        meter: UsageMeter | None = None,
+        seen: Callable[[], bool] = lambda: True,
     ) -> AsyncGenerator[StreamStarted | str | CompletionEnd, None]:
-        """StreamStarted, pieces of text, one CompletionEnd.
+        """StreamStarted, pieces of text, one CompletionEnd. seen: whether the reader has seen any of the pieces, after
+        which there is no retry and no fallback.
 
-        Errors: AllModelsFailed before StreamStarted; after it StreamInterrupted or ModelTimeout.
+        Errors: AllModelsFailed; once a part was seen, the ModelFailure that ended the stream.
         """
         failures: list[tuple[str, ModelFailure]] = []
         for attempt in self._attempts(deadline, failures):
@@ -154,7 +159,7 @@ class FallbackChain:
             try:
                 if meter:
                     await meter.reserve(attempt.name)
-                # A stream that has started may use all of the remaining time: there is no fallback from it.
+                # A stream that has started may use all of the remaining time: its reader is being served.
                 end_by = deadline.within(attempt.model.seconds)
                 async with aclosing(self._stream(attempt, request, end_by, meter)) as pieces:
                     async for piece in pieces:
@@ -164,7 +169,7 @@ class FallbackChain:
                         yield piece
                 return
             except ModelFailure as failure:
-                if started:
+                if started and seen():
                     raise
                 await self._after_failure(attempt, failure, failures, meter)
         raise AllModelsFailed(failures)

@@ -50,6 +50,8 @@ class AnswerTool:
         if request.idempotency_key is None:
             return _output(as_json(await self._ask(invocation, question, assigned, None)))
         body = request.model_dump(mode="json")
+        if invocation.environment is not None:
+            body["x-environment"] = invocation.environment
         seconds = assigned.loaded.deadline_seconds
         claimed = await self.keys.claim(invocation.caller, ROUTE, request.idempotency_key, body, seconds)
         if isinstance(claimed, StoredResponse):

@@ -236,13 +236,15 @@ def test_retry_after_is_read_from_the_error(error: Json) -> None:
     assert raised.value.retry_after == 4
 
 
-def test_after_text_an_error_interrupts_the_stream_and_a_filter_ends_it() -> None:
-    with pytest.raises(StreamInterrupted):
-        cut(events(*HELLO, {"error": {"code": 502}}), 9)
-    with pytest.raises(StreamInterrupted):
-        cut(events(*HELLO, choice("error")), 9)
-    with pytest.raises(ModelOverloaded):
-        cut(events(*HELLO, {"error": {"code": 429}}), 9)
+def test_after_text_an_error_may_be_charged_and_a_filter_ends_the_stream() -> None:
+    for last, failure in (
+        ({"error": {"code": 502}}, ServerError),
+        (choice("error"), ServerError),
+        ({"error": {"code": 429}}, ModelOverloaded),
+    ):
+        with pytest.raises(failure) as raised:
+            cut(events(*HELLO, last), 9)
+        assert raised.value.may_be_charged
     reply = cut(events(*HELLO, {"error": {"code": "content_filter"}}), 9)
     assert (reply.text, reply.end.finish) == ("Good day.", "content_filter")
 

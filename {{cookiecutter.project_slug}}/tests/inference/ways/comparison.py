@@ -10,6 +10,8 @@ from tests.inference.ways.stage import Stage, Traces
 
 OWN = {"id", "created_at", "due_at", "where", "timings_ms", "trace_id"}
 """What every answer has of its own."""
+RENAMED = {"max_output_tokens": "max_tokens"}
+"""Fields that have another name in one of the formats."""
 OF_A_REQUEST = {"request_id", "instance"}
 
 
@@ -104,12 +106,13 @@ def compare(outcome: Outcome, one: Traces, other: Traces, same_path: bool = Fals
         return
     if outcome.fails_in_a_stream and (one.seen.problem is None) != (other.seen.problem is None):
         return  # Whether text came before the error depends on what arrives together.
-    agree("problems", _problem(one.seen), _problem(other.seen))
+    agree("problems", *_problems(one.seen, other.seen))
     if one.seen.problem is not None:
         compare_waits(one.seen, other.seen)
         if not outcome.breaks:
             agree("status", one.seen.status, other.seen.status)
-    if outcome.breaks and same_path:  # A stream has used tokens where it breaks; a whole reply is an error at once.
+    if outcome.loses_usage and same_path:
+        # A stream has used tokens where it breaks; a whole reply is an error at once.
         return
     first, second = _without_own(one.seen, same_path), _without_own(other.seen, same_path)
     agree("answers", first, second)
@@ -127,15 +130,18 @@ def compare_waits(one: Seen, other: Seen) -> None:
 def _without_own(seen: Seen, same_path: bool) -> Json:
     body = {name: value for name, value in (seen.body or {}).items() if name not in OWN}
     if body:
-        body["warnings"] = [each for each in body.get("warnings", ()) if same_path or each["name"] != UNKNOWN]
+        warnings = [each for each in body.get("warnings", ()) if same_path or each["name"] != UNKNOWN]
+        body["warnings"] = [{**each, "name": RENAMED.get(each["name"], each["name"])} for each in warnings]
     if "actions" in body:
         body["actions"] = [{**each, "id": "", "where": ""} for each in body["actions"]]
     return body
 
 
-def _problem(seen: Seen) -> Json | None:
-    problem = seen.problem
-    return None if problem is None else {n: v for n, v in problem.items() if n not in OF_A_REQUEST | {"error"}}
+def _problems(*seen: Seen) -> list[Json | None]:
+    """The problems, of which a stream of the Responses API has only some members."""
+    whole = [each.problem for each in seen]
+    shown = set.intersection(*(set(each) for each in whole if each)) if any(whole) else set()
+    return [each and {name: each[name] for name in shown - OF_A_REQUEST - {"error"}} for each in whole]
 
 
 async def check_repetition(stage: Stage, outcome: Outcome, pair: Pair, door: Door, first: Traces, key: str) -> None:
@@ -145,7 +151,7 @@ async def check_repetition(stage: Stage, outcome: Outcome, pair: Pair, door: Doo
         again.check(traces.seen)
         if first.seen.body is None:
             if not outcome.breaks:
-                agree("repeated problem", _problem(traces.seen), _problem(first.seen))
+                agree("repeated problem", *_problems(traces.seen, first.seen))
             continue
         assert traces.seen.replayed
         agree("effect of a repetition", (traces.answers, traces.ledger), (0, ()))

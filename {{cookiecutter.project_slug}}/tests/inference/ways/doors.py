@@ -114,6 +114,7 @@ class OpenAIJson(Door):
     path = "/v1/chat/completions"
     openai = True
     kind = "chat.completion"
+    prefix = "chatcmpl-"
 
     def body(self, outcome: Outcome) -> Json:
         messages = [{"role": "user", "content": outcome.question}]
@@ -161,7 +162,7 @@ class OpenAIJson(Door):
             assert seen.usage["total_tokens"] == read + written
         for name, created, model in seen.heads:
             assert created == int(datetime.fromisoformat(body["created_at"]).timestamp())
-            assert name == f"chatcmpl-{UUID(body['id']).hex}"
+            assert name == f"{self.prefix}{UUID(body['id']).hex}"
             assert model == ("held" if held else body["model"])
 
     def _head(self, part: Json) -> tuple[str, int, str]:
@@ -207,12 +208,67 @@ class OpenAIStream(OpenAIJson):
         return "".join(each["choices"][0]["delta"].get("content") or "" for each in chunks)
 
 
+class ResponsesJson(OpenAIJson):
+    path = "/v1/responses"
+    prefix = "resp_"
+
+    def body(self, outcome: Outcome) -> Json:
+        sent: Json = {"model": outcome.model or "default", "input": outcome.question, "stream": self.streamed}
+        sent |= _given(max_output_tokens=outcome.max_tokens, temperature=outcome.temperature)
+        sent |= {UNKNOWN: 1} if outcome.unknown_field else {}
+        return sent | (
+            {"tools": [{"type": "function", "name": name} for name in outcome.actions]} if outcome.actions else {}
+        )
+
+    def read(self, reply: httpx.Response) -> Seen:
+        whole = reply.json()
+        return Seen(reply.status_code, reply.headers, raw=reply.text, heads=(self._head(whole),), **_ended(whole))
+
+    def _head(self, part: Json) -> tuple[str, int, str]:
+        assert part["object"] == "response"
+        return part["id"], part["created_at"], part["model"]
+
+
+class ResponsesStream(ResponsesJson):
+    streamed = True
+
+    def read(self, reply: httpx.Response) -> Seen:
+        named = events(reply.text)
+        sent = [each for _, each in named]
+        assert [(each["type"], each["sequence_number"]) for each in sent] == [
+            (kind, n) for n, (kind, _) in enumerate(named)
+        ]
+        pieces = tuple(each["delta"] for each in sent if each["type"] == "response.output_text.delta")
+        heads = tuple(self._head(each["response"]) for each in sent if "response" in each)
+        common: Json = {"pieces": pieces, "heads": heads, "raw": reply.text}
+        if sent[-1]["type"] == "error":
+            assert (sent[-2]["type"], sent[-2]["response"]["status"]) == ("response.failed", "failed")
+            problem = {name: sent[-1][name] for name in ("code", "error")}
+            return Seen(reply.status_code, reply.headers, "".join(pieces), problem=problem, **common)
+        assert sent[-1]["type"] == f"response.{sent[-1]['response']['status']}"
+        ended = _ended(sent[-1]["response"])
+        assert [each["text"] for each in sent if each["type"] == "response.output_text.done"] == [ended["text"]]
+        return Seen(reply.status_code, reply.headers, **ended | {"text": "".join(pieces)}, **common)
+
+
+def _ended(response: Json) -> Json:
+    """What a response holds at its end, in the words of the chat format."""
+    [item] = response["output"]
+    [part] = item["content"]
+    assert (item["status"], response["error"], part["type"]) == (response["status"], None, "output_text")
+    reason, used = response["incomplete_details"], response["usage"]
+    finish = {"max_output_tokens": "length"}.get(reason["reason"], reason["reason"]) if reason else "stop"
+    read = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens", "total_tokens": "total_tokens"}
+    usage = used and {name: used[other] for name, other in read.items()}
+    return {"text": part["text"], "body": response["answer"], "finish": finish, "usage": usage}
+
+
 def check_error(problem: Json) -> None:
     """The member `error`, by which clients of the OpenAI API read a problem."""
     error = problem["error"]
     assert set(error) == {"message", "type", "code", "param"}
     assert error["code"] == problem["code"]
-    assert error["message"].startswith(problem["detail"])
+    assert error["message"].startswith(problem.get("detail", ""))
     assert problem.get("action", "") in error["message"]
 
 
@@ -231,5 +287,9 @@ class Pair:
         return self.streamed if door is self.plain else self.plain
 
 
-PAIRS = (Pair(NativeJson(), NativeStream()), Pair(OpenAIJson(), OpenAIStream()))
+PAIRS = (
+    Pair(NativeJson(), NativeStream()),
+    Pair(OpenAIJson(), OpenAIStream()),
+    Pair(ResponsesJson(), ResponsesStream()),
+)
 DOORS: tuple[Door, ...] = tuple(door for pair in PAIRS for door in pair.doors)

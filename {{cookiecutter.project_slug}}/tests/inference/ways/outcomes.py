@@ -56,12 +56,17 @@ class Outcome:
     @property
     def breaks(self) -> bool:
         """Whether a reply of a model may end in its middle, which a stream cannot take back."""
+        return self.loses_usage or self.fails_in_a_stream
+
+    @property
+    def loses_usage(self) -> bool:
+        """Whether a reply of a model may end before its usage."""
         return any(fault.cut or fault.error for fault in (*self.script, self.second))
 
     @property
     def fails_in_a_stream(self) -> bool:
         """Whether a model may report an error within a stream."""
-        return any(fault.error for fault in (*self.script, self.second))
+        return any(fault.error or fault.finish == "error" for fault in (*self.script, self.second))
 
 
 QUESTIONS = (
@@ -193,6 +198,11 @@ NAMED: dict[str, tuple[str, Outcome]] = {
         _failing(pieces=SAID, reasoning=("Hm, Marta.",), reasoning_in="<think>"),
     ),
     "after a second try": ("answered", Outcome(script=(Fault(500), GOOD))),
+    "after an ending in an error": (
+        "answered",
+        Outcome(script=(Fault(pieces=(GREETING,), finish="error", pause=0.05), GOOD)),
+    ),
+    "an error after a sentence": ("problem stream_ended", _failing(pieces=(*SAID, " And"), finish="error", pause=0.05)),
     "no evidence": ("refused no_evidence", Outcome("How do volcanoes form on Io?")),
     "off topic": ("refused off_topic", Outcome(QUESTIONS[5])),
     "no time to search": ("refused evidence_timeout", Outcome(late=True)),

@@ -85,12 +85,8 @@ def test_which_failures_are_repeated_although_they_may_be_charged_and_which_end_
     charged_and_repeated = {
         each for each in failures if each.may_be_charged and each.reaction in (Reaction.RETRY, Reaction.REPAIR)
     }
-    assert charged_and_repeated == {ConnectionDropped, InvalidResponse}
-    assert {each for each in failures if each.reaction is Reaction.STOP} == {
-        StreamInterrupted,
-        ContentFiltered,
-        OutputFiltered,
-    }
+    assert charged_and_repeated == {ConnectionDropped, InvalidResponse, StreamInterrupted}
+    assert {each for each in failures if each.reaction is Reaction.STOP} == {ContentFiltered, OutputFiltered}
     assert not any(each.outage for each in failures if issubclass(each, (ContentFiltered, AuthenticationFailed)))
 
 

@@ -183,6 +183,19 @@ async def test_a_stream_starts_with_its_model_and_ends_with_its_usage() -> None:
     assert items[1:] == ["a", "b", ENDING]
 
 
+async def test_a_stream_that_breaks_before_its_reader_has_seen_any_of_it_is_tried_again() -> None:
+    one, two = Scripted("one", ["a BREAK"]), Scripted("two", ["hello"])
+    chain = chain_of(one, two)
+    items = [item async for item in chain.stream(REQUEST, by(chain), seen=lambda: False)]
+    assert items[-2:] == ["hello", ENDING]
+    assert (one.calls, two.calls) == (3, 1)
+    last = [item for item in items if isinstance(item, StreamStarted)][-1]
+    assert (last.model, [(name, failure.reason) for name, failure in last.failures]) == (
+        "two",
+        [("one", "model_interrupted")],
+    )
+
+
 async def test_after_the_first_piece_the_model_never_changes() -> None:
     one, two = Scripted("one", ["a BREAK"]), Scripted("two", ["hello"])
     chain = chain_of(one, two)

@@ -1,6 +1,6 @@
 """How replies end, other than with a stop."""
 
-from app.llm.domain.errors import ModelFailure, OutputFiltered, ServerError, StreamInterrupted
+from app.llm.domain.errors import ModelFailure, OutputFiltered, ServerError
 from tests.adapters.chat.quirks.provider import HELLO, LAST, STOP, Gives, Quirk, piece, reply, sent, streamed
 
 FINE = Gives()
@@ -34,7 +34,7 @@ def _failed(provider: str, reason: str, plain: type[ModelFailure] = ServerError)
         Quirk(
             provider,
             f"the finish reason {reason} after the first text",
-            Gives(failure=StreamInterrupted),
+            Gives(failure=ServerError),
             stream=(streamed(*HELLO, piece(finish=reason)),),
         ),
     )

@@ -9,7 +9,6 @@ from app.llm.domain.errors import (
     ModelOverloaded,
     RequestRejected,
     ServerError,
-    StreamInterrupted,
 )
 from tests.adapters.chat.quirks.provider import EVENTS, HELLO, Gives, Quirk, Sent, sent, streamed
 
@@ -217,7 +216,7 @@ QUIRKS = (
     Quirk(
         "OpenRouter",
         "an error after the first text",
-        Gives(failure=StreamInterrupted),
+        Gives(failure=ServerError),
         stream=(
             streamed(
                 *HELLO,
