@@ -8,6 +8,7 @@ import structlog
 
 from app.core.database import background
 from app.core.jobs import JobSpec, Worker
+from app.core.stop_signals import STOP_SIGNALS
 from app.core.telemetry import metrics_served
 from app.settings import METRICS_SETTING
 from app.wiring import State
@@ -30,7 +31,7 @@ async def _work(state: State, only: str | None, metrics_port: int) -> None:
     # Without jobs of its own: to the queue, no queues are all queues.
     running = asyncio.ensure_future(worker.run() if worker.specs else asyncio.Event().wait())
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in (*STOP_SIGNALS, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, running.cancel)
     log.info("worker.started", jobs=sorted(worker.specs), concurrency=worker.concurrency, metrics_port=metrics_port)

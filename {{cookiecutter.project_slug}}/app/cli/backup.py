@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from app.cli.common import actor, err, out, settings_for_command, with_state
 from app.core.audit import Head
 from app.core.embedded import Urls
 from app.core.errors import Problem
+from app.core.event_loop import run_coroutine
 from app.core.pooling import refuse_shared_sessions_now
 from app.setup.process import reading_url
 from app.wiring import State, database_urls, observe
@@ -50,7 +50,7 @@ def backup(
 def _record(urls: Urls, manifest: BackupManifest) -> None:
     """The backup is whole whether or not that is recorded: the schema may be older than this code."""
     try:
-        asyncio.run(record_backup(urls, manifest, actor()))
+        run_coroutine(record_backup(urls, manifest, actor()))
     except (Problem, DBAPIError) as error:
         what = error.detail if isinstance(error, Problem) else "the schema is older than this code"
         err.print(f"The backup is whole; that it was made could not be recorded: {what}", markup=False)

@@ -8,6 +8,7 @@ import typer
 from app.cli.common import out, settings_for_command
 from app.core.embedded import start_embedded
 from app.core.errors import DatabaseUnavailable, StartRefused
+from app.core.event_loop import run_coroutine
 from app.core.schema import drift, migrate, verify
 from app.settings import Settings
 from app.wiring import database_urls, observe
@@ -33,7 +34,7 @@ def migrate_database(
         _check(settings)
         return
     if wait is not None:
-        asyncio.run(_wait(settings, wait))
+        run_coroutine(_wait(settings, wait))
         return
     urls, server = database_urls(settings)
     try:

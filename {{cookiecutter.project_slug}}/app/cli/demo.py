@@ -1,4 +1,3 @@
-import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from app.cli.ask import show_answer
 from app.cli.common import caller_at_the_command_line, out, settings_for_command
 from app.cli.ingest import files_in, ingest_files, show_results
 from app.core.errors import StartRefused
+from app.core.event_loop import run_coroutine
 from app.core.schema import migrate
 from app.inference.domain.answer import Answer, Question
 from app.settings import Settings
@@ -62,7 +62,7 @@ def demo() -> None:
             async with build(settings, urls) as state:
                 await read_and_answer(state, settings, watch)
 
-        asyncio.run(work())
+        run_coroutine(work())
     finally:
         if server:
             server.stop()

@@ -1,4 +1,3 @@
-import asyncio
 import contextlib
 import os
 import signal
@@ -11,9 +10,11 @@ from app.cli.common import DEFAULT_TENANT, out, settings_for_command
 from app.cli.health import NO_ANSWER, missing_of
 from app.core.embedded import Urls
 from app.core.errors import Problem, StartRefused
+from app.core.event_loop import run_coroutine
 from app.core.health import SILENT
 from app.core.listening import claimed, url_of
 from app.core.schema import migrate
+from app.core.stop_signals import STOP_SIGNALS, ask_to_stop, start_stoppable
 from app.identity.domain import ALL_ROLES, KeyInvalid
 from app.settings import METRICS_SETTING, Settings
 from app.wiring import State, build, database_urls, observe
@@ -31,8 +32,9 @@ def run() -> None:
     out.print("Starting the database…")
     urls, server = database_urls(settings)
     migrate(urls.owner, urls.service, settings.root)
-    key = asyncio.run(development_key(settings, urls))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    key = run_coroutine(development_key(settings, urls))
+    for name in STOP_SIGNALS:
+        signal.signal(name, signal.default_int_handler)
     children: list[subprocess.Popen[bytes]] = []
     try:
         children += (_start(part) for part in ("serve", "worker"))
@@ -48,7 +50,7 @@ def run() -> None:
 
 
 def _start(part: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "app", part])  # noqa: S603
+    return start_stoppable([sys.executable, "-m", "app", part])
 
 
 def _refuse_taken_ports(settings: Settings) -> None:
@@ -71,8 +73,8 @@ async def development_key(settings: Settings, urls: Urls) -> str:
         await _print_live_release(state)
         if path.exists():
             with contextlib.suppress(KeyInvalid):
-                if (await state.identity.authenticate(path.read_text())).roles >= ALL_ROLES:
-                    return path.read_text()
+                if (await state.identity.authenticate(path.read_text(encoding="utf-8"))).roles >= ALL_ROLES:
+                    return path.read_text(encoding="utf-8")
         tenant = await state.identity.ensure_tenant(DEFAULT_TENANT)
         key = await state.identity.create_key(tenant, "development", ALL_ROLES)
     _write_private(path, key.text)
@@ -99,7 +101,7 @@ async def _print_live_release(state: State) -> None:
 
 def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -149,7 +151,7 @@ def _watch(children: list[subprocess.Popen[bytes]]) -> None:
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:
     for child in children:
         if child.poll() is None:
-            child.send_signal(signal.SIGTERM)
+            ask_to_stop(child)
     for child in children:
         try:
             child.wait(STOP_SECONDS)

@@ -19,10 +19,12 @@ from app.core.cancellation import raise_if_cancelled
 from app.core.database import background
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, Problem
+from app.core.event_loop import loop_factory
 from app.core.listening import claimed, refusals, repeated
 from app.core.memory import bound_freed_memory
 from app.core.schema import verify
 from app.core.server import make_server
+from app.core.stop_signals import STOP_SIGNALS
 from app.settings import Settings, load_settings
 from app.setup.process import database_urls, observe
 from app.setup.rooms import SERVING, WORKING, serving, working
@@ -71,7 +73,7 @@ def _run(settings: Settings, run: Callable[[Settings, Urls], Awaitable[None]]) -
     urls, server = database_urls(settings)
 
     async def main() -> None:
-        _cancel_at_sigterm()
+        _cancel_at_stop()
         try:
             await verify(urls.service, settings.root, urls.session)
         except DatabaseUnavailable:
@@ -80,14 +82,14 @@ def _run(settings: Settings, run: Callable[[Settings, Urls], Awaitable[None]]) -
             await run(settings, urls)
 
     try:
-        with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=loop_factory(fast=True)) as runner:
             runner.run(main())
     finally:
         if server:
             server.stop()
 
 
-def _cancel_at_sigterm() -> None:
+def _cancel_at_stop() -> None:
     """Cancels the current task at SIGTERM. An exception of the handler might be raised in a callback, and be lost."""
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
@@ -96,7 +98,8 @@ def _cancel_at_sigterm() -> None:
             task.cancel()
             loop.call_soon_threadsafe(lambda: None)  # wakes the loop
 
-    signal.signal(signal.SIGTERM, cancel)
+    for name in STOP_SIGNALS:
+        signal.signal(name, cancel)
 
 
 async def _serve_retrieval(settings: Settings, urls: Urls, *, sockets: list[socket.socket]) -> None:
@@ -163,11 +166,3 @@ def _freeze_loaded_objects() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

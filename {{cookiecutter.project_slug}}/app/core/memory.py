@@ -13,7 +13,7 @@ def bound_freed_memory() -> None:
 
     By default the limit grows to 32 MB with the blocks that are freed, and eight arenas for each core keep as much.
     """
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, _MAX_KEPT_BYTES)
         set_option(_M_TRIM_THRESHOLD, _MAX_KEPT_BYTES)
@@ -22,5 +22,5 @@ def bound_freed_memory() -> None:
 
 def release_memory() -> None:
     """Return all free memory to the system: after loading a model, the C library keeps five times its size."""
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 
 from app.core.errors import StartRefused
+from app.core.event_loop import run_coroutine
 
 ATTEMPTS = 3
 WAIT_SECONDS = 2
@@ -70,7 +71,7 @@ async def _identity(connection: Connection) -> tuple[object, ...]:
 def refuse_shared_sessions_now(url: str, setting: str) -> None:
     """As refuse_shared_sessions, for synchronous code, also inside a running event loop."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(refuse_shared_sessions(url, setting))).result()
+        thread.submit(lambda: run_coroutine(refuse_shared_sessions(url, setting))).result()
 
 
 async def _connect(url: str) -> Connection:

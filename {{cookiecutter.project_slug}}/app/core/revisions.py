@@ -14,7 +14,7 @@ def revisions(root: Path) -> dict[str, str | None]:
     """
     parents: dict[str, str | None] = {}
     for path in sorted((root / "migrations" / "versions").glob("*.py")):
-        names = dict(_ASSIGNED.findall(path.read_text()))
+        names = dict(_ASSIGNED.findall(path.read_text(encoding="utf-8")))
         parents[names["revision"]] = _name(names.get("down_revision", "None"))
     if not parents:
         raise StartRefused(f"No migrations were found in {root / 'migrations'}; is APP_ROOT the service's folder?")
@@ -28,7 +28,7 @@ def phases(root: Path) -> dict[str, str]:
     """Whether each revision expands the schema or contracts it, where its migration says so."""
     found: dict[str, str] = {}
     for path in sorted((root / "migrations" / "versions").glob("*.py")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if match := _PHASE.search(text):
             found[dict(_ASSIGNED.findall(text))["revision"]] = match[1]
     return found

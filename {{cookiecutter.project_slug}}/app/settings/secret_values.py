@@ -32,7 +32,7 @@ def value_or_generated(secret: SecretStr | None, path: Path) -> bytes:
 def _store_once(path: Path, text: str) -> None:
     """Store the text unless another process was first; nobody ever reads a part of it."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     try:
         os.link(draft, path)

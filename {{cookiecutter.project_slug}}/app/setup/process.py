@@ -1,6 +1,5 @@
 """Logs, traces, the database server and the embedders of a process."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -11,6 +10,7 @@ from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
 from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core import genai
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
+from app.core.event_loop import run_coroutine
 from app.core.logging import configure_logging
 from app.core.outbound import OutboundRules
 from app.core.redaction import SecretDetector, install_detectors
@@ -42,7 +42,7 @@ def run_with(opening: Opening[S], settings: Settings, work: Callable[[S], Awaita
             return await work(services)
 
     try:
-        return asyncio.run(run())
+        return run_coroutine(run())
     finally:
         if server:
             server.stop()

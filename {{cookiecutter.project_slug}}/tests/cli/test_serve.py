@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.cli import serve
+from app.core.event_loop import loop_factory
 from app.core.http import App, Receive, Scope, Send
 from app.main import create_app
 from app.wiring import State
@@ -37,7 +38,7 @@ def test_a_signal_that_arrives_inside_a_callback_is_not_lost() -> None:
     ended: list[str] = []
 
     async def main() -> None:
-        serve._cancel_at_sigterm()
+        serve._cancel_at_stop()
         SignalledAtItsEnd()
         try:
             for _ in range(10):
@@ -45,7 +46,7 @@ def test_a_signal_that_arrives_inside_a_callback_is_not_lost() -> None:
         finally:
             ended.append("cleaned up")
 
-    with pytest.raises(asyncio.CancelledError), asyncio.Runner(loop_factory=serve._loop_factory()) as runner:
+    with pytest.raises(asyncio.CancelledError), asyncio.Runner(loop_factory=loop_factory(fast=True)) as runner:
         runner.run(main())
     assert ended == ["cleaned up"]
 

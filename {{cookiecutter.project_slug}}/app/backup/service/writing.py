@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -98,8 +99,11 @@ def blocks_of(file: Path) -> Iterator[bytes]:
 
 
 def _sync(path: Path) -> None:
-    """So that a power cut leaves no file that is named and empty."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """So that a power cut leaves no file that is named and empty. Windows syncs no folders."""
+    windows = sys.platform == "win32"
+    if windows and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
