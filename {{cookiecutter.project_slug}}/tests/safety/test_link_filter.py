@@ -25,6 +25,12 @@ def test_parts_do_not_combine_to_a_link() -> None:
     assert passed("See [here]", " and there.") == (["See [here]", " and there."], 0)
 
 
+def test_two_parts_that_are_each_harmless_are_not_when_they_are_a_link_together() -> None:
+    assert passed("See [here]", "(x) now.") == (["See [here]", ""], 1)
+    assert passed("See [here]", "(x) now.", "It is good.") == (["See [here]", "", "It is good."], 1)
+    assert passed("(x) now.", "See [here]") == (["(x) now.", "See [here]"], 0)
+
+
 def test_a_link_in_what_came_before_makes_no_later_part_a_link() -> None:
     text = f"[The guide]({OWN}) is here. "
     assert passed(text, "It is long.", "It is good.") == ([text, "It is long.", "It is good."], 0)
@@ -41,6 +47,7 @@ def test_a_text_without_anything_is_nothing_that_was_removed() -> None:
         (f"Open {EVIL} now", (), ""),
         (f"Open {EVIL} now", (f"It is at {EVIL}.",), "Open https:/ /evil.example/b now"),
         (f"Open {EVIL} and https://other.example/c", (f"It is at {EVIL}.",), ""),
+        ("See ![a](&#120;)", (), ""),
         ("Ask at host.example.org", (), "Ask at host.example. org"),
         ("Ask at host.example.org.", ("It is host.example.org",), "Ask at host.example.org."),
     ],
@@ -52,7 +59,7 @@ def test_an_address_that_was_read_is_repeated_and_not_linked(text: str, known: t
 def test_code_is_left_as_it_is_until_it_is_not_closed() -> None:
     code = "Write `[a](b)` or `<b>`."
     assert passed(code) == ([code], 0)
-    assert passed("An open ` sign", code)[0][1] != code
+    assert passed("An open ` sign. ", "Write [a](b) or `<b>`.")[0][1] == "Write [a] (b) or `< b>`."
     assert closes_its_code("a `b` c")
     assert not closes_its_code("a ` b")
     assert outside_code("a `b` c", str.upper) == "A `b` C"
