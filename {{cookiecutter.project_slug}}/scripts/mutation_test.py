@@ -41,7 +41,8 @@ PYTEST = ("-q", "-s", "--no-header", "-p", "no:cacheprovider", "-o", "addopts=--
 @cache
 def contents(*names: str) -> str:
     """The digest of files, and of the tests in folders."""
-    paths = [path for name in names for path in (sorted((ROOT / name).rglob("test_*.py")) or [ROOT / name])]
+    files = dict.fromkeys(ROOT / name.partition("::")[0] for name in names)
+    paths = [path for file in files for path in (sorted(file.rglob("test_*.py")) or [file])]
     return sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
 
 

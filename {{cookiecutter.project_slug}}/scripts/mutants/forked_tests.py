@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -53,8 +54,8 @@ class Coverage:
         for item, following in zip(items, [*items[1:], None], strict=True):
             now = set()
             started = time.perf_counter()
-            if not _passes(item, following):
-                self.failed.append(item.nodeid)
+            failures = [report for report in runtestprotocol(item, log=False, nextitem=following) if report.failed]
+            self.failed += [f"{report.nodeid}: {report.longreprtext[-2000:]}" for report in failures]
             self.lines[item.nodeid], self.seconds[item.nodeid] = now, time.perf_counter() - started
         return self
 
@@ -175,10 +176,14 @@ class MutantRun:
         stop = _share_database(session) if any("embedded" in _fixtures(item) for item in items) else None
         try:
             functions = functions_of(frozenset(filenames.values()))
-            coverage = self._baseline(items, filenames, functions)
             gc.freeze()
+            measured: dict[tuple[str, ...], Coverage] = {}
             for mutant in self.wanted:
-                filename = filenames[mutant.file]
+                filename, tests = filenames[mutant.file], tuple(self.tests[mutant.file])
+                if tests not in measured:
+                    its_own = [item for item in items if self._belongs(item, mutant.file)]
+                    measured[tests] = self._baseline(its_own, filenames, functions)
+                coverage = measured[tests]
                 covering = self._covering(mutant, filename, items, coverage)
                 if mutant.file in self.slow and covering not in controlled:
                     controlled.append(covering)
@@ -207,7 +212,7 @@ class MutantRun:
         if not isinstance(measured, Coverage):
             raise SystemExit("The tests did not end without a mutant.")
         if measured.failed:
-            raise SystemExit(f"These tests fail without a mutant: {', '.join(measured.failed)}")
+            raise SystemExit(f"{len(measured.failed)} tests fail without a mutant, the first is {measured.failed[0]}")
         return measured
 
     def _covering(
@@ -271,7 +276,7 @@ def _share_database(session: pytest.Session) -> Callable[[], None]:
     parent = os.getpid()
 
     def copy(owner: str, service: str, root: Path) -> None:
-        name = owner.rsplit("/", 1)[1].split("?")[0]
+        name = urlsplit(owner).path.removeprefix("/")
         server.drop(name)
         conftest._run(server, "create database {} template {} strategy file_copy", name, template)
 

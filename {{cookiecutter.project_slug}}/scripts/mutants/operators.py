@@ -1,6 +1,7 @@
 """Mutation operators: the small faults that are put into a function.
 
-Texts, logging, annotations, defaults and assertions are left alone: they decide nothing.
+Texts, logging, metrics (which are named in capitals), annotations, defaults and assertions are left alone: they decide
+nothing.
 """
 
 import ast
@@ -88,7 +89,8 @@ def _decides_nothing(node: ast.AST) -> bool:
         and isinstance(node.func.value, ast.Constant)
     ):
         return node.func.attr == "join"
-    return isinstance(node, ast.JoinedStr | ast.Assert) or (isinstance(node, ast.Expr) and _root(node) in LOGGERS)
+    root = _root(node) if isinstance(node, ast.Expr) else None
+    return isinstance(node, ast.JoinedStr | ast.Assert) or (root is not None and (root in LOGGERS or root.isupper()))
 
 
 def _root(node: ast.Expr) -> str | None:

@@ -247,3 +247,10 @@ def test_what_is_masked_is_counted_by_its_kind() -> None:
     assert OUTPUT.mask_findings("nothing") == ()
     text = "nothing"
     assert OUTPUT.masked(text) is text
+
+
+@pytest.mark.parametrize(
+    ("text", "waits"), [(PROMPT[:60], True), ("Spell: g h p _ a b c d e", True), ("The ferry leaves at eight.", False)]
+)
+def test_a_text_waits_for_the_next_where_both_could_leak(text: str, waits: bool) -> None:
+    assert filtered(text)[1].may_go_on is waits

@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,7 @@ from app.costs.domain.budgets import (
     SharedReservation,
     opens_at,
 )
+from app.costs.domain.policy import CostPolicy
 
 DAY = date(2026, 11, 22)
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -157,3 +159,9 @@ def test_a_budget_opens_again_at_the_next_midnight_or_first_of_a_month(
     span: BudgetSpan, day: date, zone: str, opens: str
 ) -> None:
     assert opens_at(span, day, zone).isoformat() == opens
+
+
+def test_the_limits_of_the_policy_are_whole_micro_dollars() -> None:
+    rules = BudgetRules(service_daily_usd=Decimal("0.5"), tenant_monthly_usd=Decimal("0.000001"))
+    policy = CostPolicy(owner="someone", monthly_budget_usd=Decimal(20), budgets=rules)
+    assert policy.limits == [500_000, 20_000_000, None, 1]

@@ -43,6 +43,7 @@ def test_an_amount_counts_where_only_some_lines_have_one() -> None:
         (f"{HEADER}2026-11-22,m,1,1,much\n", "Line 1 lacks"),
         (f"{HEADER},m,1,1,0\n", "Line 1 lacks"),
         ('{"model": "m"}', "Line 1 lacks"),
+        ('{"day": "2026-11-22", "input_tokens": 3}', "Line 1 lacks"),
         ('{"day": "2026-11-22", "model": "m", "input_tokens": Infinity}', "Line 1 lacks"),
         ('{"day": "2026-11-22", "model": "m", "input_tokens": [1]}', "Line 1 lacks"),
         ('{"day": "2026-11-22", "model": "m"}\n\n[]\n7\n', "Line 2 lacks"),

@@ -158,7 +158,7 @@ def test_a_small_slice_does_not_make_the_release_inconclusive() -> None:
     old, new = with_slice(OLD, "restricted", range(6)), with_slice(mixed(60), "restricted", range(6))
     found = apply_gate(new, old, SLICED, seed=1)
     assert of(found, name="restricted").verdict == "PASS"
-    assert "too few cases" in of(found, name="restricted").reason
+    assert of(found, name="restricted").reason == "too few cases to compare; no steep fall, and the floor is met"
     assert found.verdict == "PASS"
 
 
@@ -187,6 +187,15 @@ def test_a_slice_whose_risk_does_not_ask_for_the_metric_is_only_shown() -> None:
     old, new = (with_slice(OLD, "smalltalk", range(20), value) for value in (1.0, 0.75))
     found = apply_gate(new, old, SLICED, seed=1)
     assert (of(found, name="smalltalk").blocking, found.verdict) == (False, "PASS")
+
+
+def test_an_advisory_metric_blocks_on_no_slice_either() -> None:
+    old, new = (both(with_slice(OLD, "restricted", range(20)), "judge", value) for value in (0.9, 0.1))
+    gated = SLICED.slices.gated.model_copy(update={"high": ("answer_facts", "judge")})
+    rules = SLICED.model_copy(update={"slices": SLICED.slices.model_copy(update={"gated": gated})})
+    found = apply_gate(new, old, rules, seed=1)
+    assert (of(found, "judge", "restricted").verdict, of(found, "judge", "restricted").blocking) == ("FAIL", False)
+    assert found.verdict == "PASS"
 
 
 def test_a_slice_that_is_large_enough_can_be_inconclusive() -> None:
@@ -222,6 +231,8 @@ def test_a_scorer_without_scores_fails_and_the_others_are_judged() -> None:
 def test_a_missing_score_of_one_case_fails() -> None:
     found = apply_gate(changed(OLD, 1, values={}), OLD, policy(), seed=1)
     assert (found.verdict, found.faults) == ("FAIL", ("answer_facts was measured on one side only for c001.",))
+    back = apply_gate(OLD, changed(OLD, 1, values={}), policy(), seed=1)
+    assert (back.verdict, back.faults, back.worse) == (found.verdict, found.faults, ())
 
 
 def test_a_refusal_needs_no_groundedness() -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.identity.domain.policy import IdentityPolicy
 from app.identity.domain.tokens import GrantSource, IdentityNotMapped, TokenClaimMissing, TokenRefused
@@ -155,3 +156,11 @@ def test_the_rules_of_tokens_come_from_the_policy_and_the_settings() -> None:
     rules = policy(tokens={**strict, "lifetime_seconds": 300}).rules(ADDRESS, AUDIENCE)
     assert (rules.issuer, rules.audience, rules.algorithms, rules.types) == (ADDRESS, AUDIENCE, ("ES256",), ("JWT",))
     assert (rules.scope, rules.leeway_seconds, rules.lifetime_seconds) == ("answers", 0, 300)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"groups": {"values": {"dept": "h r"}}}, {"accounts": {"robot": {"groups": [""]}}}]
+)
+def test_what_is_given_are_names_of_access_groups(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="not a valid name of an access group"):
+        policy(**changed)

@@ -13,6 +13,7 @@ from app.identity.domain.provisioning import (
     LinkAttribute,
     ProvisionedGroup,
     ProvisionedUser,
+    ScimProblem,
     Standing,
     UserContent,
     user_key,
@@ -166,3 +167,9 @@ def test_every_attribute_of_a_schema_is_one_that_replies_have(schema: str, view:
 
 def test_resource_types_name_schemas_that_exist() -> None:
     assert {each["schema"] for each in resource_types(BASE).values()} == schemas(BASE).keys()
+
+
+def test_a_problem_of_scim_names_its_keyword() -> None:
+    problem = ScimProblem("noTarget", "There is no such attribute.")
+    assert (problem.scim_type, problem.detail) == ("noTarget", "There is no such attribute.")
+    assert problem.as_dict()["scim_type"] == "noTarget"

@@ -35,6 +35,7 @@ def index(embedder: str, dimensions: int) -> IndexRow:
 
 def test_an_index_without_dimensions_is_searched_by_words_alone() -> None:
     assert index("openai:small@8", 8).dense
+    assert index("openai:small@1", 1).dense
     assert not index("none", 0).dense
 
 

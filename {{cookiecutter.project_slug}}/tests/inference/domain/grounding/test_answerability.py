@@ -23,6 +23,21 @@ def test_the_coverage_is_asked_for_only_where_the_scores_do_not_decide() -> None
         Answerability().enough(0.1, None, never)
 
 
+@pytest.mark.parametrize(
+    ("words", "dense", "coverage", "enough"),
+    [
+        (0.25, None, 0.0, True),
+        (0.249, None, 0.0, False),
+        (0.25, 0.5, 0.0, True),
+        (0.25, 0.499, 0.0, False),
+        (0.0, None, 0.5, True),
+        (0.0, None, 0.499, False),
+    ],
+)
+def test_each_threshold_is_enough_itself(words: float, dense: float | None, coverage: float, enough: bool) -> None:
+    assert Answerability(words=0.25, coverage=0.5, both=1.0).enough(words, dense, lambda: coverage) is enough
+
+
 @pytest.mark.parametrize("rule", ["words", "coverage"])
 def test_a_rule_of_zero_lets_everything_through(rule: str) -> None:
     assert Answerability(**{"words": 1.0, "coverage": 1.0, rule: 0.0}).enough(0.0, None, lambda: 0.0)

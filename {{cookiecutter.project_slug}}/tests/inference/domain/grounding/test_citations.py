@@ -34,6 +34,18 @@ def test_only_markers_of_existing_passages_are_released(written: str, seen: str)
     assert through(written, []) == seen
 
 
+def test_what_is_cited_and_what_was_invented_is_counted() -> None:
+    markers = CitationFilter(3)
+    markers.feed("One [1], [2, 2], [9], [9, 8] and [3; 7].")
+    assert (markers.cited, markers.invented) == ({1, 2, 3}, 4)
+
+
+def test_a_marker_that_does_not_end_is_text_after_sixty_four_signs() -> None:
+    for length, held in ((62, True), (63, True), (64, False)):
+        markers = CitationFilter(3)
+        assert (markers.feed("[" + "1" * length) == "") is held
+
+
 @given(st.text(alphabet="ab[]【】!0123456789, -", max_size=80), st.lists(st.integers(1, 5), max_size=40))
 def test_the_split_does_not_change_the_text_and_no_invented_marker_is_released(text: str, cuts: list[int]) -> None:
     whole = through(text, [])
@@ -53,5 +65,6 @@ def test_the_marker_for_no_answer_is_not_released(said: str) -> None:
 @pytest.mark.parametrize("said", ["No answers were given in 1990.", "Nobody knows.", "N", "", "NO ANSWERS"])
 def test_an_answer_with_a_similar_beginning_is_released(said: str) -> None:
     verdict = NoAnswerDetector()
+    assert not verdict.no_answer
     assert "".join(verdict.feed(c) for c in said) + verdict.end() == said
     assert not verdict.no_answer

@@ -25,3 +25,7 @@ def test_a_text_with_a_secret_is_refused_without_repeating_it(kind: str) -> None
     with pytest.raises(EditRefused) as refused:
         edit(PAYLOAD, carried(kind))
     assert SECRETS[kind] not in str(refused.value)
+
+
+def test_the_longest_text_is_delivered() -> None:
+    assert orjson.loads(edit(PAYLOAD, "x" * 20_000))["text"] == "x" * 20_000

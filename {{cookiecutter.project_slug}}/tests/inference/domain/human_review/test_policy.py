@@ -1,6 +1,7 @@
 """Which answers and actions a rule of policies/review.yaml sends to review, and which rules the start refuses."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -63,6 +64,9 @@ def fits(when: dict[str, Any], question: str = "When?", tier: str = "medium", **
         ({"confidence_below": 0.6}, {"confidence": None}, False),
         ({"models": ["extr*"]}, {}, True),
         ({"models": ["gpt-4o"]}, {}, False),
+        ({"models": ["gpt-4o", "extractive"]}, {}, True),
+        ({"degraded": False}, {}, True),
+        ({"status": "answered"}, {}, True),
         ({"degraded": True}, {}, False),
         ({"degraded": True}, {"degraded": True}, True),
         ({"status": "refused"}, {}, False),
@@ -100,6 +104,11 @@ def test_the_rules_decide_whether_an_action_needs_approval() -> None:
     assert waits(rule("a", action=["reversible"], words=["note"])) == ("a", "before")
     assert waits(rule("a", action=["reversible"], words=["refund"])) is None
     assert waits(rule("a", action=["reversible"], risk_tier=["high"])) is None
+    assert waits(rule("a", action=["reversible"], risk_tier=["high"]), risk_tier="high") == ("a", "before")
+    assert waits(rule("a", action=["reversible"], tenants=[str(TENANT)])) == ("a", "before")
+    ids = [UUID(int=number) for number in range(400)]
+    sampled = [waits(rule("a", action=["reversible"], sample=0.25), id=each) is not None for each in ids]
+    assert 60 < sum(sampled) < 140
     assert waits(rule("a", action=["reversible"], tenants=[str(uuid4())])) is None
     finding = (Finding("instructions.override", ""),)
     assert waits(rule("a", action=["reversible"], findings=["instructions"]), findings=finding) == (
@@ -137,6 +146,31 @@ def test_rules_on_actions_and_rules_on_answers_are_independent() -> None:
         )
         == 3
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "tier", "may"),
+    [("refuse", "low", False), ("allow", "low", True), ("allow", "medium", True), ("allow", "high", False)],
+)
+def test_the_asker_decides_where_the_rule_says_so_and_never_at_high_risk(said: str, tier: Any, may: bool) -> None:
+    (found,) = policy({**rule(), "self_approval": said}).rules
+    assert found.lets_asker_decide(tier) is may
+
+
+def test_a_rule_has_its_times_from_the_moment_of_the_answer() -> None:
+    since = ManualClock().now()
+    (found,) = policy({**rule(), "escalate_minutes": 59}).rules
+    assert (found.due(since) - since, (found.escalates(since) or since) - since) == (
+        timedelta(minutes=60),
+        timedelta(minutes=59),
+    )
+    assert policy(rule()).rules[0].escalates(since) is None
+
+
+def test_the_confidence_is_asked_for_where_a_rule_needs_it() -> None:
+    assert policy(rule("a", words=["x"]), rule("b", confidence_below=0.5)).asks_confidence
+    assert not policy(rule()).asks_confidence
+    assert len(policy(rule("a", confidence_below=0.5, models=["extractive", "gpt"])).rules) == 1
 
 
 def test_the_first_matching_rule_applies() -> None:
