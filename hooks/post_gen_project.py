@@ -71,7 +71,8 @@ def commit_of(template: Path) -> str | None:
     """None where no commit has these very files: without git, in an archive, with changes that are not committed."""
     if not asked(["git", "ls-files", "--error-unmatch", "cookiecutter.json"], template):
         return None
-    changed = asked(["git", "status", "--porcelain", "--", "cookiecutter.json", "hooks", ":(glob)*cookiecutter*/**"], template)
+    parts = ("cookiecutter.json", "hooks", ":(glob)*cookiecutter*/**")
+    changed = asked(["git", "status", "--porcelain", "--", *parts], template)
     return asked(["git", "rev-parse", "HEAD"], template) or None if changed == "" else None
 
 
