@@ -47,7 +47,9 @@ def main() -> int:
 
 
 def parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="upgrade", description="Bring this service to another version of its template.")
+    parser = argparse.ArgumentParser(
+        prog="upgrade", description="Bring this service to another version of its template."
+    )
     parser.add_argument("--to", help="version, tag or commit; else the newest release, or the newest commit")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="only say what is newer and how serious it is")
@@ -117,7 +119,7 @@ class Upgrade:
         if not answers:
             raise Stop("the answers of this service are not recorded: name a file that holds them with --answers.")
         changed = dict(pair.partition("=")[::2] for pair in self.options.answer)
-        before, _ = renderer.render(old, answers, "old")
+        before, answers_before = renderer.render(old, answers, "old")
         after, all_answers = renderer.render(new, answers | changed, "new")
         version = source.version(commit)
         address = self.record.template or self.options.template
@@ -128,7 +130,7 @@ class Upgrade:
             keep(after / name, content or (here and crufts_written(here, record)))
         trees = merge.trees(self.root, before, after, self.scratch)
         merge.refuse_overwriting(self.root, *trees)
-        questions = {name: value for name, value in all_answers.items() if name not in answers | changed}
+        questions = {name: value for name, value in all_answers.items() if name not in answers_before | changed}
         title = f"Upgrade to {called(source, commit)} of the template"
         return Renders(*trees, f"upgrade/{version or commit[:12]}", title, questions)
 
@@ -160,12 +162,13 @@ class Upgrade:
     def _report(
         self, merged: Merged, renders: Renders, renderer: Renderer, ledger: Ledger, found: list[Finding]
     ) -> None:
-        say("Questions that are new, with the answer taken (--answer NAME=VALUE for another)", [
-            f"{name}={value}" for name, value in renders.questions.items()
-        ])
+        say(
+            "Questions that are new, with the answer taken (--answer NAME=VALUE for another)",
+            [f"{name}={value}" for name, value in renders.questions.items()],
+        )
         say("New settings and policy keys, with their defaults", sorted(news(merged, renderer.yaml)))
         own = merged.own - {OURS, CRUFTS}
-        steps = list(ledger.steps(own, merged.blobs(merged.head, lambda path: path in own)))
+        steps = list(ledger.steps(own, merged.own_lines))
         say("Steps that concern what you changed", [step.sentence for step in steps if step.concerns])
         others = sum(not step.concerns for step in steps)
         if others:
@@ -203,7 +206,10 @@ def checked(source: Source, old: str, new: str, ledger: Ledger) -> int:
     print(f"This service is at {called(source, old)}; {called(source, new)} is newer.")
     if ledger.serious:
         print(f"How serious: {ledger.serious}{' (a step by hand is needed)' if ledger.serious == 'major' else ''}.")
-    say("Versions", [f"{each['version']} ({each.get('serious', 'patch')}, {each.get('date')})" for each in ledger.entries])
+    say(
+        "Versions",
+        [f"{each['version']} ({each.get('serious', 'patch')}, {each.get('date')})" for each in ledger.entries],
+    )
     return 0
 
 

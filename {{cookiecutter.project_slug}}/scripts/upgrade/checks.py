@@ -43,6 +43,12 @@ class Merged:
         return set(git.names(self.root, *DIFFERENT, self.old, self.head))
 
     @cached_property
+    def own_lines(self) -> str:
+        """What the service wrote itself, before the merge, without what it left as it was."""
+        changed = git.read(self.root, "diff", "--relative", "--no-color", "--no-ext-diff", "-U0", self.old, self.head)
+        return "\n".join(line[1:] for line in changed.splitlines() if line.startswith("+"))
+
+    @cached_property
     def own_now(self) -> set[str]:
         """Paths of which the merged service has another text than the template."""
         return set(git.names(self.root, *DIFFERENT, self.new, "--")) & set(self.tracked)
@@ -149,7 +155,9 @@ def _revision(of: tuple[str, str]) -> Revision | None:
         return None
     said: dict[str, Any] = {}
     for node in body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         for target in targets:
             if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant | ast.Tuple | ast.List):
                 said[target.id] = ast.literal_eval(node.value)
@@ -190,10 +198,12 @@ def news(merged: Merged, yaml: Callable[[str], Any]) -> Iterator[str]:
         for tree in (merged.old, merged.new)
     ]
     for path, text in policies[1].items():
-        before = dict(keys(yaml(policies[0][path]))) if path in policies[0] else {}
-        for key, value in keys(yaml(text)):
-            if key not in before:
-                yield f"policy {path}: {key}: {value}"
+        after = dict(keys(yaml(text)))
+        if path not in policies[0]:
+            yield f"{path}: a policy that is new, with {len(after)} keys"
+            continue
+        for key in after.keys() - dict(keys(yaml(policies[0][path]))).keys():
+            yield f"{path}: {key}: {after[key]}"
 
 
 def keys(value: Any, above: str = "") -> Iterator[tuple[str, str]]:

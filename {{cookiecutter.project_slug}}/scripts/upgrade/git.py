@@ -17,9 +17,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**clean, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **more}
 
 
-def attempt(
-    folder: Path, *words: str, given: bytes | None = None, **more: str
-) -> subprocess.CompletedProcess[bytes]:
+def attempt(folder: Path, *words: str, given: bytes | None = None, **more: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         ["git", "-c", "core.quotePath=false", *words],
         cwd=folder,

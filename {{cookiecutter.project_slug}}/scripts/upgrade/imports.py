@@ -69,7 +69,10 @@ class Modules:
                 if each.line and each.module.split(".")[0] == "app" and not self._resolves(each):
                     what = each.module if each.name is None or not self._there(each.module) else None
                     where = f"{module.path}:{each.line}"
-                    yield module.path, f"{where} imports {what or f'{each.name} from {each.module}'}, which is not there"
+                    yield (
+                        module.path,
+                        f"{where} imports {what or f'{each.name} from {each.module}'}, which is not there",
+                    )
 
     def _there(self, name: str) -> bool:
         return name in self._by_name or name in self.packages

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
@@ -44,9 +44,8 @@ class Ledger:
     def renamed(self) -> dict[str, str]:
         return {str(r["from"]): str(r["to"]) for e in self.entries for r in e.get("renames") or []}
 
-    def steps(self, own: set[str], texts: Mapping[str, str]) -> Iterator[Step]:
-        """own: paths that the service changed. texts: what it wrote in them."""
-        words = {word for text in texts.values() for word in re.findall(r"[\w.:/-]+", text)}
+    def steps(self, own: set[str], lines: str) -> Iterator[Step]:
+        """own: paths that the service changed. lines: what it wrote in them."""
         for entry in self.entries:
             version = entry["version"]
             for step in entry.get("steps") or []:
@@ -55,7 +54,7 @@ class Ledger:
             for contract in entry.get("contracts") or []:
                 was, now = str(contract.get("was")), contract.get("now")
                 what = f"{str(contract.get('kind', 'contract')).replace('_', ' ')} {was} is {now or 'gone'}"
-                said = was in words or was.rpartition(".")[2] in words
+                said = any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", lines) for word in (was, was.split(".")[-1]))
                 yield Step(f"{version}: {what}: {contract.get('do', '')}".rstrip(": "), said)
             for path in entry.get("removed") or []:
                 if path in own:

@@ -65,7 +65,9 @@ def tree_of(root: Path, folder: Path, index: Path, crlf: set[str]) -> str:
     ]
     more = {"GIT_INDEX_FILE": str(index)}
     index.unlink(missing_ok=True)
-    git.read(root, "update-index", "--add", "--index-info", given="".join(lines).encode(errors="surrogateescape"), **more)
+    git.read(
+        root, "update-index", "--add", "--index-info", given="".join(lines).encode(errors="surrogateescape"), **more
+    )
     return git.read(root, "write-tree", **more)
 
 

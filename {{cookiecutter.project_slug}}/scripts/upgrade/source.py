@@ -48,7 +48,10 @@ class Source:
         if git.read(self.folder, "rev-parse", "--is-shallow-repository") == "true":
             deeper = Source(scratch / "deeper.git", self.address)
             origin = git.attempt(self.folder, "remote", "get-url", "origin").stdout.decode().strip()
-            if origin and git.attempt(scratch, "clone", "--quiet", "--bare", origin, str(deeper.folder)).returncode == 0:
+            if (
+                origin
+                and git.attempt(scratch, "clone", "--quiet", "--bare", origin, str(deeper.folder)).returncode == 0
+            ):
                 git.attempt(deeper.folder, "fetch", "--quiet", str(self.folder), "HEAD")
                 if deeper.commit(commit):
                     return deeper, commit
