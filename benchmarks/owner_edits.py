@@ -56,25 +56,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("drop table own_notes")
 '''
-JOIN = '''"""Join the chain of the team to that of the template; the notes of the team are still there."""
-
-from alembic import op
-from sqlalchemy import text
-
-revision = "9002"
-down_revision = ("{head}", "9001")
-phase = "expand"
-
-
-def upgrade() -> None:
-    notes = op.get_bind().execute(text("select count(*) from own_notes")).scalar_one()
-    if notes != 3:
-        raise RuntimeError(f"{{notes}} notes are left of 3")
-
-
-def downgrade() -> None:
-    pass
-'''
 MOVED = """from app.adapters.embeddings.weights import MINILM, MINILM_SHA256, TOKENIZER_SHA256, _bundled_files, name_of
 
 # own-names
@@ -86,12 +67,15 @@ NEW_PLACE = "from app.adapters.embeddings.own_names import bundled_name\n"
 
 @dataclass(frozen=True)
 class Edit:
-    """mark: words that stand in the service while the edit does. touches: paths at its time, and today."""
+    """mark: words that stand in the service while the edit does. touches: paths at its time, and today. again: what a
+    person does who has taken the template's side of a conflict; None: the edit as it was made.
+    """
 
     name: str
     mark: str
     touches: tuple[str, ...]
     make: Callable[[Path], None]
+    again: Callable[[Path], None] | None = None
 
 
 def put(path: Path, text: str) -> None:
@@ -134,6 +118,7 @@ def action(project: Path) -> None:
     """Before there were actions: a value of a module of the team's own, as part of what the service is wired from."""
     wiring = first(project, "app/wiring/infrastructure.py", "app/wiring/__init__.py", "app/wiring.py")
     room = "actions" if (project / "app/actions").is_dir() else "inference"
+    (project / "app/inference/service/own_reopen.py").unlink(missing_ok=True)
     put(project / f"app/{room}/service/own_reopen.py", ACTION)
     line = f"from app.{room}.service.own_reopen import ReopenTicket\n"
     text = wiring.read_text(encoding="utf-8")
@@ -149,6 +134,16 @@ def migration(project: Path) -> None:
     put(project / "migrations/versions/2026_12_01_9001_add_own_notes.py", MIGRATION.format(head=head(project)))
 
 
+def labelled_migration(project: Path) -> None:
+    """As the upgrade says: beside the template's chain, with its revision as it was."""
+    (old,) = (project / "migrations/versions").glob("*_9001_*.py")
+    text = old.read_text(encoding="utf-8")
+    below = text.partition('down_revision = "')[2].partition('"')[0]
+    labels = f'down_revision = None\nbranch_labels = ("extensions",)\ndepends_on = "{below}"'
+    put(project / "migrations/extensions" / old.name, text.replace(f'down_revision = "{below}"', labels))
+    old.unlink()
+
+
 def moved_function(project: Path) -> None:
     weights = project / "app/adapters/embeddings/weights.py"
     text = weights.read_text(encoding="utf-8")
@@ -156,6 +151,11 @@ def moved_function(project: Path) -> None:
     end = text.index("\n\n\n", start) + 3
     put(project / "app/adapters/embeddings/own_names.py", f"{MOVED}\n{text[start:end].rstrip()}\n")
     put(weights, text[:start] + text[end:])
+    moved_imports(project)
+
+
+def moved_imports(project: Path) -> None:
+    weights = project / "app/adapters/embeddings/weights.py"
     for path in [*(project / "app").rglob("*.py"), *(project / "tests").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         if OLD_PLACE in text and "bundled_name" in text.replace(NEW_PLACE, "") and path != weights:
@@ -211,7 +211,13 @@ EDITS = (
         ),
         action,
     ),
-    Edit("own migration with data", "own_notes", ("migrations/versions/2026_12_01_9001_add_own_notes.py",), migration),
+    Edit(
+        "own migration with data",
+        "own_notes",
+        ("migrations/versions/2026_12_01_9001_add_own_notes.py",),
+        migration,
+        labelled_migration,
+    ),
     Edit(
         "moved function",
         "own-names",
@@ -220,9 +226,10 @@ EDITS = (
             "tests/retrieval/domain/test_indexes.py",
         ),
         moved_function,
+        moved_imports,
     ),
     Edit("edited test", "test_own_addition", ("tests/inference/domain/test_markers.py",), edited_test),
-    Edit("deleted file", "", ("tests/safety/test_text.py",), deleted_file),
+    Edit("deleted file", "", ("tests/safety/test_text.py",), deleted_file, lambda project: None),
     Edit("added setting", "own_motto: str", ("app/settings.py",), setting),
     Edit("edited docs", "own-docs", ("README.md",), docs),
 )

@@ -2,8 +2,9 @@
 
 `.venv/bin/python benchmarks/upgrade_matrix.py` after `make env-dev`, in a clone with the whole history: services of
 four earlier commits with three sets of answers get the same ten edits, and are upgraded by `make upgrade` and, for
-comparison, by cruft. It writes benchmarks/results/upgrade_matrix.json; --commit does one of the four, and keeps the results of the others. --short does one service without cruft and
-writes nothing. The template as it is committed is what is upgraded to.
+comparison, by cruft. It writes benchmarks/results/upgrade_matrix.json; --commit does one of the four and keeps what is
+known of the others. --short does one service without cruft and writes nothing. The template as it is committed is what
+is upgraded to.
 """
 
 import argparse
@@ -130,17 +131,36 @@ def by_upgrade(project: Path, commit: str, replay: Path) -> dict[str, Any]:
     said = done.stdout.partition("To do:")[2].partition("On the branch")[0]
     found = {edit.name: outcome(edit, project, said, conflicts) for edit in EDITS}
     needless = sorted(path for path in set(conflicts) if not both_changed(project, path))
-    run([sys.executable, str(script), "--root", str(project), "--abort"], project)
-    undone = git(project, "rev-parse", "HEAD") == before and git(project, "status", "--porcelain") == ""
+    resolve(project, conflicts, found)
+    went_on = run([sys.executable, str(script), "--root", str(project), "--continue"], project)
+    again = run([sys.executable, str(script), "--root", str(project), "--template", str(REPOSITORY)], project)
+    one_commit = git(project, "rev-parse", "HEAD^") == before and not git(project, "status", "--porcelain")
+    left = went_on.stdout.partition("To do:")[2].partition("Merged")[0]
     return {
         "exit": done.returncode,
         "seconds": round(seconds, 1),
         "conflicts": sorted(set(conflicts)),
         "conflicts_without_reason": needless,
-        "undone_by_abort": undone,
+        "finished_by_continue": went_on.returncode == 0 and one_commit,
+        "still_named": [line.strip() for line in left.strip().splitlines()],
+        "second_upgrade_does_nothing": "nothing to do" in again.stdout,
         "to_do": [line.strip() for line in said.strip().splitlines()],
         "edits": found,
     }
+
+
+def resolve(project: Path, conflicts: list[str], found: dict[str, str]) -> None:
+    """As a person would: the template's side of every conflict, and there the edits again."""
+    for path in set(conflicts):
+        theirs = git_bytes(project, "show", f":3:{path}")
+        if theirs is None or path == "tests/safety/test_text.py":
+            git(project, "rm", "--quiet", "--force", path)
+        else:
+            (project / path).write_bytes(theirs)
+    for edit in EDITS:
+        if found[edit.name] == "named":
+            (edit.again or edit.make)(project)
+    git(project, "add", "--all")
 
 
 def by_cruft(project: Path, commit: str, replay: Path) -> dict[str, Any]:
@@ -216,12 +236,17 @@ def spans(base: bytes, side: bytes) -> Iterator[tuple[int, int]]:
 
 def total(found: list[dict[str, Any]], tool: str) -> dict[str, Any]:
     outcomes = Counter(result for each in found for result in each[tool]["edits"].values())
-    more = {"conflicts_without_reason": sum(len(each[tool]["conflicts_without_reason"]) for each in found)}
+    ours = [each[tool] for each in found] if tool == "make upgrade" else []
+    more = {
+        "conflicts_without_reason": sum(len(each["conflicts_without_reason"]) for each in ours),
+        "finished_by_continue": sum(each["finished_by_continue"] for each in ours),
+        "second_upgrade_does_nothing": sum(each["second_upgrade_does_nothing"] for each in ours),
+    }
     return {
         "services": len(found),
         "edits": sum(outcomes.values()),
         **{name: outcomes[name] for name in ("kept", "named", "reject", "dead", "lost")},
-        **(more if tool == "make upgrade" else {}),
+        **(more if ours else {}),
         "exit_0": sum(each[tool]["exit"] == 0 for each in found),
         "seconds_worst": max(each[tool]["seconds"] for each in found),
     }

@@ -46,7 +46,7 @@ def remove(path: Path) -> None:
 
 def record_template(project: Path) -> None:
     """Where the service comes from, for `make upgrade`, in the form that cruft reads too."""
-    template = Path(ANSWERS.get("_repo_dir", ".")).resolve()
+    template = folder_of_template()
     answers = {name: value for name, value in ANSWERS.items() if not name.startswith("_")}
     content = {
         "template": address(ANSWERS.get("_template", ""), template),
@@ -60,9 +60,16 @@ def record_template(project: Path) -> None:
     (project / ".template.json").write_text(text, encoding="utf-8", newline="\n")
 
 
+def folder_of_template() -> Path:
+    """Where it stands on this machine. A relative address is one of the folder in which the bake was started."""
+    given = ANSWERS.get("_repo_dir", ".")
+    places = [Path(above) / given for above in (os.environ.get("PWD", "."), ANSWERS.get("_output_dir", "."))]
+    return next((each for each in places if (each / "cookiecutter.json").is_file()), places[0]).resolve()
+
+
 def address(given: str, template: Path) -> str:
     """As it was given, without a password; for a folder the place where others find it, where it has one."""
-    if Path(given).expanduser().is_dir():
+    if given == ANSWERS.get("_repo_dir"):
         given = asked(["git", "remote", "get-url", "origin"], template) or str(template)
     return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", given)
 

@@ -139,12 +139,22 @@ def _heads(merged: Merged) -> Iterator[Finding]:
     for label, several in heads.items():
         if len(several) > 1:
             files = " and ".join(sorted(each.path for each in several))
-            mine = next((each for each in several if each.path in merged.own_now), several[-1])
-            yield Finding(
-                f"the migrations {files} both end the chain {label}: write one that follows both, with "
-                f"down_revision = ({', '.join(repr(each.name) for each in sorted(several, key=lambda r: r == mine))})",
-                blocks=True,
-            )
+            yield Finding(f"the migrations {files} both end the chain {label}{_cure(merged, several, revisions)}", True)
+
+
+def _cure(merged: Merged, heads: list[Revision], revisions: Mapping[str, Revision]) -> str:
+    """A database that has the team's migrations goes on: they keep their revisions, and stand beside the template's."""
+    own = [each for each in heads if each.path in merged.own_now]
+    if len(own) == len(heads) or not own:
+        return ": let one of them follow the other in down_revision"
+    first = own[0]
+    while first.below and revisions[first.below[0]].path in merged.own_now:
+        first = revisions[first.below[0]]
+    below = first.below[0] if first.below else None
+    return (
+        f": move yours to migrations/extensions, and set down_revision = None, branch_labels = (\"extensions\",) and "
+        f"depends_on = {below!r} in {first.path.rpartition('/')[2]}"
+    )
 
 
 def _revision(of: tuple[str, str]) -> Revision | None:

@@ -102,3 +102,19 @@ def commit(folder: Path, message: str) -> str:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", message)
     return git(folder, "rev-parse", "HEAD")
+
+
+def state(project: Path) -> tuple[str, ...]:
+    """All that an upgrade could leave behind."""
+    files = {
+        path.relative_to(project).as_posix(): path.read_bytes()
+        for path in project.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(project).parts
+    }
+    return (
+        repr(sorted(files.items())),
+        git(project, "status", "--porcelain", "--ignored"),
+        git(project, "for-each-ref"),
+        git(project, "symbolic-ref", "HEAD"),
+        git(project, "worktree", "list"),
+    )
