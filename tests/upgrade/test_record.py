@@ -46,7 +46,6 @@ def test_a_service_made_by_cruft_is_upgraded_and_cruft_can_go_on(home: Path, tem
     command = [sys.executable, "-m", "cruft", "create", str(template.folder), "--no-input"]
     assert run(command, home).returncode == 0
     project = home / "small"
-    (project / ".template.json").unlink()
     commit(project, "keep the link to the template")
     reached = template.commit("second", {"docs/guide.md": "# Guide\n"})
     done = upgrade(project)

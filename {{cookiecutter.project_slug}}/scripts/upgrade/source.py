@@ -10,7 +10,7 @@ from pathlib import Path
 import git
 from record import Stop
 
-FOLDER = "{{cookiecutter.project_slug}}"
+FOLDER = f"{'{' * 2}cookiecutter.project_slug{'}' * 2}"  # which must not stand here as it is in the template
 ABBREVIATIONS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/", "bb:": "https://bitbucket.org/"}
 # Rendered by no answer, so that a fresh service has them byte for byte.
 COPIED = ("app", "tests", "docs", "migrations", "evals")
