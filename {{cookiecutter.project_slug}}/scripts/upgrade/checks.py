@@ -152,7 +152,7 @@ def _cure(merged: Merged, heads: list[Revision], revisions: Mapping[str, Revisio
         first = revisions[first.below[0]]
     below = first.below[0] if first.below else None
     return (
-        f": move yours to migrations/extensions, and set down_revision = None, branch_labels = (\"extensions\",) and "
+        f': move yours to migrations/extensions, and set down_revision = None, branch_labels = ("extensions",) and '
         f"depends_on = {below!r} in {first.path.rpartition('/')[2]}"
     )
 
