@@ -77,23 +77,35 @@ def main() -> int:
     if missing:
         print(f"this clone does not hold {', '.join(missing)}: run `git fetch --unshallow`", file=sys.stderr)
         return 3
+    found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="upgrades-") as folder:
-        found = list(services(commits, answers, Path(folder).resolve(), cruft=not short))
-    if options.commit and RESULT.is_file():
-        known = json.loads(RESULT.read_text(encoding="utf-8"))["services"]
-        found = [*(each for each in known if each["commit"] != options.commit), *found]
-        found.sort(key=lambda each: list(COMMITS).index(each["from"]))
-    result = {
+        for one in services(commits, answers, Path(folder).resolve(), cruft=not short):
+            found.append(one)
+            result = summary(found if short else [*earlier(found), *found])
+            if not short:
+                RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+    return 0
+
+
+def earlier(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What an earlier run found of other services."""
+    if not RESULT.is_file():
+        return []
+    measured = {(each["commit"], each["answers"]) for each in found}
+    known = json.loads(RESULT.read_text(encoding="utf-8"))["services"]
+    return [each for each in known if (each["commit"], each["answers"]) not in measured]
+
+
+def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
+    order = [(commit, answers) for commit in COMMITS.values() for answers in ANSWERS]
+    found = sorted(found, key=lambda each: order.index((each["commit"], each["answers"])))
+    return {
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "upgraded_to": git(REPOSITORY, "rev-parse", "HEAD"),
         "edits": [edit.name for edit in EDITS],
         "total": {tool: total(found, tool) for tool in ("make upgrade", "cruft") if tool in found[0]},
         "services": found,
     }
-    if not short:
-        RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(json.dumps(result, indent=2, ensure_ascii=False))
-    return 0
 
 
 def services(
@@ -107,6 +119,7 @@ def services(
             project = bake(template, home / "ours", given)
             replay = home / "ours.answers.json"
             one: dict[str, Any] = {"from": name, "commit": commit, "answers": label}
+            one["to"] = git(REPOSITORY, "rev-parse", "HEAD")
             apply(project)
             git(project, "add", "--all")
             git(project, "commit", "--quiet", "--message", "ours")
