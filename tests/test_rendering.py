@@ -65,8 +65,8 @@ def test_a_bake_loses_no_file_but_the_ci_files_of_other_providers(project: Path)
     assert lost == {".gitlab-ci.yml"}
 
 
-def test_a_bake_adds_no_file(project: Path) -> None:
-    assert set(files(project)) - set(files(TEMPLATE)) == set()
+def test_a_bake_adds_no_file_but_the_record_of_the_template(project: Path) -> None:
+    assert set(files(project)) - set(files(TEMPLATE)) == {".template.json"}
 
 
 def test_files_that_are_not_rendered_arrive_byte_for_byte(project: Path) -> None:

@@ -1,0 +1,60 @@
+"""git as the upgrade runs it: never pointed elsewhere by the environment, and never asking."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from record import Stop
+
+POINTERS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+
+
+def environment(**more: str) -> dict[str, str]:
+    clean = {name: value for name, value in os.environ.items() if name not in POINTERS}
+    return {**clean, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **more}
+
+
+def attempt(folder: Path, *words: str, given: bytes | None = None, **more: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["git", "-c", "core.quotePath=false", *words],
+        cwd=folder,
+        env=environment(**more),
+        input=given,
+        stdin=subprocess.DEVNULL if given is None else None,
+        capture_output=True,
+        check=False,
+    )
+
+
+def read(folder: Path, *words: str, given: bytes | None = None, **more: str) -> str:
+    """What git printed, without the line end. Raises Stop with git's own words."""
+    done = attempt(folder, *words, given=given, **more)
+    if done.returncode:
+        raise Stop(f"`git {words[0]}` failed: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout.decode(errors="surrogateescape").rstrip("\n")
+
+
+def names(folder: Path, *words: str) -> list[str]:
+    """The paths that a command with -z printed."""
+    return [name for name in read(folder, *words).split("\0") if name]
+
+
+def contents(folder: Path, objects: Sequence[str]) -> list[bytes | None]:
+    """The bytes of each object in one go, None for one that is not there."""
+    raw = attempt(folder, "cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode()).stdout
+    found: list[bytes | None] = []
+    at = 0
+    for _ in objects:
+        end = raw.index(b"\n", at)
+        header = raw[at:end].split(b" ")
+        if len(header) < 3 or not header[-1].isdigit():
+            found.append(None)
+            at = end + 1
+            continue
+        size = int(header[-1])
+        found.append(raw[end + 1 : end + 1 + size])
+        at = end + size + 2
+    return found

@@ -1,0 +1,64 @@
+"""The template's ledger of upgrades: which versions are new to a service, how serious, and what concerns its edits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import Any
+
+from source import Source
+
+LEDGER = "UPGRADES.yaml"
+SERIOUS = ("patch", "minor", "major")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A sentence for a person, and whether an edit of this service makes it theirs."""
+
+    sentence: str
+    concerns: bool
+
+
+class Ledger:
+    """The entries that lie between two commits of the template, newest first."""
+
+    def __init__(self, source: Source, old: str, new: str, yaml: Callable[[str], Any]) -> None:
+        def entries(commit: str) -> list[dict[str, Any]]:
+            found = yaml(source.text(commit, LEDGER)) or []
+            return [each for each in found if isinstance(each, dict) and "version" in each]
+
+        known = {str(each["version"]) for each in entries(old)}
+        self.entries = [each for each in entries(new) if str(each["version"]) not in known]
+        self.entries = [
+            each for each in self.entries if not (each.get("commit") and source.contains(str(each["commit"]), old))
+        ]
+
+    @property
+    def serious(self) -> str | None:
+        said = [str(each.get("serious", "patch")) for each in self.entries]
+        return max(said, key=lambda word: SERIOUS.index(word) if word in SERIOUS else 0) if said else None
+
+    def renamed(self) -> dict[str, str]:
+        return {str(r["from"]): str(r["to"]) for e in self.entries for r in e.get("renames") or []}
+
+    def steps(self, own: set[str], lines: str) -> Iterator[Step]:
+        """own: paths that the service changed. lines: what it wrote in them."""
+        for entry in self.entries:
+            version = entry["version"]
+            for step in entry.get("steps") or []:
+                touched = any(fnmatch(path, glob) for glob in step.get("touches") or ["*"] for path in own)
+                yield Step(f"{version}: {step['do']}", touched)
+            for contract in entry.get("contracts") or []:
+                was, now = str(contract.get("was")), contract.get("now")
+                what = f"{str(contract.get('kind', 'contract')).replace('_', ' ')} {was} is {now or 'gone'}"
+                said = any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", lines) for word in (was, was.split(".")[-1]))
+                yield Step(f"{version}: {what}: {contract.get('do', '')}".rstrip(": "), said)
+            for path in entry.get("removed") or []:
+                if path in own:
+                    yield Step(f"{version}: {path} is gone", True)
+            for rename in entry.get("renames") or []:
+                if rename["from"] in own:
+                    yield Step(f"{version}: {rename['from']} is now {rename['to']}", True)
