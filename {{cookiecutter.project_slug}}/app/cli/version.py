@@ -5,7 +5,7 @@ from app import __version__
 from app.cli.common import out, settings_for_command, with_state
 from app.core.code import code_digest
 from app.core.errors import Problem, StartRefused
-from app.core.revisions import newest
+from app.core.revisions import required
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ def version() -> None:
     """Print the version of the code, the schema it needs and the release that is live."""
     settings = settings_for_command()
     digest = code_digest(Path(__file__).parent.parent)
-    out.print(f"app {__version__}, code {digest[:12]}, schema {newest(settings.root)}", highlight=False)
+    out.print(
+        f"app {__version__}, code {digest[:12]}, schema {' with '.join(required(settings.root))}", highlight=False
+    )
     out.print(_release(settings), highlight=False)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.observation import Observation
+from app.evaluation.domain.scorers import extension_values
 from app.evaluation.domain.scores import CaseScore, RunScores
 from app.evaluation.domain.scoring import answers, retrieval, safety
 
@@ -27,6 +28,7 @@ def values_of(case: Case, observation: Observation, judged: float | None = None)
         "latency_ms": observation.latency_ms,
         "cost_micro_usd": None if observation.cost_micro_usd is None else float(observation.cost_micro_usd),
         "judge": judged,
+        **extension_values(case, observation),
     }
 
 
