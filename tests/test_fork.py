@@ -13,6 +13,7 @@ from tests.baking import REPOSITORY, TEMPLATE, bake, files, run
 from tests.test_tutorial import BLOCK, clone
 
 __all__ = ["clone"]
+pytestmark = pytest.mark.skipif((REPOSITORY / "FORK.md").exists(), reason="this is a fork")
 
 GUIDE = (REPOSITORY / "docs" / "fork.md").read_text(encoding="utf-8")
 SECTION = re.compile(r"^## (\d)\. ", re.M)

@@ -160,7 +160,6 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
         privacy=privacy,
         monitoring=make_monitoring(infra, approvals, identity, screening, judge, webhooks, ingestion),
         webhooks=webhooks,
-        extensions=load_extensions(),
     )
 
 

@@ -12,7 +12,7 @@ __all__ = ["score", "score_run", "values_of"]
 
 
 def values_of(case: Case, observation: Observation, judged: float | None = None) -> dict[str, float | None]:
-    """The value of every metric for a case; None where a metric does not apply."""
+    """The value of every shipped metric for a case; None where a metric does not apply."""
     return {
         "retrieval_recall": retrieval.recall(case.sources, observation.found),
         "retrieval_mrr": retrieval.mrr(case.sources, observation.found),
@@ -28,14 +28,12 @@ def values_of(case: Case, observation: Observation, judged: float | None = None)
         "latency_ms": observation.latency_ms,
         "cost_micro_usd": None if observation.cost_micro_usd is None else float(observation.cost_micro_usd),
         "judge": judged,
-        **extension_values(case, observation),
     }
 
 
 def score(case: Case, observation: Observation, judged: float | None = None) -> CaseScore:
-    return CaseScore(
-        case.id, case.digest, case.cluster_id, case.slices, case.protected, values_of(case, observation, judged)
-    )
+    values = {**values_of(case, observation, judged), **extension_values(case, observation)}
+    return CaseScore(case.id, case.digest, case.cluster_id, case.slices, case.protected, values)
 
 
 def score_run(
