@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.extensions.extended_service import ExtendedService
+from tests.extensions.extended_service import ExtendedService, examples
 from tests.forks import PATIENCE
 
 CASES = {
@@ -135,3 +135,15 @@ def test_a_policy_that_cannot_work_stops_the_start(
         assert sentence in service.refused()
     finally:
         file.unlink()
+
+
+@pytest.mark.slow
+def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migrations(service: ExtendedService) -> None:
+    added = [path for path in examples() if "callbacks" in path or path.endswith("/tables.py")]
+    service.extend(*added)
+    try:
+        said = service.refused("migrate", "--check")
+    finally:
+        for path in added:
+            (service.folder / path).unlink()
+    assert "app/extensions/stores.py does not list callbacks" in said
