@@ -29,8 +29,12 @@ def table_faults(
     """
     with psycopg.connect(owner_url) as connection:
         rows = connection.execute(TABLES).fetchall()
-    found = [row for row in rows if row[0] not in template]
-    faults = [fault for row in found for fault in _faults(*row, own, shared)]
+    faults = [
+        fault
+        for table, isolated, has_tenant, columns in rows
+        if table not in template
+        for fault in _faults(table, isolated, has_tenant, columns, own, shared)
+    ]
     return faults + [
         f"{STORES} lists {name}, and no migration makes it" for name in own if name not in {row[0] for row in rows}
     ]

@@ -141,7 +141,8 @@ def _actions(actions: Any) -> dict[str, Action]:
 
 def _mounted(router: Any) -> APIRouter:
     for route in _routes(router):
-        _check_permission(next(_permissions(route.dependant), None), f"{'/'.join(route.methods)} {route.path}")
+        whose = f"{'/'.join(sorted(route.methods or ()))} {route.path}"
+        _check_permission(next(_permissions(route.dependant), None), whose)
     mounted = APIRouter(prefix=PREFIX, tags=[TAG])
     mounted.include_router(router)
     return mounted
