@@ -39,7 +39,7 @@ def bake(folder: Path, *options: str, **answers: str) -> Bake:
     config.write_text(json.dumps({"replay_dir": str(config) + ".replay", "cookiecutters_dir": str(config) + ".c"}))
     given = [f"{name}={value}" for name, value in answers.items()]
     command = [sys.executable, "-m", "cookiecutter", str(REPOSITORY), "--output-dir", str(folder), *options]
-    quiet = [] if "--replay" in options else ["--no-input"]
+    quiet = [] if {"--replay", "--replay-file"} & set(options) else ["--no-input"]
     done = run([*command, *quiet, "--config-file", str(config), *given], folder)
     return Bake(done.returncode, done.stdout, tuple(sorted(folder.iterdir())))
 

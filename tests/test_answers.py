@@ -108,7 +108,7 @@ def test_a_name_arrives_as_it_was_written(name: str, slug: str, tmp_path: Path) 
     assert metadata(project)["project"]["description"] == name
     assert metadata(project)["project"]["authors"][0]["name"] == f"Team {name}"
     rules = [line for line in (project / "CODEOWNERS").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
-    assert all(len(line.split()) == 2 and line.endswith("@example.com") for line in rules)
+    assert all(len(line.split()) == 2 and line.endswith(QUESTIONS["oncall_contact"]) for line in rules)
     assert (project / "README.md").read_text(encoding="utf-8").startswith(f"# {name}\n")
 
 

@@ -121,6 +121,8 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     rooms = [room for room in ROUTERS if only in (None, room) or room == SYSTEM]
     off = {name for name, on in (("console", console), ("mcp", state.settings.mcp)) if not on}
     app.router.routes.extend(_routes(*(room for room in rooms if room not in off)))
+    if only is None and state.extensions.router:
+        app.include_router(state.extensions.router)
     add_documentation(app, state.settings.root_path)
     limits = _admission_limits(state, adaptation.slots)
     app.add_middleware(HeadAndOptions, routes=lambda: app.routes)

@@ -18,6 +18,7 @@ SAME_TEXT: LiteralString = """
     set extra_float_digits = 1
 """
 CONTENT: LiteralString = "select count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text from {} t"
+REVISIONS: LiteralString = "select string_agg(version_num, ' ' order by version_num) from alembic_version"
 AUDIT_HEAD: LiteralString = "select sequence, hash from audit_log order by sequence desc limit 1"
 LEDGER: LiteralString = "select coalesce(sum(micro_usd), 0)::bigint from ledger"
 MASTER_KEYS: LiteralString = "select distinct master_key from tenant_keys where wrapped is not null order by 1"
@@ -69,7 +70,7 @@ def read_facts(connection: psycopg.Connection) -> DatabaseFacts:
     connection.execute(SAME_TEXT)
     head = connection.execute(AUDIT_HEAD).fetchone()
     return DatabaseFacts(
-        revision=str(_one(connection, "select version_num from alembic_version")),
+        revision=str(_one(connection, REVISIONS)),
         server=connection.info.server_version // 10_000,
         tables={name: _content(connection, name) for name in names},
         audit_sequence=int(head[0]) if head else 0,

@@ -3,6 +3,7 @@ command and `app version` start quickly. Help texts are repeated here, and a tes
 """
 
 import importlib
+import importlib.util
 from collections.abc import Iterator, MutableMapping
 from typing import Any, NamedTuple
 
@@ -103,10 +104,14 @@ COMMANDS = {
 }
 
 
+if importlib.util.find_spec("app.extensions.commands"):
+    COMMANDS["extensions"] = Listed("app.extensions.commands", "What this service adds to its template.", group=True)
+
+
 def load(name: str) -> Any:
     """The command, with its module imported. Errors: KeyError."""
     entry = COMMANDS[name]
-    module = importlib.import_module(f"app.cli.{entry.module}")
+    module = importlib.import_module(entry.module if entry.module.startswith("app.") else f"app.cli.{entry.module}")
     if entry.group:
         group = typer.main.get_group(module.app)
         group.name = name

@@ -2,6 +2,7 @@ import typer
 from rich.table import Table
 
 from app.cli.common import out, settings_for_command
+from app.core.policies import EXTENSIONS
 from app.settings import sources
 from app.wiring import check as check_start
 
@@ -19,6 +20,9 @@ def check() -> None:
     out.print(table)
     files = Table("policy", "owner", "digest", title="Policies", title_justify="left")
     for name, policy in policies.loaded.items():
-        files.add_row(f"policies/{name}.yaml", policy.owner, policies.digests[name][:12])
+        extended = (settings.root / "policies" / EXTENSIONS / f"{name}.yaml").exists()
+        files.add_row(
+            f"policies/{name}.yaml{' + ' + EXTENSIONS if extended else ''}", policy.owner, policies.digests[name][:12]
+        )
     out.print(files)
     out.print("Settings, policies, prompts and prices are valid.")

@@ -14,7 +14,7 @@ from app.core.pooling import refuse_shared_sessions
 from app.core.schema import OWNER_SETTING
 from app.privacy.domain.catalogue import CATALOGUE
 from app.privacy.domain.requests import HoldKind, PrivacyRequest, Selection
-from app.wiring import State
+from app.wiring import State, load_extensions
 
 app = typer.Typer(help="Personal data: export, erasure, legal holds, and keys of tenants.", no_args_is_help=True)
 
@@ -174,6 +174,7 @@ def holds(tenant: Tenant = DEFAULT_TENANT) -> None:
 @app.command()
 def stores() -> None:
     """List what is stored where, and how it is erased."""
+    load_extensions()
     how = {"change": "content replaced", "delete": "rows deleted", "apart": "by code of its own", "kept": "kept"}
     table = Table("store", "content", "erased", "note", box=None)
     for store in CATALOGUE.stores:

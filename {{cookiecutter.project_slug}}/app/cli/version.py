@@ -5,7 +5,7 @@ from app import __version__
 from app.cli.common import out, settings_for_command, with_state
 from app.core.code import code_digest
 from app.core.errors import Problem, StartRefused
-from app.core.revisions import newest
+from app.core.revisions import required
 from app.core.template_record import TemplateRecord
 from app.settings import Settings
 
@@ -18,7 +18,8 @@ def version() -> None:
     """Print the versions of the code, its template and its schema, and the release that is live."""
     settings = settings_for_command()
     digest = code_digest(Path(__file__).parent.parent)
-    out.print(f"app {__version__}, code {digest[:12]}, schema {newest(settings.root)}", highlight=False)
+    schema = " with ".join(required(settings.root))
+    out.print(f"app {__version__}, code {digest[:12]}, schema {schema}", highlight=False)
     out.print(f"template {TemplateRecord.of(settings.root)}", highlight=False)
     out.print(_release(settings), highlight=False)
 

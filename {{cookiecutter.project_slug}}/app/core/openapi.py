@@ -44,6 +44,7 @@ TAGS: Mapping[str, str] = {
     "system": "Health and metrics.",
 }
 
+EXTENSIONS = {"extensions": "What this service adds to its template."}
 _TEXT = {"type": "string"}
 PROBLEM_SCHEMA: dict[str, Any] = {
     "title": "Problem",
@@ -118,7 +119,8 @@ def complete(document: dict[str, Any], without_key: Collection[str]) -> dict[str
         for method, operation in operations.items():
             _complete_operation(operation, method, path, path not in without_key)
             used.update(operation.get("tags", ()))
-    document["tags"] = [{"name": name, "description": text} for name, text in TAGS.items() if name in used]
+    described = ({**TAGS, **EXTENSIONS}).items()
+    document["tags"] = [{"name": name, "description": text} for name, text in described if name in used]
     return document
 
 

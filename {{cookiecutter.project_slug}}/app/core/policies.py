@@ -1,4 +1,9 @@
-"""Policies as data: `policies/*.yaml`, validated at start and identified by their digest."""
+"""Policies as data: `policies/*.yaml`, validated at start and identified by their digest.
+
+`policies/extensions/<name>.yaml` changes the policy of that name, as a JSON Merge Patch (RFC 7396) changes a document:
+what both have is merged key by key, null takes a key away, and everything else takes the place of what was there.
+What is enforced, shown and pinned by a release is the merged policy.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,6 +19,8 @@ from app.core.errors import StartRefused
 
 SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C loader if available: it is many times faster, and every process reads every policy at its start."""
+EXTENSIONS = "extensions"
+"""The folder of the team's own files."""
 MAX_SHOWN_CHARACTERS = 120
 """Of an invalid value in an error message."""
 
@@ -27,6 +34,24 @@ class PolicyModel(ExactModel):
     """
 
     owner: str = Field(min_length=1, description="Owner of this file.")
+
+    @classmethod
+    def merge(cls, policy: Any, extension: Any) -> Any:
+        """The content of a policy, changed by that of the team's own file."""
+        return merge_patch(policy, extension)
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), value)
+    return merged
 
 
 P = TypeVar("P", bound=PolicyModel)
@@ -53,11 +78,29 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]], all_fil
     all_files: reject a file without a model too; False for a process that enforces a part of them.
     Errors: StartRefused naming the file, the field and what is expected there.
     """
-    extra = sorted(path.name for path in folder.glob("*.y*ml") if all_files and path.stem not in models)
+    places = (folder, folder / EXTENSIONS)
+    extra = sorted(path for place in places for path in place.glob("*.y*ml") if all_files and path.stem not in models)
     if extra:
-        raise StartRefused(f"{folder / extra[0]}: no part of the service enforces this policy; remove the file.")
-    raw = {name: _bytes(folder / f"{name}.yaml") for name in models}
+        raise StartRefused(f"{extra[0]}: no part of the service enforces this policy; remove the file.")
+    raw = {name: _merged(folder, name, model) for name, model in models.items()}
     return _read(folder, raw, models)
+
+
+def _merged(folder: Path, name: str, model: type[PolicyModel]) -> bytes:
+    """The bytes of a policy; with an extension, those of what both make together. Errors: StartRefused."""
+    path, extension = folder / f"{name}.yaml", folder / EXTENSIONS / f"{name}.yaml"
+    raw = _bytes(path)
+    if not extension.exists():
+        return raw
+    policy, changes = parse_yaml(raw, path), parse_yaml(_bytes(extension), extension)
+    if not isinstance(changes, dict):
+        raise StartRefused(f"{extension}: holds no keys; write those of {path.name} that change.")
+    _validated(path, raw, model, stored=False)
+    merged = model.merge(policy, changes)
+    text = yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=120)
+    merged_raw = f"# {name}.yaml, with what {EXTENSIONS}/{name}.yaml changes.\n{text}".encode()
+    _validated(extension, merged_raw, model, stored=False)
+    return merged_raw
 
 
 def read_policies(contents: Mapping[str, bytes], models: Mapping[str, type[PolicyModel]], where: str) -> Policies:

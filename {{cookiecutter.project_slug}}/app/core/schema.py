@@ -2,6 +2,7 @@
 
 import importlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ from app.core.errors import StartRefused
 from app.core.grants import sentence_of
 from app.core.locks import MIGRATIONS
 from app.core.pooling import check_addresses, refuse_shared_sessions_now
-from app.core.revisions import newest, revisions, supported
+from app.core.revisions import (
+    EXTENSIONS,
+    NO_EXTENSIONS,
+    VERSIONS,
+    current,
+    extensions,
+    reached,
+    required,
+    revisions,
+    supported_code,
+)
 from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
@@ -33,6 +44,8 @@ def _engine(url: str) -> Engine:
 def migrate(owner_url: str, service_url: str, root: Path, target: str = "head") -> tuple[str | None, str | None]:
     """Migrate the schema to `target`, one process at a time; returns the revisions before and after.
 
+    target: a revision of either chain, "head" for the newest of both, "base" for no tables,
+    "extensions@base" for those of the template alone.
     Each statement waits at most 5 s for a lock and runs at most 10 min, so that a migration never blocks traffic
     for longer. A failed migration changes nothing; one that builds indexes concurrently keeps what is done and can be
     run again. Errors: StartRefused, with the privilege that is missing.
@@ -68,18 +81,23 @@ def _migrate(connection: Connection, service_url: str, root: Path, target: str) 
     try:
         with connection.begin():
             _prepare(connection, service_url)
-        before = _revision(connection)
+        before = _revisions(connection, root)
         connection.execute(sql(f"set lock_timeout = '{LOCK_SECONDS}s'"))
         connection.execute(sql(f"set statement_timeout = '{STATEMENT_SECONDS}s'"))
         connection.commit()
         _move(connection, target, before, root)
-        after = _revision(connection)
+        after = _revisions(connection, root)
         _write_support(connection, after, root)
     finally:
         connection.rollback()
         connection.execute(sql(MIGRATIONS.release()))
         connection.commit()
-    return before, after
+    return named(before), named(after)
+
+
+def named(revisions: Sequence[str]) -> str | None:
+    """The state of a schema in words: the template's revision, and the team's where it has one."""
+    return " with ".join(revisions) or None
 
 
 def _wait_for_lock(connection: Connection) -> None:
@@ -107,38 +125,34 @@ def prepare(owner_url: str, service_url: str) -> None:
         raise StartRefused(sentence) from error
 
 
-def _move(connection: Connection, target: str, before: str | None, root: Path) -> None:
+def _move(connection: Connection, target: str, before: Sequence[str], root: Path) -> None:
     from alembic import command
     from alembic.config import Config
 
-    parents = revisions(root)
-    if before is not None and before not in parents:
-        raise StartRefused(_newer(before, newest(root)))
-    if target not in {"head", "base", *parents}:
-        raise StartRefused(f"There is no revision '{target}'; the newest is {newest(root)}.")
+    known = revisions(root).keys() | extensions(root).keys()
+    if unknown := [each for each in before if each not in known]:
+        raise StartRefused(_newer(unknown[0], required(root)))
+    if target not in {"head", "base", NO_EXTENSIONS, *known}:
+        raise StartRefused(f"There is no revision '{target}'; the newest is {named(required(root))}.")
+    folder = root / "migrations"
     config = Config()
-    config.set_main_option("script_location", str(root / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option(
+        "version_locations", "\n".join(str(folder / each) for each in (VERSIONS, EXTENSIONS)).replace("%", "%%")
+    )
     config.attributes["connection"] = connection
-    back = target == "base" or (before is not None and target in _ancestors(parents, before))
-    (command.downgrade if back else command.upgrade)(config, target)
+    back = target in ("base", NO_EXTENSIONS) or target in reached(root, before) - set(before)
+    (command.downgrade if back else command.upgrade)(config, "heads" if target == "head" else target)
 
 
-def _write_support(connection: Connection, revision: str | None, root: Path) -> None:
+def _write_support(connection: Connection, after: Sequence[str], root: Path) -> None:
     """Say in the database which code may run on it: older code does not know the migrations that came after it."""
-    if revision is not None and connection.execute(sql("select to_regclass('public.schema_support')")).scalar():
+    if after and connection.execute(sql("select to_regclass('public.schema_support')")).scalar():
         connection.execute(sql("delete from schema_support"))
-        rows = [{"revision": each} for each in supported(revision, root)]
+        rows = [{"revision": each} for each in supported_code(after, root)]
         connection.execute(sql("insert into schema_support (revision) values (:revision)"), rows)
         connection.commit()
-
-
-def _ancestors(parents: dict[str, str | None], revision: str) -> set[str]:
-    ancestors: set[str] = set()
-    below = parents[revision]
-    while below is not None:
-        ancestors.add(below)
-        below = parents[below]
-    return ancestors
 
 
 def _prepare(connection: Connection, service_url: str) -> None:
@@ -153,11 +167,11 @@ def _prepare(connection: Connection, service_url: str) -> None:
         connection.execute(sql(f"grant {SERVICE_ROLE} to {quoted}"))
 
 
-def _revision(connection: Connection) -> str | None:
+def _revisions(connection: Connection, root: Path) -> tuple[str, ...]:
     exists = connection.execute(sql("select to_regclass('public.alembic_version')")).scalar()
-    revision = connection.execute(sql("select version_num from alembic_version")).scalar() if exists else None
+    applied = connection.execute(sql("select version_num from alembic_version")).scalars().all() if exists else ()
     connection.rollback()
-    return revision
+    return current(root, applied)
 
 
 def drift(owner_url: str, root: Path) -> list[str]:
@@ -226,31 +240,34 @@ async def _one(connection: psycopg.AsyncConnection[Any], query: str) -> Any:
 
 
 async def _verify_revision(connection: psycopg.AsyncConnection[Any], root: Path) -> None:
-    required = newest(root)
+    needed = required(root)
     exists = await _one(connection, "select to_regclass('public.alembic_version')")
-    revision = await _one(connection, "select version_num from alembic_version") if exists else None
-    if revision == required:
+    rows = await (await connection.execute("select version_num from alembic_version")).fetchall() if exists else []
+    applied = [str(revision) for (revision,) in rows]
+    there = reached(root, applied)
+    unknown = [each for each in applied if each not in there]
+    if not unknown and there >= set(needed):
         return
-    if revision is None or revision in revisions(root):
-        raise StartRefused(
-            f"The database schema is at {revision or 'nothing'}, this code needs {required}; run 'app migrate'."
-        )
-    if not await _supports(connection, required):
-        raise StartRefused(_newer(revision, required))
+    if not unknown:
+        state = named(current(root, applied)) or "nothing"
+        raise StartRefused(f"The database schema is at {state}, this code needs {named(needed)}; run 'app migrate'.")
+    if not await _supports(connection, needed):
+        raise StartRefused(_newer(unknown[0], needed))
 
 
-async def _supports(connection: psycopg.AsyncConnection[Any], required: str) -> bool:
-    """Whether the newer schema says that the code of this revision may run on it."""
+async def _supports(connection: psycopg.AsyncConnection[Any], needed: Sequence[str]) -> bool:
+    """Whether the newer schema says that the code of these revisions may run on it."""
     if not await _one(connection, "select to_regclass('public.schema_support')"):
         return False
-    row = await connection.execute("select 1 from schema_support where revision = %s", (required,))
-    return await row.fetchone() is not None
+    rows = await (await connection.execute("select revision from schema_support")).fetchall()
+    return {revision for (revision,) in rows} >= {*needed, *([NO_EXTENSIONS] if len(needed) == 1 else [])}
 
 
-def _newer(revision: str, required: str) -> str:
+def _newer(revision: str, needed: Sequence[str]) -> str:
+    commands = " and ".join(f"'app migrate --to {each}'" for each in needed)
     return (
-        f"The database schema is at {revision}, which is newer than this code knows ({required}); "
-        f"deploy the newer code, or with it run 'app migrate --to {required}'."
+        f"The database schema is at {revision}, which is newer than this code knows ({named(needed)}); "
+        f"deploy the newer code, or with it run {commands}."
     )
 
 

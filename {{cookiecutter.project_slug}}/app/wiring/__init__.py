@@ -64,6 +64,7 @@ from app.settings import Settings
 from app.setup.process import database_urls, observe
 from app.setup.release_check import ReleaseCheck, protection_of
 from app.webhooks.service import WebhookSender
+from app.wiring.extensions import load_extensions
 from app.wiring.identity_setup import make_identity
 from app.wiring.infrastructure import (
     POLICIES,
@@ -71,6 +72,7 @@ from app.wiring.infrastructure import (
     Infrastructure,
     check,
     open_infrastructure,
+    registry,
 )
 from app.wiring.mcp_setup import make_external_actions
 from app.wiring.monitoring_setup import make_approvals, make_judge, make_monitoring
@@ -78,7 +80,7 @@ from app.wiring.readiness_setup import make_readiness
 from app.wiring.release_loader import ReleaseLoader, also_served, released
 from app.wiring.state import State
 
-__all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "observe"]
+__all__ = ["POLICIES", "REGISTRY", "State", "build", "check", "database_urls", "load_extensions", "observe"]
 
 
 RESTORED_SECONDS = 60.0
@@ -171,8 +173,8 @@ def _actions(
     waiting: ChangeWaiter,
 ) -> tuple[ExternalActions, Actions]:
     external = make_external_actions(infra.settings, offered, others)
-    registry = ActionRegistry(REGISTRY, external)
-    return external, Actions.build(infra.database, identity, registry, offered, waiting)
+    actions = ActionRegistry(registry(), external)
+    return external, Actions.build(infra.database, identity, actions, offered, waiting)
 
 
 def _release_loader(infra: Infrastructure, stack: AsyncExitStack) -> ReleaseLoader:

@@ -45,6 +45,7 @@ from app.settings.security import MASTER_KEY_FILE
 from app.setup.process import make_embedders
 from app.setup.release_check import protection_of
 from app.wiring.cost_setup import chat_models, make_costs
+from app.wiring.extensions import load_extensions
 from app.wiring.release_loader import step_of
 from app.wiring.startup_checks import check_together
 
@@ -70,17 +71,24 @@ POLICIES: dict[str, type[PolicyModel]] = {
 }
 
 REGISTRY: dict[str, Action] = {action.name: action for action in SHIPPED}
-"""All actions by name; policies/actions.yaml says which of them may be proposed."""
+"""The shipped actions by name; policies/actions.yaml says which of them may be proposed."""
+
+
+def registry() -> dict[str, Action]:
+    """All actions by name, with the team's. Errors: StartRefused."""
+    return {**REGISTRY, **load_extensions().actions}
 
 
 def policies_of(settings: Settings) -> Policies:
+    """With the team's extensions, whose names the policies may use. Errors: StartRefused."""
+    load_extensions()
     return load_policies(settings.root / "policies", POLICIES)
 
 
 def check(settings: Settings) -> Policies:
     """The checks of a start that need neither models' weights nor the database. Errors: StartRefused."""
     policies = policies_of(settings)
-    check_together(settings, policies, REGISTRY)
+    check_together(settings, policies, registry())
     read_prompts(settings.root / "prompts")
     make_price_table(policies.get(CostPolicy), chat_models(settings), BundledPrices(), SystemClock())
     return policies
@@ -139,13 +147,14 @@ class Infrastructure:
 
 async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> Infrastructure:
     policies = policies_of(settings)
-    check_together(settings, policies, REGISTRY)
+    check_together(settings, policies, registry())
     database = await open_database(urls.service, settings.database_pool, urls.session)
     embedders = make_embedders(settings, protection_of(policies))
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)
     releases = Releases(_release_inputs(settings, policies, costs, retrieval), database, retrieval.indexes, clock)
-    parser = ParserPool(settings.worker_concurrency, ocr_languages=settings.ocr_languages)
+    formats = load_extensions().formats
+    parser = ParserPool(settings.worker_concurrency, formats=formats, ocr_languages=settings.ocr_languages)
     keys = TenantKeys(database, _master_keys(settings), clock)
     remote = _remote_search(settings, clock)
     return Infrastructure(settings, policies, clock, database, urls, costs, retrieval, releases, parser, keys, remote)

@@ -51,6 +51,7 @@ from app.settings import Settings
 from app.setup.rooms import RoomAlone
 from app.webhooks.jobs import job_specs as webhook_jobs
 from app.webhooks.service import WebhookSender
+from app.wiring.extensions import Extensions, load_extensions
 from app.wiring.mcp_setup import tool_services
 
 SEARCH_CHECKS = ("index", "retrieval")
@@ -89,6 +90,11 @@ class State:
     privacy: Privacy
     monitoring: Monitoring
     webhooks: WebhookSender
+
+    @property
+    def extensions(self) -> Extensions:
+        """What the team adds; it is read once in a process."""
+        return load_extensions()
 
     @property
     def live_traffic(self) -> LiveTraffic:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from app.wiring.extensions import PREFIX
+
 VARIANTS = {"/v1/quarantine": ["?waiting=false"], "/v1/reviews": ["?state=decided", "?state=expired"]}
 # Path parameters of routes about the whole service, and of receipts, which hold no text.
 SERVICE_PARAMETERS = {
@@ -22,7 +24,7 @@ RECORDED = {"answer_id", "document_id", "entry", "review_id", "action_id", "conv
 def readable_paths(document: Mapping[str, Any], ids: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """The paths of the OpenAPI document. Fails for one with a parameter that no operation records an id for."""
     for path, methods in document["paths"].items():
-        if "get" in methods:
+        if "get" in methods and not path.startswith(PREFIX):
             yield from _filled(path, ids)
 
 

@@ -12,7 +12,7 @@ DOORS = {"service", "domain", "ports"}
 # These choose what is real, or start it: they may see every shelf.
 CHOOSERS = {"main", "worker", "room", "wiring", "setup", "cli"}
 # Not rooms but halls: no shelves inside.
-HALLS = {"wiring", "settings", "setup", "adapters", "cli", "core"}
+HALLS = {"wiring", "settings", "setup", "extensions", "adapters", "cli", "core"}
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,14 @@ def test_every_room_has_its_shelves_in_order(graph: grimp.ImportGraph, contracts
 
 
 def test_no_room_knows_vendors(graph: grimp.ImportGraph, contracts: dict[str, dict[str, Any]]) -> None:
-    below = {child.split(".")[1] for child in graph.find_children("app")} - {"adapters", "__main__"}
+    below = {child.split(".")[1] for child in graph.find_children("app")} - {"adapters", "extensions", "__main__"}
     assert {name.removeprefix("app.") for name in contracts["vendors"]["source_modules"]} == below
 
 
 def test_no_room_but_evaluation_and_monitoring_reckons_with_numpy(
     graph: grimp.ImportGraph, contracts: dict[str, dict[str, Any]]
 ) -> None:
-    know = {"adapters", "__main__", "evaluation", "monitoring"}
+    know = {"adapters", "extensions", "__main__", "evaluation", "monitoring"}
     below = {child.split(".")[1] for child in graph.find_children("app")} - know
     assert {name.removeprefix("app.") for name in contracts["numbers"]["source_modules"]} == below
 

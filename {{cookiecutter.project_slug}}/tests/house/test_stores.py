@@ -14,11 +14,13 @@ from app.core.embedded import Urls
 from app.privacy.domain.catalogue import CATALOGUE
 from app.privacy.domain.stores import Kept, Store
 from app.retrieval.tables import HalfVector, SparseVector
+from app.wiring import load_extensions
 from tests.conftest import ROOT
 
 for path in sorted((ROOT / "app").glob("*/tables.py")):
     importlib.import_module(f"app.{path.parent.name}.tables")
 
+load_extensions()
 STORES = {store.table: store for store in CATALOGUE.stores}
 TYPES = """
     select table_name::text, column_name::text from information_schema.columns
@@ -35,7 +37,7 @@ def holds_content(kind: object) -> bool:
 
 @pytest.mark.parametrize("table", sorted(metadata.tables))
 def test_a_table_and_each_of_its_columns_that_may_hold_content_are_listed(table: str) -> None:
-    assert table in STORES, f"list it in app/privacy/domain/catalogue.py: what does {table} hold, and how is it erased?"
+    assert table in STORES, f"list it in app/extensions/stores.py: what does {table} hold, and how is it erased?"
     columns = {column.name for column in metadata.tables[table].columns if holds_content(column.type)}
     assert columns == set(STORES[table].columns)
 

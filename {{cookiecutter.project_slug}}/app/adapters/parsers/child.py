@@ -6,10 +6,12 @@ import logging
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from app.adapters.parsers.child_protocol import REPLY, REQUEST, encoded
 from app.adapters.parsers.dispatch import parse
+from app.adapters.parsers.file_format import add_formats
 from app.ingestion.domain.parsed_document import Unparsable
 
 
@@ -18,6 +20,8 @@ def main() -> None:
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     memory = int(sys.argv[1])
+    for module in sys.argv[2:]:
+        add_formats(import_module(module).FORMATS)
     limits = _Limits(memory)
     replies.write(REPLY.pack(0))
     replies.flush()

@@ -3,6 +3,7 @@ from importlib import import_module
 from typing import Protocol
 
 from app.adapters.parsers.docx.document import parse_docx
+from app.adapters.parsers.file_format import FORMATS, parse_format
 from app.adapters.parsers.html import parse_html
 from app.adapters.parsers.json_lines import parse_jsonl
 from app.adapters.parsers.markdown import parse_markdown
@@ -46,4 +47,7 @@ PARSERS: Mapping[str, Parse] = {
 
 def parse(data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
     """Parse in this process, which may crash: only for a parser process. Errors: Unparsable."""
-    return titled(PARSERS[kind_of(data, name)](data, repair=repair), name)
+    kind = kind_of(data, name)
+    if extension := FORMATS.get(kind):
+        return titled(parse_format(extension, data, repair=repair), name)
+    return titled(PARSERS[kind](data, repair=repair), name)

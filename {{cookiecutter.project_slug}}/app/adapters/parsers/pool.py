@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +63,20 @@ class ParserPool:
     """A `Parser` in child processes. Each is reused for a number of files, and replaced when it grew or was killed.
 
     Only a page of plain text is parsed in this process: it is harmless, and the transfer would cost more than parsing.
+    formats: the modules with formats of the team's own.
     """
 
-    def __init__(self, processes: int = 1, limits: ParserLimits = ParserLimits(), *, ocr_languages: str = "") -> None:
+    def __init__(
+        self,
+        processes: int = 1,
+        limits: ParserLimits = ParserLimits(),
+        *,
+        formats: Sequence[str] = (),
+        ocr_languages: str = "",
+    ) -> None:
         """ocr_languages: as the setting."""
         self.limits = limits
-        self._children = [_Child(limits, ocr_languages) for _ in range(processes)]
+        self._children = [_Child(limits, formats, ocr_languages) for _ in range(processes)]
         self._free: asyncio.LifoQueue[_Child] | None = None
 
     async def parse(self, data: bytes, name: str, *, repair: bool = False) -> ParsedDocument:
@@ -93,8 +102,9 @@ class ParserPool:
 
 
 class _Child:
-    def __init__(self, limits: ParserLimits, ocr_languages: str) -> None:
+    def __init__(self, limits: ParserLimits, formats: Sequence[str], ocr_languages: str) -> None:
         self.limits = limits
+        self.formats = formats
         self.ocr_languages = ocr_languages
         self.process: Process | None = None
         self.done = 0
@@ -155,6 +165,7 @@ class _Child:
             "-c",
             _START,
             str(self.limits.memory_bytes),
+            *self.formats,
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,

@@ -6,9 +6,10 @@ from pathlib import PurePosixPath
 from app.adapters.parsers.archive import EXTERNAL
 from app.adapters.parsers.containers import kind_of_archive, kind_of_ole
 from app.adapters.parsers.ocr import engine
+from app.adapters.parsers.file_format import format_of
 from app.ingestion.domain.parsed_document import Unparsable
 
-_ENDINGS = {
+ENDINGS = {
     ".md": "markdown",
     ".markdown": "markdown",
     ".mdown": "markdown",
@@ -100,11 +101,13 @@ _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 
 
 def kind_of(data: bytes, name: str) -> str:
-    """One of `KINDS`. Errors: Unparsable, naming the actual type."""
+    """One of `KINDS`, or of the team's own formats, by its ending alone. Errors: Unparsable, naming the actual type."""
     if not data.strip(b"\x00\t\n\r \xef\xbb\xbf\xff\xfe"):
         raise Unparsable("empty_file", "The file is empty.")
     ending = PurePosixPath(name).suffix.lower()
-    named = _ENDINGS.get(ending)
+    if extension := format_of(ending):
+        return extension.kind
+    named = ENDINGS.get(ending)
     if b"%PDF-" in data[:1024] and (other := _beside_pdf(data)):
         raise Unparsable("polyglot", f"The file is a PDF and {other} at once.")
     if ending in _PICTURE_ENDINGS and data.startswith(_PICTURE) and engine():
@@ -145,7 +148,7 @@ def is_plain_page(data: bytes, name: str) -> bool:
 
     Not a text that begins with punctuation, which may be markup, nor one with control characters.
     """
-    if len(data) > _PAGE or _ENDINGS.get(PurePosixPath(name).suffix.lower()) != "text":
+    if len(data) > _PAGE or ENDINGS.get(PurePosixPath(name).suffix.lower()) != "text":
         return False
     return data[:1].isalnum() and not _UNPRINTABLE.search(data)
 

@@ -9,8 +9,8 @@ from app.backup.service.writing import OnProgress
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.core.postgres_tools import find_tool, run_tool
-from app.core.revisions import newest, revisions
-from app.core.schema import migrate, prepare
+from app.core.revisions import extensions, required, revisions
+from app.core.schema import migrate, named, prepare
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def verify_content(manifest: BackupManifest, target: RestoreTarget) -> Restore:
 def refuse_newer(manifest: BackupManifest, root: Path) -> None:
     """Errors: StartRefused, when the backup's schema is none that this code knows."""
     revision = manifest.facts.revision
-    if revision not in revisions(root):
+    if not set(revision.split()) <= revisions(root).keys() | extensions(root).keys():
         raise StartRefused(
-            f"The backup has the schema {revision}, which is newer than this code knows ({newest(root)}): restore it "
-            f"with version {manifest.service_version} of the service or a newer one."
+            f"The backup has the schema {revision}, which is newer than this code knows ({named(required(root))}): "
+            f"restore it with version {manifest.service_version} of the service or a newer one."
         )

@@ -1,4 +1,3 @@
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,4 +69,5 @@ _ALL = (
     _share("judge", "advisory", "an answer that scores well is still a bad answer to a reader", always_scored=False),
 )
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""By name; domain/scorers.py adds those of the team."""

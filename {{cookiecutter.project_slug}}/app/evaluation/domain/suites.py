@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from app.core.base_models import ExactModel
 from app.core.errors import Invalid, NotFound
 from app.evaluation.domain.cases import TENANT, Case, CaseName, CaseText, digest_of
+from app.evaluation.domain.scorers import scoring_of
 from app.evaluation.domain.text_matching import contains
 
 SCORING = 1
@@ -42,7 +43,7 @@ class Suite:
     @property
     def digest(self) -> str:
         rows = sorted((case.id, case.digest) for case in self.cases)
-        return digest_of({"scoring": SCORING, "cases": rows})
+        return digest_of({"scoring": scoring_of(SCORING), "cases": rows})
 
     @property
     def tenants(self) -> tuple[str, ...]:

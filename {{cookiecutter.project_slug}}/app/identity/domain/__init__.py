@@ -88,7 +88,15 @@ SERVICE: Final = SERVICE_PERMISSIONS | {
 }
 """The role of those who run the service. It reads no text of a tenant's documents, answers or reviews."""
 
-PERMISSIONS: Final = {"user": USER, "reviewer": REVIEWER, "operator": OPERATOR, "admin": ADMIN, "service": SERVICE}
+PERMISSIONS: Final[dict[str, frozenset[str]]] = {
+    "user": USER,
+    "reviewer": REVIEWER,
+    "operator": OPERATOR,
+    "admin": ADMIN,
+    "service": SERVICE,
+}
+OWN_PREFIX: Final = "extensions:"
+"""With which the permissions begin that a team adds to those of the template."""
 
 KEY_PERMISSIONS: Final = frozenset({"caller:read", "models:read", "answers:write", "actions:propose", "mcp:use"})
 """Permissions that reach only resources of the calling key."""
@@ -365,6 +373,18 @@ def check_grant(roles: frozenset[str], granter: Principal) -> None:
     for role in sorted(roles & PERMISSIONS.keys()):
         if PERMISSIONS[role] & SERVICE_PERMISSIONS or not all(granter.may(each) for each in PERMISSIONS[role]):
             raise RoleNotGranted(f"The role {role} cannot be granted by this key.")
+
+
+def add_permission(name: str, roles: Iterable[str]) -> None:
+    """A permission of the team's own, within a tenant, for these roles and for admins. Errors: ValueError."""
+    tenant_roles = PERMISSIONS.keys() - {"service"}
+    if not name.startswith(OWN_PREFIX) or name == OWN_PREFIX:
+        raise ValueError(f"the permission {name} must begin with '{OWN_PREFIX}'")
+    granted = {"admin", *roles}
+    if unknown := sorted(granted - tenant_roles):
+        raise ValueError(f"{unknown[0]} is no role that {name} can be given to: {', '.join(sorted(tenant_roles))}")
+    for role in granted:
+        PERMISSIONS[role] |= {name}
 
 
 def scope_of(permission: str) -> PermissionScope:

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, field_validator, model_validator
@@ -168,6 +168,16 @@ class ReviewPolicy(PolicyModel):
                     "move it up, narrow the other rule or remove it"
                 )
         return rules
+
+    @classmethod
+    def merge(cls, policy: Any, extension: Any) -> Any:
+        """As every policy, but for the rules: the team's come first, and those that hold before those that do not."""
+        merged = super().merge(policy, extension)
+        if not isinstance(extension.get("rules"), list):
+            return merged
+        rules = [*extension["rules"], *(policy.get("rules") or ())]
+        held = [each for each in rules if isinstance(each, dict) and each.get("send") == "before"]
+        return {**merged, "rules": [*held, *(each for each in rules if each not in held)]}
 
     @property
     def asks_confidence(self) -> bool:

@@ -1,6 +1,6 @@
 """What a store is: a table, which of its columns hold content, and how that is erased."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -82,12 +82,28 @@ class FileStore:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Catalogue:
     """Everything that is stored. The order is that of erasing: what refers to a row comes before it."""
 
     stores: tuple[Store, ...]
     files: tuple[FileStore, ...] = field(default=())
 
+    def add(self, stores: Iterable[Store]) -> None:
+        """The team's own tables, which refer to those that are there. One that is there already is left out."""
+        new = [each for each in stores if each not in self.stores]
+        if twice := sorted(each.table for each in new if each.table in self.by_table):
+            raise ValueError(f"the table {twice[0]} is one of the template's")
+        self.stores = (*new, *self.stores)
+
+    @property
+    def by_table(self) -> Mapping[str, Store]:
+        return {store.table: store for store in self.stores}
+
+    @property
+    def searched(self) -> list[Store]:
+        """The stores whose rows all belong to a tenant."""
+        return [each for each in self.stores if each.erasing != "kept" and not each.shared]
+
     def store(self, table: str) -> Store:
-        return next(each for each in self.stores if each.table == table)
+        return self.by_table[table]

@@ -12,11 +12,11 @@ from app.core.json_types import JsonObject, JsonValue
 from app.core.reasons import check_reason
 from app.encryption.service import TenantKeys
 from app.ingestion.service.dependencies import ORIGINAL
+from app.privacy.domain.catalogue import CATALOGUE
 from app.privacy.domain.requests import ErasureScope, PrivacyRequest, Selection
 from app.privacy.domain.stores import Store
 from app.privacy.repository import matching, receipts, stored_files
 from app.privacy.service.erasure import Erasure
-from app.privacy.service.search import SEARCHED
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Export:
         await self.erasure.receive(replace(request, sealed=None))
         counters: dict[str, int] = {}
         async with self.erasure.database.read(tenant_id) as connection:
-            for store in SEARCHED:
+            for store in CATALOGUE.searched:
                 for row in await matching.find_rows(connection, store, matching.parameters(tenant_id, scope)):
                     counters[store.table] = counters.get(store.table, 0) + 1
                     yield orjson.dumps({"store": store.table, **_shown(store, row)}) + b"\n"

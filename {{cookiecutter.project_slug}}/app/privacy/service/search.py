@@ -1,7 +1,7 @@
 """Finds everything that belongs to a request: first the documents, keys, answers and actions, then their rows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -14,12 +14,8 @@ from app.identity.service import Identity
 from app.ingestion.service.dependencies import ORIGINAL
 from app.privacy.domain.catalogue import CATALOGUE
 from app.privacy.domain.requests import ErasureScope, PrivacyContentNotFound, Selection
-from app.privacy.domain.stores import Person, Store
+from app.privacy.domain.stores import Person
 from app.privacy.repository import erasing, matching, stored_files
-
-BY_TABLE: Mapping[str, Store] = {store.table: store for store in CATALOGUE.stores}
-SEARCHED = [each for each in CATALOGUE.stores if each.erasing != "kept" and not each.shared]
-"""The stores whose rows all belong to a tenant."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +46,11 @@ class ScopeSearch:
         if scope.pattern is None:
             return {}
         values = matching.parameters(tenant_id, scope)
-        left = {store.table: await matching.count_mentions(connection, store, values) for store in SEARCHED}
-        for store in SEARCHED:
+        left = {store.table: await matching.count_mentions(connection, store, values) for store in CATALOGUE.searched}
+        for store in CATALOGUE.searched:
             left[store.table] += await matching.count_mentions(connection, store, values, Person)
         left["procrastinate_jobs"] = await erasing.jobs_left(connection, values)
-        left["audit_log"] = len(await stored_files.audit_lines(connection, BY_TABLE["audit_log"], values))
+        left["audit_log"] = len(await stored_files.audit_lines(connection, CATALOGUE.by_table["audit_log"], values))
         return {table: count for table, count in left.items() if count}
 
     async def _start(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
@@ -93,9 +89,9 @@ class ScopeSearch:
         values["documents"] = sorted(documents)
         keys = await matching.find_keys(connection, values)
         values["keys"] = list(keys)
-        answers = values["answers"] = sorted(await matching.find_answers(connection, BY_TABLE, values))
-        actions = values["actions"] = sorted(await matching.find_actions(connection, BY_TABLE, values))
-        tickets = await matching.find_tickets(connection, BY_TABLE["tickets"], values)
+        answers = values["answers"] = sorted(await matching.find_answers(connection, CATALOGUE.by_table, values))
+        actions = values["actions"] = sorted(await matching.find_actions(connection, CATALOGUE.by_table, values))
+        tickets = await matching.find_tickets(connection, CATALOGUE.by_table["tickets"], values)
         return replace(scope.with_found(documents, answers, actions, tickets, keys), names=tuple(keys.values()))
 
     async def _unread_files(self, connection: AsyncConnection, tenant_id: UUID, pattern: str) -> set[UUID]:

@@ -21,7 +21,6 @@ from app.privacy.domain.catalogue import CATALOGUE
 from app.privacy.domain.requests import ErasureScope, PrivacyRequest
 from app.privacy.domain.stores import Store
 from app.privacy.repository import erasing, matching, stored_files
-from app.privacy.service.search import BY_TABLE
 
 ErasureStep = Callable[[AsyncConnection, PrivacyRequest, ErasureScope], Awaitable[int]]
 NO_TEXT = "(?!)"
@@ -73,7 +72,9 @@ class Steps:
         return erased
 
     async def _decisions(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
-        return await erasing.erase_decisions(connection, BY_TABLE["review_decisions"], self._values(request, scope))
+        return await erasing.erase_decisions(
+            connection, CATALOGUE.by_table["review_decisions"], self._values(request, scope)
+        )
 
     async def _jobs(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         return await erasing.delete_jobs(connection, self._values(request, scope))
@@ -98,12 +99,14 @@ class Steps:
 
     async def _cases(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         """Cases in evals/ that reviewers made of the answers, or that hold the text."""
-        rows = await matching.find_rows(connection, BY_TABLE["review_items"], self._values(request, scope))
+        rows = await matching.find_rows(connection, CATALOGUE.by_table["review_items"], self._values(request, scope))
         from_reviews = {f"review-{row['row_key'].hex[-12:]}" for row in rows}
         return self.suites.remove(from_reviews, _wanted(scope))
 
     async def _audit_lines(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
-        lines = await stored_files.audit_lines(connection, BY_TABLE["audit_log"], self._values(request, scope))
+        lines = await stored_files.audit_lines(
+            connection, CATALOGUE.by_table["audit_log"], self._values(request, scope)
+        )
         for line in lines:
             left = self._left(line, scope)
             await audit.erase_text(connection, line, left, request.requested_by, self.clock.now())

@@ -10,8 +10,12 @@ from app.releases.domain import PRODUCTION, CodePin, Manifest, Prompt, PromptUnu
 
 
 def read_prompts(folder: Path) -> dict[str, Prompt]:
-    """Every `*.md` of the folder, by its name without the suffix. Errors: PromptUnusable."""
-    prompts = {file.stem: Prompt.read(file.stem, file.read_bytes()) for file in sorted(folder.glob("*.md"))}
+    """Every `*.md` of the folder, by its name without the suffix. One of the same name in `extensions` takes its place.
+
+    Errors: PromptUnusable.
+    """
+    files = [*sorted(folder.glob("*.md")), *sorted((folder / "extensions").glob("*.md"))]
+    prompts = {file.stem: Prompt.read(file.stem, file.read_bytes()) for file in files}
     if not prompts:
         raise PromptUnusable(f"There is no prompt in {folder}; put the *.md files there.")
     return prompts

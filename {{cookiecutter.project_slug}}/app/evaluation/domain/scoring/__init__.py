@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.evaluation.domain.cases import Case
 from app.evaluation.domain.observation import Observation
+from app.evaluation.domain.scorers import extension_values
 from app.evaluation.domain.scores import CaseScore, RunScores
 from app.evaluation.domain.scoring import answers, retrieval, safety
 
@@ -11,7 +12,7 @@ __all__ = ["score", "score_run", "values_of"]
 
 
 def values_of(case: Case, observation: Observation, judged: float | None = None) -> dict[str, float | None]:
-    """The value of every metric for a case; None where a metric does not apply."""
+    """The value of every shipped metric for a case; None where a metric does not apply."""
     return {
         "retrieval_recall": retrieval.recall(case.sources, observation.found),
         "retrieval_mrr": retrieval.mrr(case.sources, observation.found),
@@ -31,9 +32,8 @@ def values_of(case: Case, observation: Observation, judged: float | None = None)
 
 
 def score(case: Case, observation: Observation, judged: float | None = None) -> CaseScore:
-    return CaseScore(
-        case.id, case.digest, case.cluster_id, case.slices, case.protected, values_of(case, observation, judged)
-    )
+    values = {**values_of(case, observation, judged), **extension_values(case, observation)}
+    return CaseScore(case.id, case.digest, case.cluster_id, case.slices, case.protected, values)
 
 
 def score_run(
