@@ -18,7 +18,12 @@ import aiohttp
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 TIMEOUT = 120.0
 PROBE = "/console/files/probe"
-NAVIGATED = ("target navigated", "context was destroyed", "Cannot find context", "Cannot find default execution context")
+NAVIGATED = (
+    "target navigated",
+    "context was destroyed",
+    "Cannot find context",
+    "Cannot find default execution context",
+)
 
 
 def installed() -> str | None:
