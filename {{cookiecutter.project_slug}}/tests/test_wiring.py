@@ -17,11 +17,11 @@ from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
 from app.identity.service.last_use import FLUSH_SECONDS
 from app.main import create_app
-from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED
+from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, NoLiveRelease
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import leap, until
-from tests.conftest import ROOT, adopt
+from tests.conftest import ROOT, FreshDatabase, adopt
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
 HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider": "local"}
@@ -174,3 +174,28 @@ async def test_the_privacy_policy_says_whether_an_embedder_elsewhere_gets_person
     elsewhere = settings.model_copy(update={"root": root, "embedder": "openai", "embedder_next": None})
     async with build(elsewhere, database_urls) as state:
         assert [isinstance(each, MaskedEmbedder) for each in state.retrieval.embedders.values()] == [masked]
+
+
+async def test_what_a_release_is_evaluated_by_is_a_part_of_it(root: Path, database_urls: Urls) -> None:
+    """Other cases, another prompt or another number of a policy make another release."""
+    shutil.copytree(ROOT / "evals", root / "evals")
+
+    async def release() -> str:
+        async with build(settings(root), database_urls) as built:
+            return (await built.releases.draft()).id
+
+    ids = [await release()]
+    for name in ("evals/golden.jsonl", "prompts/answer.md", "policies/slo.yaml"):
+        path = root / name
+        path.write_text(path.read_text() + ("\n" if name.startswith("evals") else "\n# Another line.\n"))
+        ids.append(await release())
+    assert len(set(ids)) == 4
+
+
+async def test_outside_development_no_release_approves_itself(root: Path, fresh_database: FreshDatabase) -> None:
+    staged = settings(root).model_copy(update={"environment": "staging"})
+    with fresh_database() as urls:
+        async with build(staged, urls) as built:
+            with pytest.raises(NoLiveRelease):
+                await built.environments.resolve()
+            assert isinstance(built.environments.closed(), NoLiveRelease)

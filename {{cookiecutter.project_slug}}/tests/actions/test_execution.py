@@ -18,6 +18,7 @@ from app.core.change_waiter import ChangeWaiter
 from app.core.clock import SystemClock
 from app.core.database import background, listen
 from app.core.errors import Unavailable
+from app.identity.domain import PERMISSIONS
 from app.releases.domain import digest_of
 from tests.actions.conftest import POLICY, Opened, Shop, actions_of
 from tests.actions.test_proposals import limited
@@ -290,3 +291,12 @@ async def test_a_read_is_entered_as_done_with_what_it_found(shop: Shop) -> None:
     assert (found.state, found.result["title"], found.tainted) == ("done", "The pump leaks", True)
     assert orjson.loads(found.payload)["action"] == "look_up_ticket"
     assert POLICY.offered["look_up_ticket"].per_hour == 1000
+
+
+async def test_who_may_propose_and_lost_the_permission_of_the_action_itself_runs_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proposal = await shop.approved()
+    without = {role: granted - {"tickets:write"} for role, granted in PERMISSIONS.items()}
+    monkeypatch.setattr("app.identity.domain.PERMISSIONS", without)
+    await refused(shop, proposal, "scope_lost")

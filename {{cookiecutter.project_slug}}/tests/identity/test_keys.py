@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from app.core.clock import ManualClock
 from app.core.database import Database, background, listen
+from app.identity import repository
 from app.identity.domain import (
     IDENTITY_CHANGED,
     KeyInvalid,
@@ -197,3 +198,28 @@ def test_a_key_grants_no_role_with_more_permissions(role: str) -> None:
     check_grant(frozenset({"user"}), user)
     with pytest.raises(RoleNotGranted):
         check_grant(frozenset({"user", role}), user)
+
+
+async def test_what_was_verified_before_a_revocation_is_not_cached_after_it(
+    state: State, tenant: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key calls without pause: a query that is under way while it is revoked lets in that request alone."""
+    identity = identity_of(state, ManualClock())
+    key = await identity.create_key(tenant, "busy", ["user"])
+    found, go_on = asyncio.Event(), asyncio.Event()
+    find_key = repository.find_key
+
+    async def slow(database: Database, prefix: str) -> object:
+        row = await find_key(database, prefix)
+        found.set()
+        await go_on.wait()
+        return row
+
+    monkeypatch.setattr(repository, "find_key", slow)
+    calling = asyncio.ensure_future(identity.authenticate(key.text))
+    await found.wait()
+    await identity.revoke_key(tenant, key.prefix)
+    go_on.set()
+    await asyncio.gather(calling, return_exceptions=True)
+    with pytest.raises(KeyInvalid):
+        await identity.authenticate(key.text)

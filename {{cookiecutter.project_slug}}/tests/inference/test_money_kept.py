@@ -14,6 +14,7 @@ from app.adapters.chat.standin import Fault
 from app.costs.repository import ledger_store as ledger
 from app.costs.service.late_charges import LateCharges
 from app.inference import repository
+from app.inference.domain.answer import Question
 from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
 from app.retrieval.repository import search_queries
@@ -218,3 +219,23 @@ async def test_no_reply_of_a_model_prevents_the_record_of_its_answer(
     assert after.committed_micro_usd == micro_usd > 0
     for (text,) in await limited.rows("select body->>'text' from answers"):
         assert "\0" not in text
+
+
+@pytest.mark.parametrize("feature", ["answer", "evaluation"])
+async def test_what_nobody_waits_for_any_more_costs_as_much_as_was_held(limited: Service, feature: str) -> None:
+    """The answer of a caller, and the trial of an evaluation: cancelled while the model writes."""
+    state = limited.state
+    caller = await state.identity.authenticate(limited.key)
+    limited.model.faults.append(Fault(hang=1000))
+    question, release = Question(WHO), state.environments.current().id
+    work = (
+        state.answers.answer(caller, question) if feature == "answer" else state.trials.run(release, caller, question)
+    )
+    asking = asyncio.ensure_future(work)
+    await limited.asked()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await state.answers.close()
+    [(charged_as, tokens)] = await limited.rows("select feature, output_tokens from ledger")
+    assert (charged_as, tokens) == (feature, 512)
+    assert [each.held_micro_usd for each in await state.costs.budgets.standing(limited.tenant)][2:] == [0, 0]

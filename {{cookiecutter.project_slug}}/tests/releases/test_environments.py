@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from app.core.database import background, listen
 from app.core.errors import DatabaseUnavailable
@@ -332,3 +333,23 @@ async def test_what_was_live_at_a_moment_is_one_question(house: House) -> None:
     assert (now.release_id, now.canary and now.canary.release_id) == (first.id, second.id)
     with pytest.raises(ReleaseNotFound):
         await process.environments.at(before - timedelta(seconds=1))
+
+
+async def test_every_move_is_in_the_audit_log(house: House) -> None:
+    process = house.process()
+    first = await process.environments.resolve()
+    second, third = await house.approved(process), await house.approved(process)
+    await process.rollouts.start_canary("operator", second.id, 50, "carefully")
+    await process.rollouts.end_canary("judge", "slower", second.id)
+    await process.rollouts.activate("operator", third.id, "better")
+    await process.rollouts.rollback("operator", "complaints")
+    query = text("select action, actor, after from audit_log where subject = :subject order by sequence")
+    async with house.database.read(None) as connection:
+        found = await connection.execute(query, {"subject": f"environment {house.name}"})
+        assert [tuple(row) for row in found] == [
+            ("environment.activate", "app", first.id),
+            ("environment.canary", "operator", second.id),
+            ("environment.canary_ended", "judge", first.id),
+            ("environment.activate", "operator", third.id),
+            ("environment.rollback", "operator", first.id),
+        ]

@@ -1,5 +1,6 @@
 """Processes of one room: the table, what each serves and takes, and the commands."""
 
+import asyncio
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,8 @@ from app.core.jobs import Worker
 from app.main import ROUTERS, create_app
 from app.setup.rooms import ROOMS, serving, working
 from app.wiring import State
-from app.worker import jobs_of
+from app.worker import _work, jobs_of
+from tests.clock import until
 from tests.conftest import ROOT
 from tests.identity.test_scopes import routes_of
 
@@ -93,3 +95,22 @@ def test_the_guide_and_the_table_name_the_same_rooms() -> None:
     for name, room in ROOMS.items():
         row = f"| `{name}` | {room.serves or '–'} | {room.works or '–'} |"
         assert row in guide, row
+
+
+async def test_a_worker_of_one_room_makes_the_sweeps_of_that_room_alone(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+
+    async def sweep(room: str) -> None:
+        begun.append(room)
+
+    sweeps = {room: (partial(sweep, room),) for room in state.sweeps_by_room}
+    monkeypatch.setattr(State, "sweeps_by_room", sweeps)
+    monkeypatch.setattr(State, "background", lambda _: [])
+    working_alone = asyncio.ensure_future(_work(state, "review", 0))
+    await until(lambda: begun)
+    await asyncio.sleep(0)
+    working_alone.cancel()
+    await asyncio.gather(working_alone, return_exceptions=True)
+    assert begun == ["review"]

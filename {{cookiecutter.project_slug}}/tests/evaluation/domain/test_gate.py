@@ -262,3 +262,10 @@ def test_many_metrics_at_once_need_a_smaller_p() -> None:
     together = of(apply_gate(new, old, policy(), seed=1)).p
     assert alone is not None
     assert together == pytest.approx(alone * 5)
+
+
+def test_the_floor_of_a_slice_holds_where_nothing_fell_and_the_suite_has_none() -> None:
+    old = with_slice(OLD, "restricted", range(6), 0.4)
+    found = apply_gate(replace(old, release_id="b" * 64), old, SLICED, seed=1)
+    assert of(found, name="restricted").verdict == found.verdict == "FAIL"
+    assert "below the floor of 0.500" in of(found, name="restricted").reason

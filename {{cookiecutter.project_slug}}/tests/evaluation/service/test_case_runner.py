@@ -144,3 +144,18 @@ async def test_results_of_a_tenant_are_seen_by_no_other(house: House, service: S
 def test_the_state_wires_runner_and_suite(service: State) -> None:
     assert isinstance(service.evaluations.case_runner, CaseRunner)
     assert isinstance(service.evaluations.suites.load(), Suite)
+
+
+async def test_every_search_of_a_run_is_charged(service: State) -> None:
+    """Warming the vector of a question too: by the search itself, or by the trial that it is for."""
+    asked: list[dict[str, Any]] = []
+
+    class Watched:
+        async def search(self, caller: Any, query: str, **more: Any) -> Any:
+            asked.append(more)
+            return await service.search.search(caller, query, **more)
+
+    runner = replace(service.evaluations.case_runner, retrieval=Watched())  # type: ignore[arg-type]
+    seen = await seen_by(service, replace(service.evaluations, case_runner=runner))
+    assert len(asked) == len(seen)
+    assert all(more["charge"] for more in asked)

@@ -12,6 +12,8 @@ from sqlalchemy import text
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
+from app.costs.domain.budgets import BudgetUsedUp
+from app.evaluation.domain.cases import TENANT
 from app.evaluation.domain.report import Report
 from app.evaluation.service.rendering import as_markdown
 from app.settings import Settings
@@ -121,3 +123,14 @@ async def test_a_judge_that_this_process_does_not_have_is_named(opened: Open) ->
 async def test_no_judge_runs_unless_the_policy_names_one(service: State) -> None:
     report = await judged(service)
     assert (scores(report), report.notes) == ({}, ())
+
+
+async def test_no_judge_is_asked_that_there_is_no_money_for(house: House, opened: Open) -> None:
+    prompt = house.root / "evals" / "judge.md"
+    prompt.write_text(prompt.read_text() + "\nBe kind.\n")
+    state, arbiter = await opened(fair)
+    tenant = await state.identity.ensure_tenant(TENANT)
+    await state.costs.budgets.set("tests", tenant, "day", 1, "a test needs it")
+    with pytest.raises(BudgetUsedUp):
+        await judged(state)
+    assert [call for call in arbiter.calls if "You check" in str(call.body)] == []
