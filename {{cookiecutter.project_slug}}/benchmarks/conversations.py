@@ -16,7 +16,7 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +64,8 @@ async def main(url: str | None, model: str, short: bool, held_out: bool) -> None
         async with build(configured, urls) as state, client_of(state, "evaluation") as (client, tenant):
             release = await state.releases.create("bench")
             await state.rollouts.activate("bench", release.id, "a benchmark", break_glass=True)
-            await _ingest(state, client)
+            cited = {source.uri for case in cases for source in case.sources}
+            await _ingest(state, client, cited if short else None)
             asker = Principal(tenant, new_id(), "bench", frozenset({"user"}))
             result = await _measure(Step(state, asker), client, cases, model if chain else EXTRACTIVE)
     if held_out:
@@ -120,15 +121,18 @@ def _golden() -> tuple[Case, ...]:
     return parse_suite("golden", (ROOT / "evals" / "golden.jsonl").read_text(encoding="utf-8")).cases
 
 
-async def _ingest(state: State, client: httpx.AsyncClient) -> None:
-    """The documents of the evaluation that everybody of its tenant may read."""
+async def _ingest(state: State, client: httpx.AsyncClient, only: Collection[str] | None) -> None:
+    """The documents of the evaluation that everybody of its tenant may read. only: these addresses."""
     corpus = parse_corpus((ROOT / "evals" / "corpus.json").read_text(encoding="utf-8"))
     for folder in corpus.folders:
         if folder.tenant != TENANT or folder.groups:
             continue
         base = ROOT / folder.path
         for path in sorted(base.rglob("*.md")):
-            file = (path.relative_to(base).as_posix(), path.read_bytes())
+            uri = path.relative_to(base).as_posix()
+            if only is not None and uri not in only:
+                continue
+            file = (uri, path.read_bytes())
             reply = await client.post("/v1/documents", files={"files": file}, data={"source": folder.source})
             reply.raise_for_status()
     await work_off(state)

@@ -1,6 +1,7 @@
 """Starts processes of the service on free ports."""
 
 import asyncio
+import itertools
 import os
 import secrets
 import socket
@@ -40,7 +41,7 @@ async def running(
     )
     try:
         await _listening(port, process)
-        yield psutil.Process(process.pid), port
+        yield await asyncio.to_thread(_listener, port, psutil.Process(process.pid)), port
     finally:
         process.terminate()
         # In a thread: the process may send data at its end that this event loop must receive.
@@ -58,6 +59,15 @@ async def _listening(port: int, process: subprocess.Popen[bytes]) -> None:
         writer.close()
         return
     raise RuntimeError(f"{process.args!r} does not listen")
+
+
+def _listener(port: int, started: psutil.Process) -> psutil.Process:
+    """The process that listens on the port: the one that was started, or in tests a fork that it stands for."""
+    for each in itertools.chain([started], psutil.process_iter()):
+        with suppress(psutil.Error):
+            if any(it.status == "LISTEN" and it.laddr.port == port for it in each.net_connections("tcp")):
+                return each
+    raise RuntimeError(f"nothing listens on port {port}")
 
 
 class WorkerPool:

@@ -36,6 +36,12 @@ PRELOADED = (
     "uvloop",
 )
 """What the commands import besides, when they run."""
+NOT_FORKING = {
+    *("benchmarks.cli_start", "benchmarks.ingest_memory"),  # the start and the memory of a process are measured
+    *("benchmarks.monitoring_cost",),  # starts a process that changes a library before it imports the service
+    *("benchmarks.kill_budget", "benchmarks.kill_stack"),  # take the port of a process that they have just killed
+}
+"""What starts interpreters of its own."""
 PASSED_ON = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, KILL}
 PYTHON = """#!/bin/sh
 real={real} server="{real} -I -S {file} {address}"
@@ -201,7 +207,7 @@ def main() -> None:
     gc.enable()
     address, python = sys.argv[1:3]
     module, arguments = serve(address)
-    if not module.startswith("benchmarks."):  # which watch, stop and kill what they start, by the id of its process
+    if module not in NOT_FORKING:
         sys.executable = python
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
