@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import app
+from app.adapters.parsers.child_process import start_process, start_threaded
 from app.backup.service import writing
 from app.core import memory, stop_signals
 from app.core.event_loop import loop_factory, run_coroutine
@@ -67,6 +68,11 @@ def test_text_is_read_and_written_in_an_encoding_that_is_named(name: str) -> Non
     """On Windows the default is the code page of the country."""
     unnamed = {path for path, node in calls(name) if "encoding" not in {word.arg for word in node.keywords}}
     assert unnamed == OTHERWISE[name]
+
+
+def test_on_windows_parsers_are_started_without_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert start_process() is start_threaded
 
 
 def test_a_process_is_asked_to_stop_by_what_its_system_can_handle(monkeypatch: pytest.MonkeyPatch) -> None:

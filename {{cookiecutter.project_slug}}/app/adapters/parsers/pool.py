@@ -3,7 +3,7 @@ import json
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process, create_subprocess_exec
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import app
+from app.adapters.parsers.child_process import ChildProcess, start_process
 from app.adapters.parsers.child_protocol import REPLY, REQUEST, decoded
 from app.adapters.parsers.ocr import OCR_LANGUAGES, tesseract
 from app.adapters.parsers.plain import parse_text, titled
@@ -106,7 +107,7 @@ class _Child:
         self.limits = limits
         self.formats = formats
         self.ocr_languages = ocr_languages
-        self.process: Process | None = None
+        self.process: ChildProcess | None = None
         self.done = 0
 
     async def parse(self, data: bytes, name: str, repair: bool) -> ParsedDocument:
@@ -147,7 +148,7 @@ class _Child:
         recognised = may_be_scanned(name) and tesseract(self.ocr_languages) is not None
         return self.limits.time_for(len(data), recognised=recognised)
 
-    async def _ready(self) -> Process:
+    async def _ready(self) -> ChildProcess:
         if self.process is None or self.process.returncode is not None or _has_ended(self.process):
             await self.stop("done")
             try:
@@ -157,9 +158,9 @@ class _Child:
                 raise ParserInterrupted("No process could be started to read the file.") from error
         return self.process
 
-    async def _started(self) -> Process:
+    async def _started(self) -> ChildProcess:
         """Start a child and wait until it is ready, so that a file's time-out does not include the start."""
-        process = await create_subprocess_exec(
+        process = await start_process()(
             sys.executable,
             "-I",
             "-c",
@@ -209,11 +210,11 @@ class _Child:
         _ended.labels(why).inc()
 
 
-def _has_ended(process: Process) -> bool:
+def _has_ended(process: ChildProcess) -> bool:
     return process.stdout is None or process.stdout.at_eof()
 
 
-async def _exchange(process: Process, header: bytes, data: bytes) -> dict[str, Any]:
+async def _exchange(process: ChildProcess, header: bytes, data: bytes) -> dict[str, Any]:
     if process.stdin is None or process.stdout is None:
         raise EOFError
     process.stdin.write(header)

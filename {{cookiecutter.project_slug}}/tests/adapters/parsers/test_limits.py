@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from asyncio.subprocess import create_subprocess_exec
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from app.adapters.parsers import pool as pools
+from app.adapters.parsers.child_process import start_threaded
 from app.adapters.parsers.pool import ParserLimits, ParserPool
 from app.ingestion.domain.parsed_document import ParserInterrupted, Unparsable
 
@@ -35,8 +37,9 @@ class ObservedPool(ParserPool):
         return process.pid
 
 
-@pytest_asyncio.fixture
-async def pool() -> AsyncIterator[ObservedPool]:
+@pytest_asyncio.fixture(params=[create_subprocess_exec, start_threaded], ids=["pipes of the loop", "pipes in threads"])
+async def pool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ObservedPool]:
+    monkeypatch.setattr(pools, "start_process", lambda: request.param)
     pool = ObservedPool(limits=ParserLimits(seconds=0.5, clock_factor=600))
     yield pool
     await pool.close()
@@ -72,10 +75,11 @@ async def test_the_cpu_time_of_many_files_does_not_add_up(pool: ObservedPool) ->
 
 
 async def test_a_wall_clock_timeout_is_an_interruption_and_no_rejection(pool: ObservedPool) -> None:
-    pool._children[0].limits = replace(pool.limits, clock_factor=1)
     os.kill(await pool.ready(), signal.SIGSTOP)
+    pool._children[0].limits = replace(pool.limits, clock_factor=1)
     with pytest.raises(ParserInterrupted, match="was not read within"):
         await pool.parse(GOOD, "lamps.md")
+    pool._children[0].limits = pool.limits
     assert (await pool.parse(GOOD, "lamps.md")).title == "Lamps"
 
 
@@ -100,7 +104,7 @@ async def test_a_parser_that_cannot_be_started_rejects_no_file(pool: ObservedPoo
     async def out_of_processes(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(pools, "create_subprocess_exec", out_of_processes)
+    monkeypatch.setattr(pools, "start_process", lambda: out_of_processes)
     with pytest.raises(ParserInterrupted, match="started"):
         await pool.parse(GOOD, "lamps.md")
 
