@@ -17,6 +17,7 @@ RENDERED = {
     "policies/business.yaml",
     "policies/cost.yaml",
     "policies/data.yaml",
+    "policies/extensions/README.txt",
     "policies/identity.yaml",
     "policies/monitoring.yaml",
     "policies/ownership.yaml",
