@@ -117,9 +117,13 @@ class ExtendedService:
                 stderr=log,
             )
         serving = Serving(process, f"http://127.0.0.1:{port}", self.data)
-        while not serving.ready():
-            assert process.poll() is None, (self.data / "run.log").read_text()
-            time.sleep(0.1)
+        try:
+            while not serving.ready():
+                assert process.poll() is None, (self.data / "run.log").read_text()
+                time.sleep(0.1)
+        except BaseException:
+            serving.stop()
+            raise
         return serving
 
 

@@ -47,11 +47,13 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Extended]:
     model = free_port()
     standin = subprocess.Popen([sys.executable, "-m", "app.adapters.chat.standin", "--port", str(model)])
     chain = json.dumps([{"model": "stand-in", "base_url": f"http://127.0.0.1:{model}/v1"}])
-    serving = service.start(APP_MODEL_CHAIN=chain)
-    yield Extended(service, serving, migrated, checked, stranger)
-    serving.stop()
-    standin.terminate()
-    standin.wait()
+    try:
+        serving = service.start(APP_MODEL_CHAIN=chain)
+        yield Extended(service, serving, migrated, checked, stranger)
+        serving.stop()
+    finally:
+        standin.terminate()
+        standin.wait()
 
 
 def eventually(client: httpx.Client, path: str, field: str, value: str) -> dict[str, object]:
