@@ -31,7 +31,10 @@ from tests.conftest import ROOT, adopt
 
 CHANGED: Mapping[str, Mapping[str, Any]] = {
     "review": {"lease_seconds": 77, "rules": [{"name": "all", "send": "after", "due_minutes": 60}]},
-    "slo": {"error_budget": {"exception_days": 3}},
+    "slo": {
+        "error_budget": {"exception_days": 3},
+        "overload": {"tenant_share": 0.4, "max_waiting": 9, "queue_seconds": 0.25},
+    },
     "ownership": {"approval": {"review_hours": 5}},
     "readiness": {"waivers": {"max_days": 11}, "attestation_days": 13},
     "quality": {"online": {"look_back_hours": 1, "settle_minutes": 0}, "canary": {"check_every_seconds": 7}},
@@ -68,7 +71,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module")
 async def state(database_urls: Urls, settings: Settings, root: Path) -> AsyncIterator[State]:
-    async with build(settings.model_copy(update={"root": root}), database_urls) as built:
+    async with build(settings.model_copy(update={"root": root, "database_pool": 6}), database_urls) as built:
         await adopt(built)
         yield built
 
@@ -169,6 +172,7 @@ async def test_concurrent_answers_is_the_number_at_which_the_service_sheds(state
     slots = app.state.admission.limits.by_path["/v1/answers"]
     assert slots.limit() == 3
     assert state.answers.max_concurrent == 3
+    assert (slots.rules.tenant_share, slots.rules.longest, slots.rules.seconds) == (0.4, 9, 0.25)
     async with AsyncExitStack() as held:
         for number in range(3):
             await held.enter_async_context(slots.acquire(f"tenant {number}"))
@@ -188,3 +192,11 @@ async def test_a_caller_has_conversations_per_caller_and_a_request_upload_files(
         ]
         assert [reply.status_code for reply in replies[:2]] == [200, 200]
         assert replies[2].json()["code"] == "too_many_conversations"
+
+
+async def test_a_process_opens_database_pool_connections(state: State) -> None:
+    async with AsyncExitStack() as held:
+        for _ in range(6):
+            await held.enter_async_context(state.database.pipeline(UUID(int=1)))
+        assert state.database.pool.get_stats()["pool_available"] == 0
+        assert state.database.pool.get_stats()["pool_max"] == state.database.size == 6

@@ -16,6 +16,7 @@ from app.core.jobs import Worker
 from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
 from app.identity.service.last_use import FLUSH_SECONDS
+from app.ingestion.domain.policy import DataPolicy
 from app.main import create_app
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, NoLiveRelease
 from app.settings import Settings
@@ -199,3 +200,16 @@ async def test_outside_development_no_release_approves_itself(root: Path, fresh_
             with pytest.raises(NoLiveRelease):
                 await built.environments.resolve()
             assert isinstance(built.environments.closed(), NoLiveRelease)
+
+
+async def test_documents_and_actions_are_under_the_live_release_and_not_under_the_files_of_a_process(
+    state: State, root: Path, database_urls: Urls
+) -> None:
+    await adopt(state)
+    change(root, "data", "unknown_sources: allow", "unknown_sources: quarantine")
+    change(root, "actions", "max_per_answer: ", "max_per_answer: 1")
+    async with build(settings(root), database_urls) as other:
+        await other.environments.refresh()
+        assert other.policies.get(DataPolicy).unknown_sources == "quarantine"
+        assert other.ingestion.deps.data == state.ingestion.deps.data
+        assert other.actions.catalogue.live_policy() == state.actions.catalogue.live_policy()

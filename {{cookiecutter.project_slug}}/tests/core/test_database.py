@@ -1,3 +1,4 @@
+import traceback
 from contextlib import AsyncExitStack
 from uuid import UUID, uuid4
 
@@ -5,7 +6,7 @@ import httpx
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
@@ -216,3 +217,20 @@ def test_the_schema_migrates_down_to_nothing_and_up_again(embedded: EmbeddedPost
             migrate(urls.owner, urls.service, ROOT, "nowhere")
     finally:
         embedded.drop(name)
+
+
+async def test_no_parameter_of_a_failed_statement_is_in_its_traceback(database: Database) -> None:
+    """They are texts of users, and tracebacks are logged."""
+    said = uuid4().hex
+    with pytest.raises(DBAPIError) as failed:
+        async with database.transaction(None) as connection:
+            await connection.execute(text("select cast(:said as text), 1 / :zero"), {"said": said, "zero": 0})
+    assert "division by zero" in str(failed.value)
+    assert said not in "".join(traceback.format_exception(failed.value))
+
+
+async def test_how_long_a_connection_was_waited_for_is_noted(database: Database) -> None:
+    database.waits.drain()
+    async with database.pipeline(UUID(int=1)) as connection:
+        await connection.execute("select 1")
+    assert database.waits.drain() > 0

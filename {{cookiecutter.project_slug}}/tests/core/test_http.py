@@ -1,7 +1,11 @@
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
+
+from app.core.http import Observed, ResponseAborted
 
 
 @pytest.mark.parametrize(
@@ -58,9 +62,26 @@ async def test_a_body_over_the_limit_is_rejected_by_its_content_length(client: h
 
 
 async def test_a_body_without_content_length_is_counted(client: httpx.AsyncClient) -> None:
+    sent: list[int] = []
+
     async def endless() -> AsyncIterator[bytes]:
-        for _ in range(3000):
+        for number in range(3000):
+            sent.append(number)
             yield b" " * 1000
 
     response = await client.post("/v1/keys", content=endless(), headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["code"]) == (413, "too_large")
+    assert len(sent) < 1100, "no more is read than is allowed"
+
+
+async def test_an_error_after_the_first_byte_of_a_response_is_logged_too() -> None:
+    async def breaks(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError
+
+    async def nowhere(_: Any) -> None: ...
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    with capture_logs() as logged, pytest.raises(ResponseAborted):
+        await Observed(breaks)(scope, nowhere, nowhere)
+    assert [each["event"] for each in logged] == ["core.request_failed"]

@@ -140,3 +140,32 @@ async def test_nothing_of_an_answer_that_a_suspicious_question_holds_is_sent(ser
     assert "held" in received.raw
     assert "Marta Holm" not in received.raw
     await until(lambda: not service.state.answers._in_progress.count)
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_call_of_a_model_ends_after_its_timeout_seconds(open_service: Open, form: str) -> None:
+    service = await open_service(options={"timeout_seconds": 70}, deadline_seconds=DEADLINE)
+    await service.publish(TOWER)
+    service.model.always = Fault(hang=1000)
+    asking = asyncio.ensure_future(ask(service, form))
+    await service.asked()
+    await leap(71)
+    assert (await asking).answer["reasons"] == ["stand-in: model_timeout"]
+    assert service.state.answers.loaded_releases.of(service.state.environments.current()).chain.models[0].seconds == 70
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_every_token_of_an_answer_is_counted(service: Service, form: str) -> None:
+    def counted() -> dict[str, float]:
+        labels = {"feature": "answer", "model": "stand-in"}
+        kinds = ("input", "cached_input", "output")
+        return {kind: REGISTRY.get_sample_value("app_tokens_total", {**labels, "kind": kind}) or 0 for kind in kinds}
+
+    before = counted()
+    await ask(service, form)
+    [(whole, cached, written)] = await service.rows(
+        "select input_tokens, cached_tokens, output_tokens from ledger where feature = 'answer'"
+    )
+    assert written > 0
+    expected = {"input": whole - cached, "cached_input": cached, "output": written}
+    assert {kind: now - before[kind] for kind, now in counted().items()} == expected

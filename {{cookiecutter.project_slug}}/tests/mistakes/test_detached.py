@@ -1,5 +1,5 @@
-"""A promise about one of the twelve mistakes breaks when its control is taken out of the wiring of the built service: it
-is the control that keeps it, and what tests it can fail.
+"""A promise about one of the twelve mistakes breaks when its control is taken out of the wiring of the built service:
+it is the control that keeps it, and what tests it can fail.
 """
 
 from collections.abc import AsyncIterator
