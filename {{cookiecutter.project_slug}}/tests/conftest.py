@@ -101,7 +101,9 @@ def cache_constant_setup() -> None:
 
 def cache_descriptions() -> None:
     """Applications with the same routes get copies of one OpenAPI document: making it takes half a second."""
-    make, made = main.get_openapi, {}
+    name = "get_openapi"
+    make = getattr(main, name)
+    made: dict[tuple[int | str, ...], tuple[list[BaseRoute], str]] = {}
 
     def get_openapi(*, routes: Sequence[BaseRoute], **named: Any) -> Any:
         described = [each for each in routes if getattr(each, "include_in_schema", not isinstance(each, Mount))]
@@ -110,7 +112,7 @@ def cache_descriptions() -> None:
             made[key] = described, json.dumps(make(routes=routes, **named))
         return json.loads(made[key][1])
 
-    main.get_openapi = get_openapi
+    setattr(main, name, get_openapi)
 
 
 class ForkingPython:
