@@ -35,6 +35,7 @@ from app.settings import Settings
 from app.wiring import State, build, infrastructure
 from tests import clock, cpu_report
 from tests.forks import Forks
+from tests.order import SEED, RandomOrder, seed
 from tests.response_models import FAILURES, check_every_response
 
 ROOT = Path(__file__).parent.parent
@@ -64,12 +65,16 @@ def extend_timeouts() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu-report", action="store_true", help="processor time of each file, with its processes")
+    parser.addoption("--order", type=seed, metavar="SEED", help="a random order of the tests; `random` draws its seed")
     parser.addoption("--quick", action="store_true", help="only tests without a database and without processes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("cpu_report"):
         config.pluginmanager.register(cpu_report.CpuReport())
+    config.option.order = getattr(config, "workerinput", {}).get(SEED, config.option.order)
+    if config.option.order is not None:
+        config.pluginmanager.register(RandomOrder(config.option.order))
     gc.disable()  # until everything is imported: nothing of it becomes garbage
     extend_timeouts()
     cache_constant_setup()
@@ -96,7 +101,9 @@ def cache_constant_setup() -> None:
 
 def cache_descriptions() -> None:
     """Applications with the same routes get copies of one OpenAPI document: making it takes half a second."""
-    make, made = main.get_openapi, {}
+    name = "get_openapi"
+    make = getattr(main, name)
+    made: dict[tuple[int | str, ...], tuple[list[BaseRoute], str]] = {}
 
     def get_openapi(*, routes: Sequence[BaseRoute], **named: Any) -> Any:
         described = [each for each in routes if getattr(each, "include_in_schema", not isinstance(each, Mount))]
@@ -105,7 +112,7 @@ def cache_descriptions() -> None:
             made[key] = described, json.dumps(make(routes=routes, **named))
         return json.loads(made[key][1])
 
-    main.get_openapi = get_openapi
+    setattr(main, name, get_openapi)
 
 
 class ForkingPython:
@@ -297,11 +304,28 @@ async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]
         yield built
 
 
+OVERRIDDEN: list[tuple[object, str, object]] = []
+"""What fields had before they were overridden."""
+
+
 def override(target: object, **values: object) -> None:
-    """Sets fields of a frozen value for one test. A name that the value does not have is an error, and sets nothing."""
+    """Sets fields of a frozen value until the end of the test, or for good in a fixture that many tests share.
+
+    A name that the value does not have is an error, and sets nothing.
+    """
     for name, value in values.items():
         assert hasattr(target, name), f"{type(target).__name__} has no {name}"
+        OVERRIDDEN.append((target, name, getattr(target, name)))
         object.__setattr__(target, name, value)
+
+
+@pytest.fixture(autouse=True)
+def no_override_outlives_its_test() -> Iterator[None]:
+    shared = len(OVERRIDDEN)
+    yield
+    while len(OVERRIDDEN) > shared:
+        target, name, before = OVERRIDDEN.pop()
+        object.__setattr__(target, name, before)
 
 
 def without_polling(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from app.retrieval.domain import IndexRow
 from app.retrieval.ports import Embedder
 from app.settings import Settings
 from app.wiring import build
-from tests.conftest import adopt
+from tests.conftest import adopt, override
 from tests.inference.conftest import Service, loaded
 
 URL = "/v1/embeddings"
@@ -94,7 +94,7 @@ async def test_a_paid_embedder_is_within_the_budget(service: Service, monkeypatc
     monkeypatch.setitem(service.state.retrieval.embedders, name, Paid(embedder))  # type: ignore[arg-type]
     unit = UnitPrices(Decimal(1), Decimal(1), Decimal(2))
     table = PriceTable([ModelPrice("stand-in", "local", "policy", (Tier(0, unit),))])
-    object.__setattr__(service.state.costs, "table", table)
+    override(service.state.costs, table=table)
     asked = {"model": "default", "input": TEXTS}
     budgets = service.state.costs.budgets
     async with service.client() as http:
