@@ -168,7 +168,7 @@ class Browser:
         async with self.client.ws_connect(self.address, max_msg_size=0) as socket:
             page = Page(socket)
             listening = asyncio.ensure_future(page.listen())
-            context = await page.command("Target.createBrowserContext")
+            context = await page.command("Target.createBrowserContext", disposeOnDetach=True)
             target = await page.command("Target.createTarget", url="about:blank", **context)
             page.session = (await page.command("Target.attachToTarget", targetId=target["targetId"], flatten=True))[
                 "sessionId"

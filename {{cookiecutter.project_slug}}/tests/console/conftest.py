@@ -82,7 +82,8 @@ async def house(
     await adopt(state)
 
 
-@pytest_asyncio.fixture
-async def chromium(tmp_path: Path) -> AsyncIterator[Browser]:
-    async with browser(tmp_path / "profile") as started:
+@pytest_asyncio.fixture(scope="module")
+async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    """One for each file: starting it costs as much as a test, and each tab has a storage of its own."""
+    async with browser(tmp_path_factory.mktemp("profile")) as started:
         yield started
