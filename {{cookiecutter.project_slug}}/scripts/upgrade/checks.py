@@ -165,10 +165,9 @@ def _revision(of: tuple[str, str]) -> Revision | None:
         return None
     said: dict[str, Any] = {}
     for node in body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        for target in targets:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             if isinstance(target, ast.Name) and isinstance(node.value, ast.Constant | ast.Tuple | ast.List):
                 said[target.id] = ast.literal_eval(node.value)
     if not isinstance(said.get("revision"), str):
@@ -195,7 +194,7 @@ def _label(head: Revision, revisions: Mapping[str, Revision]) -> str:
     return "of the service"
 
 
-def news(merged: Merged, yaml: Callable[[str], Any]) -> Iterator[str]:
+def news(merged: Merged, yaml: Callable[..., list[Any]]) -> Iterator[str]:
     """Settings and policy keys that the new template has and the old one did not, with their defaults."""
     settings = [
         dict(SETTING.findall(merged.blobs(tree, lambda path: path == ".env.example").get(".env.example", "")))
@@ -207,13 +206,14 @@ def news(merged: Merged, yaml: Callable[[str], Any]) -> Iterator[str]:
         merged.blobs(tree, lambda path: path.startswith("policies/") and path.endswith(".yaml"))
         for tree in (merged.old, merged.new)
     ]
-    for path, text in policies[1].items():
-        after = dict(keys(yaml(text)))
-        if path not in policies[0]:
-            yield f"{path}: a policy that is new, with {len(after)} keys"
+    before, after = (dict(zip(texts, yaml(*texts.values()), strict=True)) for texts in policies)
+    for path, content in after.items():
+        new = dict(keys(content))
+        if path not in before:
+            yield f"{path}: a policy that is new, with {len(new)} keys"
             continue
-        for key in after.keys() - dict(keys(yaml(policies[0][path]))).keys():
-            yield f"{path}: {key}: {after[key]}"
+        for key in new.keys() - dict(keys(before[path])).keys():
+            yield f"{path}: {key}: {new[key]}"
 
 
 def keys(value: Any, above: str = "") -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from record import Stop
@@ -17,11 +17,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**clean, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **more}
 
 
-def attempt(folder: Path, *words: str, given: bytes | None = None, **more: str) -> subprocess.CompletedProcess[bytes]:
+def attempt(
+    folder: Path, *words: str, given: bytes | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         ["git", "-c", "core.quotePath=false", *words],
         cwd=folder,
-        env=environment(**more),
+        env=environment(**(env or {})),
         input=given,
         stdin=subprocess.DEVNULL if given is None else None,
         capture_output=True,
@@ -29,9 +31,9 @@ def attempt(folder: Path, *words: str, given: bytes | None = None, **more: str) 
     )
 
 
-def read(folder: Path, *words: str, given: bytes | None = None, **more: str) -> str:
+def read(folder: Path, *words: str, given: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
     """What git printed, without the line end. Raises Stop with git's own words."""
-    done = attempt(folder, *words, given=given, **more)
+    done = attempt(folder, *words, given=given, env=env)
     if done.returncode:
         raise Stop(f"`git {words[0]}` failed: {done.stderr.decode(errors='replace').strip()}")
     return done.stdout.decode(errors="surrogateescape").rstrip("\n")

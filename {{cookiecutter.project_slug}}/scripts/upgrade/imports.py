@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +13,7 @@ STARTED = ("app.__main__", "app.main", "app.worker", "app.room", "app.cli", "mig
 # Where Python runs it as code of this service.
 FOLDERS = ("app/", "tests/", "migrations/", "scripts/", "benchmarks/")
 LINE = re.compile(r"^\s*(?:from|import)\s+(app[\w.]*)", re.MULTILINE)
+STRING = re.compile(r"""["'](app\.[\w.]+)["']""")
 
 
 @dataclass(frozen=True)
@@ -102,16 +103,26 @@ def _module(path: str, text: str) -> Module:
         found.imports = [Import(match[1], None, 0) for match in LINE.finditer(text)]
         return found
     package = dotted(path) if path.endswith("/__init__.py") else dotted(path).rpartition(".")[0]
-    for node in ast.walk(tree):
+    found.strings = set(STRING.findall(text))  # as of `import_module("app.x")`
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             found.imports += [Import(alias.name, None, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(package, node)
             found.imports += [Import(base, None if a.name == "*" else a.name, node.lineno) for a in node.names]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("app."):
-            found.strings.add(node.value)
     found.names = _names(tree)
     return found
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Every statement, however deep, without looking into expressions."""
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            left += getattr(node, name, None) or []
+        if isinstance(node, ast.stmt):
+            yield node
 
 
 def _absolute(package: str, node: ast.ImportFrom) -> str:

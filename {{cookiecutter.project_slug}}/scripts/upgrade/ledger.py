@@ -25,13 +25,13 @@ class Step:
 class Ledger:
     """The entries that lie between two commits of the template, newest first."""
 
-    def __init__(self, source: Source, old: str, new: str, yaml: Callable[[str], Any]) -> None:
-        def entries(commit: str) -> list[dict[str, Any]]:
-            found = yaml(source.text(commit, LEDGER)) or []
-            return [each for each in found if isinstance(each, dict) and "version" in each]
-
-        known = {str(each["version"]) for each in entries(old)}
-        self.entries = [each for each in entries(new) if str(each["version"]) not in known]
+    def __init__(self, source: Source, old: str, new: str, yaml: Callable[..., list[Any]]) -> None:
+        before, after = (
+            [each for each in found or [] if isinstance(each, dict) and "version" in each]
+            for found in yaml(source.text(old, LEDGER), source.text(new, LEDGER))
+        )
+        known = {str(each["version"]) for each in before}
+        self.entries = [each for each in after if str(each["version"]) not in known]
         self.entries = [
             each for each in self.entries if not (each.get("commit") and source.contains(str(each["commit"]), old))
         ]

@@ -66,9 +66,9 @@ def tree_of(root: Path, folder: Path, index: Path, crlf: set[str]) -> str:
     more = {"GIT_INDEX_FILE": str(index)}
     index.unlink(missing_ok=True)
     git.read(
-        root, "update-index", "--add", "--index-info", given="".join(lines).encode(errors="surrogateescape"), **more
+        root, "update-index", "--add", "--index-info", given="".join(lines).encode(errors="surrogateescape"), env=more
     )
-    return git.read(root, "write-tree", **more)
+    return git.read(root, "write-tree", env=more)
 
 
 def crlf_paths(root: Path) -> set[str]:
@@ -101,21 +101,21 @@ def in_place(root: Path, tree: str, index: Path) -> str:
         return tree
     top, more = Path(git.read(root, "rev-parse", "--show-toplevel")), {"GIT_INDEX_FILE": str(index)}
     index.unlink(missing_ok=True)
-    git.read(top, "read-tree", "HEAD", **more)
-    git.read(top, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", prefix, **more)
-    git.read(top, "read-tree", f"--prefix={prefix}", tree, **more)
-    return git.read(top, "write-tree", **more)
+    git.read(top, "read-tree", "HEAD", env=more)
+    git.read(top, "rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", prefix, env=more)
+    git.read(top, "read-tree", f"--prefix={prefix}", tree, env=more)
+    return git.read(top, "write-tree", env=more)
 
 
 def sides(root: Path, old: str, new: str, scratch: Path) -> tuple[str, str]:
     """Two commits with the old render as their merge base: the service as it is, and the new render."""
     index = scratch / "index"
-    base = git.read(root, "commit-tree", in_place(root, old, index), "-m", "The template as it was", **SIGNED)
+    base = git.read(root, "commit-tree", in_place(root, old, index), "-m", "The template as it was", env=SIGNED)
     theirs = git.read(
-        root, "commit-tree", in_place(root, new, index), "-p", base, "-m", "The template as it is", **SIGNED
+        root, "commit-tree", in_place(root, new, index), "-p", base, "-m", "The template as it is", env=SIGNED
     )
     head = git.read(root, "rev-parse", "HEAD")
-    ours = git.read(root, "commit-tree", f"{head}^{{tree}}", "-p", head, "-p", base, "-m", "This service", **SIGNED)
+    ours = git.read(root, "commit-tree", f"{head}^{{tree}}", "-p", head, "-p", base, "-m", "This service", env=SIGNED)
     return ours, theirs
 
 

@@ -15,6 +15,17 @@ from record import Stop
 from source import FOLDER
 
 NEEDED = "import cookiecutter, yaml"
+READ_YAML = """
+import json, sys, yaml
+
+def read(text):
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+json.dump([read(text) for text in json.load(sys.stdin)], sys.stdout, default=str)
+"""
 
 
 class Renderer:
@@ -53,11 +64,12 @@ class Renderer:
         replayed = json.loads(next((self._scratch / f"{name}.config.json.replay").glob("*.json")).read_text("utf-8"))
         return project, {question: str(replayed["cookiecutter"][question]) for question in questions}
 
-    def yaml(self, text: str) -> Any:
-        """What a YAML text holds; the standard library reads none, a cookiecutter does."""
-        code = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin.buffer), sys.stdout, default=str)"
-        done = subprocess.run([self._python, "-c", code], input=text.encode(), capture_output=True, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+    def yaml(self, *texts: str) -> list[Any]:
+        """What YAML texts hold; the standard library reads none, a cookiecutter does. None for one that is none."""
+        done = subprocess.run(
+            [self._python, "-c", READ_YAML], input=json.dumps(texts).encode(), capture_output=True, check=False
+        )
+        return list(json.loads(done.stdout)) if done.returncode == 0 else [None] * len(texts)
 
 
 def asked(template: Path) -> list[str]:
