@@ -64,7 +64,7 @@ class Tesseract:
             capture_output=True,
             check=False,
             env=self.environment,
-            preexec_fn=_limited,
+            preexec_fn=None if os.name == "nt" else _limited,
         )
         if done.returncode:
             raise Unparsable("unreadable", "The text recognition cannot read the picture.")
@@ -96,9 +96,9 @@ def tesseract(languages: str) -> Tesseract | None:
 
 
 def _limited() -> None:
-    with suppress(ImportError, ValueError, OSError):
-        import resource
+    import resource
 
+    with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
 
 
