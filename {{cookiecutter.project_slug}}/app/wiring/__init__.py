@@ -1,6 +1,6 @@
 """Builds the services with their adapters. `build` yields the State that the API, worker and command line use."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
@@ -120,9 +120,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     approvals, identity = make_approvals(infra, live_releases), make_identity(infra)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
     environments, screening = rollouts.environments, _screening(infra.settings)
-    waiting, offered = ChangeWaiter(clock), released(ActionPolicy, live_releases, loaded_releases, policies)
-    others = also_served(ActionPolicy, live_releases, loaded_releases)
-    external, actions = _actions(infra, identity, offered, others, waiting)
+    waiting = ChangeWaiter(clock)
+    external, actions = _actions(infra, identity, live_releases, loaded_releases, waiting)
     pipeline = _pipeline(infra, actions, screening, Conversations(database))
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
     ingestion = _ingestion(infra, live_releases, loaded_releases, screening)
@@ -168,10 +167,12 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
 def _actions(
     infra: Infrastructure,
     identity: Identity,
-    offered: Callable[[], ActionPolicy],
-    others: Callable[[], Sequence[ActionPolicy]],
+    live_releases: LiveReleases,
+    loaded_releases: LoadedReleases,
     waiting: ChangeWaiter,
 ) -> tuple[ExternalActions, Actions]:
+    offered = released(ActionPolicy, live_releases, loaded_releases, infra.policies)
+    others = also_served(ActionPolicy, live_releases, loaded_releases)
     external = make_external_actions(infra.settings, offered, others)
     actions = ActionRegistry(registry(), external)
     return external, Actions.build(infra.database, identity, actions, offered, waiting)

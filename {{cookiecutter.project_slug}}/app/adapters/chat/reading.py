@@ -130,8 +130,7 @@ class StreamReading:
             self._failure.usage = self.usage
             raise self._failure
         self.done = True
-        last = self._filter.feed(clean(self._characters.end()))
-        return self._keep(last + self._filter.end())
+        return self._keep(self._filter.feed(clean(self._characters.end())) + self._filter.end())
 
     def end(self) -> CompletionEnd:
         """How the completion ended. Errors: OutputFiltered or InvalidResponse, where there was no answer."""
@@ -171,9 +170,6 @@ class StreamReading:
             if len(lines) < 2:
                 raise
             return self._take_events(b"".join(line + b"\n" for line in lines)) + self.close()
-        return self._take_reply(reply)
-
-    def _take_reply(self, reply: Json) -> list[str]:
         completion = parse_completion(reply, self._request, self._dialect, self._wait)
         self._full_reply, self._finish, self.done = completion, completion.end.finish, True
         self._usage = None if completion.end.estimated else completion.end.usage
@@ -210,12 +206,10 @@ class StreamReading:
     def _failed(self, error: ModelFailure, usage: Usage | None) -> list[str]:
         """Handle an error in the stream: after text, a content filter ends it, and other errors may be charged."""
         error.usage = usage or self.usage
-        if not self.started:
-            raise error
-        if isinstance(error, ContentFiltered):
+        if self.started and isinstance(error, ContentFiltered):
             self._finish, self._usage, self.done = "content_filter", usage or self._usage, True
             return []
-        error.may_be_charged = True
+        error.may_be_charged |= self.started
         raise error
 
     def _chunk(self, chunk: StreamChunk) -> list[str]:

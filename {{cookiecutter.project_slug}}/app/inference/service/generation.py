@@ -131,9 +131,9 @@ class Generation:
                     else:
                         end = _stopped(stop, item)
                         held = text.feed(stop.end()) if stop else ""
-                        if piece := held + self._last_piece(ctx, text, end):
+                        if piece := held + _last_piece(ctx, text, end):
                             yield CheckedPiece(model, piece)
-                        reply = self._completed(ctx, model, text, end)
+                        reply = _completed(ctx, model, text, end)
         except AllModelsFailed as failed:
             reply = ModelsFailed(failed.failures)
         except ModelFailure as failure:
@@ -230,19 +230,6 @@ class Generation:
         language = question_language(ctx.search_text, passages)
         return CheckedText(passages, ctx.loaded.risk_tier, prompt, results, output, ctx.canary, language)
 
-    def _last_piece(self, ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
-        """The last text to send; nothing when a content filter ended the stream."""
-        if end.finish == "content_filter":
-            return ""
-        with ctx.timer.step("check"):
-            return text.end()
-
-    def _completed(self, ctx: AnswerContext, model: str, text: CheckedText, end: CompletionEnd) -> ModelReply:
-        if end.finish == "content_filter":
-            # The refusal replaces the model's text, whose tokens are charged all the same.
-            ctx.meter.charge_beside_answer(model, end.usage, end.estimated)
-        return ModelReply(model, text, end)
-
     def _broken_off(
         self, ctx: AnswerContext, request: ChatRequest, model: str, text: CheckedText, failure: ModelFailure
     ) -> ModelsFailed:
@@ -281,6 +268,21 @@ class Generation:
         """The extractive fallback."""
         with ctx.timer.step("extract"):
             return extractive_draft(ctx.search_text, ctx.question.sentences, evidence, ctx.loaded.output_filter)
+
+
+def _last_piece(ctx: AnswerContext, text: CheckedText, end: CompletionEnd) -> str:
+    """The last text to send; nothing when a content filter ended the stream."""
+    if end.finish == "content_filter":
+        return ""
+    with ctx.timer.step("check"):
+        return text.end()
+
+
+def _completed(ctx: AnswerContext, model: str, text: CheckedText, end: CompletionEnd) -> ModelReply:
+    if end.finish == "content_filter":
+        # The refusal replaces the model's text, whose tokens are charged all the same.
+        ctx.meter.charge_beside_answer(model, end.usage, end.estimated)
+    return ModelReply(model, text, end)
 
 
 def _charge_broken_off(

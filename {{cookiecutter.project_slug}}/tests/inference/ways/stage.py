@@ -151,7 +151,7 @@ class Stage:
     def _crowded(self, outcome: Outcome) -> Iterator[None]:
         answers, step = self.state.answers, STEPS.get(outcome.brownout)
         before = {name: getattr(answers, name) for name in ("max_concurrent", "brownout")}
-        object.__setattr__(answers, "brownout", Brownout((step,), level=1) if step else before["brownout"])
+        object.__setattr__(answers, "brownout", Brownout((step,), level=1) if step else Brownout())
         object.__setattr__(answers, "max_concurrent", 0 if outcome.crowded else before["max_concurrent"])
         try:
             yield
