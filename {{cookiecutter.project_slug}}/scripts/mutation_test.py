@@ -111,7 +111,9 @@ def run_room(room: str, deadline: float, most: int | None) -> None:
 
 
 def report(most: int | None) -> dict[str, object]:
-    """The figures of every room, and the survivors; those that are not judged come with `open`."""
+    """The figures of every room, over files of which every chosen mutant was tried, and the survivors; those that are
+    not judged come with `open`.
+    """
     outcomes, judged = Outcomes(), judged_in(ROOT)
     rooms: dict[str, Counter[str]] = {}
     survivors: list[str] = []
@@ -119,8 +121,13 @@ def report(most: int | None) -> dict[str, object]:
         mutated = guard.mutated(ROOT)
         counts = rooms.setdefault(guard.room, Counter())
         counts["in_code"] += len(mutated.edits)
-        for mutant in guard.chosen(mutated, most):
-            outcome = outcomes.of(guard, mutant) or "not tried"
+        tried = {mutant: outcomes.of(guard, mutant) for mutant in guard.chosen(mutated, most)}
+        if (
+            None in tried.values()
+        ):  # of those that are left, more would survive: after a new test, only kills still hold
+            counts["not tried"] += len(tried)
+            continue
+        for mutant, outcome in tried.items():
             if outcome in ("survived", "not run"):
                 known = judged.get((mutant.file, mutant.function, mutant.name))
                 outcome = known.verdict if known else "open"
