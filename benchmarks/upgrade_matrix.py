@@ -196,17 +196,21 @@ def by_cruft(project: Path, commit: str, replay: Path) -> dict[str, Any]:
     conflicts = git(project, "diff", "--name-only", "--diff-filter=U").splitlines()
     rejects = [path.relative_to(project).as_posix() for path in text_files(project) if path.suffix == ".rej"]
     named = done.stdout + "\n".join(conflicts)
+    refused = done.returncode != 0 and not git(project, "status", "--porcelain")
     return {
         "exit": done.returncode,
         "seconds": round(seconds, 1),
         "conflicts": sorted(set(conflicts)),
         "rejects": rejects,
-        "edits": {edit.name: outcome(edit, project, named, conflicts) for edit in EDITS},
+        "said": " ".join(done.stdout.rpartition("╯")[2].split()),
+        "edits": {edit.name: "not upgraded" if refused else outcome(edit, project, named, conflicts) for edit in EDITS},
     }
 
 
 def outcome(edit: Edit, project: Path, said: str, conflicts: list[str]) -> str:
-    """kept; named, where the tool says what is to do; a reject beside the file; dead, without a word; or lost."""
+    """kept; named, where the tool says what is to do; a reject beside the file; dead, without a word; or lost. Where a
+    tool ends before it changed anything, an edit is not upgraded.
+    """
     touched = [path for path in edit.touches if path in said or path in conflicts]
     if not edit.mark:
         gone = not (project / edit.touches[0]).exists()
@@ -258,7 +262,7 @@ def total(found: list[dict[str, Any]], tool: str) -> dict[str, Any]:
     return {
         "services": len(found),
         "edits": sum(outcomes.values()),
-        **{name: outcomes[name] for name in ("kept", "named", "reject", "dead", "lost")},
+        **{name: outcomes[name] for name in ("kept", "named", "reject", "dead", "lost", "not upgraded")},
         **(more if ours else {}),
         "exit_0": sum(each[tool]["exit"] == 0 for each in found),
         "seconds_worst": max(each[tool]["seconds"] for each in found),
