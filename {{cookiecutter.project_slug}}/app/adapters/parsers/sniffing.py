@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 
 from app.adapters.parsers.archive import EXTERNAL
 from app.adapters.parsers.containers import kind_of_archive, kind_of_ole
-from app.adapters.parsers.ocr import engine
 from app.adapters.parsers.file_format import format_of
+from app.adapters.parsers.ocr import engine
 from app.ingestion.domain.parsed_document import Unparsable
 
 ENDINGS = {
