@@ -7,10 +7,17 @@ DEMO := build/handbook-answers
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help demo test lint ledger release lock refresh clean env env-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+=======
+.PHONY: help demo test sabotage lint lock clean env env-dev
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+>>>>>>> sabotage
 
 demo: env ## bake a service with the default answers into build/ and let it answer three questions
 	@$(BIN)/python scripts/bake.py build
@@ -24,6 +31,9 @@ test: lint ## everything: the generator's tests, and the generated service's own
 	$(BIN)/python -m pytest tests/test_service.py; service=$$?; \
 	wait $$generator; generator=$$?; cat build/generator-tests.txt; \
 	[ $$service = 0 ] && [ $$generator = 0 ] && $(BIN)/python -m scripts.release --note-tests
+
+sabotage: env-dev ## take controls of a baked service away, one by one, and see that its tests notice; half an hour
+	@$(BIN)/python scripts/sabotage.py
 
 lint: env-dev
 	@$(BIN)/ruff check hooks tests scripts benchmarks

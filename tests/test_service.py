@@ -1,6 +1,7 @@
 """The bake of the defaults, installed in a new virtual environment, passes its own checks and its own tests."""
 
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.sabotage import is_noticed, sabotages
 from tests.baking import bake
 
 
@@ -57,6 +59,15 @@ def test_its_image_compose_file_chart_and_units_are_in_order_and_planted_faults_
     with capfd.disabled():
         print()
         assert make(service, "deploy-check") == 0
+
+
+def test_a_sample_of_sabotages_is_noticed(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """`make sabotage` tries all of them."""
+    sample = random.sample(sabotages(), 3)
+    with capfd.disabled():
+        for each in sample:
+            print(f"\nsabotage: {each.name}", flush=True)
+            assert is_noticed(service, each), each.test
 
 
 def test_its_own_tests_pass(service: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,5 @@
 """The controls that are detached: what each promises, and how it is taken out of the wiring."""
 
-import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +27,6 @@ from app.safety.domain.policy import SecurityPolicy
 from app.setup.rooms import serving
 from app.worker import jobs_of
 from benchmarks.harness import work_off
-from tests.clock import leap, until
 from tests.governance.conftest import person
 from tests.mistakes.detached import DIFFERENT, WHO, Control, NoReservations, OpenGate, World
 
@@ -130,17 +128,6 @@ async def a_sick_model_is_left_alone(w: World) -> bool:
 
 def without_retries(w: World) -> None:
     w.put(w.guarded, retries=RetryBudget(0, 0, 0), throttle=Throttle(min_calls=1000), breaker=CircuitBreaker())
-
-
-async def an_answer_comes_in_time(w: World) -> bool:
-    await w.fails(Fault(hang=100_000))
-    asking = asyncio.ensure_future(w.ask())
-    await until(lambda: w.model.calls)
-    await leap(50)
-    done, _ = await asyncio.wait([asking], timeout=3)
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
-    return bool(done)
 
 
 # 4: one giant service
@@ -335,7 +322,7 @@ CONTROLS = [
     Control(2, "screening of documents", hidden_instructions_are_quarantined, reading_anything),
     Control(3, "answerability", what_no_document_says_is_refused, served(answerability=Answerability(0, 0, 0))),
     Control(3, "retries", one_failure_is_made_up_for, asked_of_model(retries=RetryBudget(0, 0, 0))),
-    Control(3, "the deadline", an_answer_comes_in_time, served(deadline_seconds=10_000), served(deadline_seconds=40)),
+    Control(3, "the brownout", under_pressure_no_model_is_called, UNPRESSED, pressed),
     Control(3, "the circuit breaker", a_sick_model_is_left_alone, asked_of_model(breaker=NEVER), without_retries),
     Control(4, "the routes of one room", a_room_alone_serves_no_other, for_room(only=None), for_room(only="inference")),
     Control(4, "the jobs of one room", a_worker_of_one_room_leaves_other_jobs, for_room(jobs_of=None)),

@@ -1,7 +1,7 @@
 """The question that a client continues by sending the results of its tools, as the messages before them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from app.inference.domain.client_options import ClientOptions
 from app.inference.domain.human_review import ArchivedAnswer
@@ -12,10 +12,10 @@ def messages_before_results(answer: ArchivedAnswer, with_calls: bool) -> tuple[d
     """In the chat format: its question, the calls and results since, and, with_calls, the calls that ended the answer.
     Nothing where it called no tool of the client.
     """
-    calls = answer.body.get("tool_calls") or ()
+    calls = cast("list[dict[str, str]]", answer.body.get("tool_calls") or [])
     if not calls:
         return ()
-    options = answer.conditions.get("options")
+    options = cast("dict[str, Any]", answer.conditions.get("options"))
     exchange = ClientOptions.read(options).exchange if options else ()
     question = {"role": "user", "content": answer.question}
     last = (_calling((call["id"], call["name"], call["arguments"]) for call in calls),) if with_calls else ()
