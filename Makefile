@@ -7,17 +7,10 @@ DEMO := build/handbook-answers
 export PYTHONUTF8 := 1
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help demo test lint ledger release lock refresh clean env env-dev
-
-help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
-=======
-.PHONY: help demo test sabotage lint lock clean env env-dev
+.PHONY: help demo test sabotage lint ledger release lock refresh clean env env-dev
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
->>>>>>> sabotage
 
 demo: env ## bake a service with the default answers into build/ and let it answer three questions
 	@$(BIN)/python scripts/bake.py build
