@@ -66,18 +66,23 @@ def sabotages() -> list[Sabotage]:
 
 
 def run_tests(service: Path, tests: Sequence[str]) -> int:
-    """The exit status of pytest. No bytecode is kept: a file may be changed twice within a second."""
+    """The exit status of pytest, -1 where it does not end in time. No bytecode is kept: a file may be changed twice
+    within a second.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_"))}
     command = [".venv/bin/python", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-    done = subprocess.run(
-        command,
-        cwd=service,
-        env={**clean, "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=SECONDS,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=service,
+            env={**clean, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return -1
     return done.returncode
 
 
@@ -96,6 +101,9 @@ def bake() -> Path:
 
 def main(names: Sequence[str]) -> int:
     wanted = [each for each in sabotages() if not names or each.name in names]
+    if unknown := set(names) - {each.name for each in wanted}:
+        print(f"There is no sabotage named {', '.join(sorted(unknown))}.")
+        return 2
     service = bake()
     if run_tests(service, sorted({each.test for each in wanted})) != 0:
         print("The tests do not pass without any sabotage.")

@@ -3,9 +3,11 @@
 import ast
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from scripts import sabotage as runner
 from scripts.sabotage import RESULT, Sabotage, sabotages
 from tests.baking import TEMPLATE
 
@@ -38,3 +40,22 @@ def test_the_result_is_of_these_and_each_was_noticed() -> None:
     result = json.loads(RESULT.read_text(encoding="utf-8"))
     assert [(each["name"], each["test"]) for each in result["sabotages"]] == [(each.name, each.test) for each in ALL]
     assert [each["name"] for each in result["sabotages"] if not each["noticed"]] == []
+
+
+def test_a_name_that_is_none_is_said_and_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr(runner, "bake", lambda: pytest.fail("nothing is baked"))
+    assert runner.main(["no such control"]) == 2
+    assert "no such control" in capsys.readouterr().out
+
+
+def test_a_test_that_never_ends_has_noticed_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    python = tmp_path / ".venv/bin/python"
+    python.write_text("#!/bin/sh\nexec sleep 600\n")
+    python.chmod(0o755)
+    (tmp_path / "a.py").write_text("ONE = 1\n")
+    monkeypatch.setattr(runner, "SECONDS", 0.1)
+    assert not runner.is_noticed(tmp_path, Sabotage(1, "a", "a.py", "1", "2", "tests/a.py::test_a"))
+    assert (tmp_path / "a.py").read_text() == "ONE = 1\n"

@@ -164,7 +164,10 @@ def main() -> int:
     parser.add_argument("--here", action="store_true", help="try the mutants of one room in this process")
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
-    rooms = options.rooms or list(dict.fromkeys(guard.room for guard in guards_in(ROOT)))
+    known = list(dict.fromkeys(guard.room for guard in guards_in(ROOT)))
+    if unknown := sorted(set(options.rooms) - set(known)):
+        parser.error(f"no such room: {', '.join(unknown)}; there are {', '.join(known)}")
+    rooms = options.rooms or known
     if options.here:
         run_room(rooms[0], deadline, options.most)
         return 0

@@ -69,6 +69,28 @@ async def test_a_server_that_is_down_is_told_to_the_model(service: Service, trac
     assert "refused" in str(service.model.calls[1].body["messages"][-1])
 
 
+@pytest.mark.parametrize("risk", [None, "reversible"])
+async def test_a_tool_that_a_new_release_gives_up_during_an_answer_is_refused(
+    service: Service, tracker: Tracker, risk: str | None
+) -> None:
+    """risk: the class in which the new release accepts it, changed."""
+    server = tracker.server()
+    accepted = server.tools["find-issue"].model_copy(update={"risk": risk, "digest": "0" * 64})
+    servers = {} if risk is None else {"tracker": server.model_copy(update={"tools": {"find-issue": accepted}})}
+    newer = ActionPolicy(owner="tests", offered=OFFERED, servers=servers)  # type: ignore[arg-type]
+    asked = script(calls(call(FIND, 1, id=7)), "I do not know.")
+
+    def meanwhile(*given: Any) -> Any:
+        object.__setattr__(service.state.external_actions, "live_policy", lambda: newer)
+        return asked(*given)
+
+    service.model.mind = meanwhile
+    reply = await service.ask("What is the issue about the pump?", actions=[FIND], model="stand-in")
+    assert reply.status_code == 200
+    assert tracker.calls == []
+    assert "not the one any more" in str(service.model.calls[-1].body["messages"][-1])
+
+
 @pytest.mark.parametrize(
     ("changed", "accepted", "reason"),
     [(False, False, ""), (True, False, "external_tool_changed"), (True, True, "tool_changed")],

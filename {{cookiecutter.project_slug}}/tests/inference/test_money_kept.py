@@ -18,8 +18,9 @@ from app.inference.domain.answer import Question
 from app.inference.repository import recording
 from app.inference.service.pipeline import Pipeline
 from app.retrieval.repository import search_queries
+from tests.clock import until
 from tests.conftest import override
-from tests.inference.conftest import Service
+from tests.inference.conftest import TOWER, Open, Service
 from tests.inference.test_budgets import WHO, charged, limit, own_day, until_settled
 
 
@@ -239,3 +240,18 @@ async def test_what_nobody_waits_for_any_more_costs_as_much_as_was_held(limited:
     [(charged_as, tokens)] = await limited.rows("select feature, output_tokens from ledger")
     assert (charged_as, tokens) == (feature, 512)
     assert [each.held_micro_usd for each in await state.costs.budgets.standing(limited.tenant)][2:] == [0, 0]
+
+
+async def test_a_failed_stream_that_nobody_saw_is_charged_once_and_the_one_after_it_too(open_service: Open) -> None:
+    service = await open_service(models=2)
+    await service.publish(TOWER)
+    service.models[0].always = Fault(pieces=("It",), cut=True, pause=0.02)
+    service.models[1].always = Fault(hang=1000)
+    caller = await service.state.identity.authenticate(service.key)
+    asking = asyncio.ensure_future(anext(service.state.answers.stream(caller, Question(WHO))))
+    await until(lambda: service.models[1].calls)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await service.state.answers.close()
+    rows = await service.rows("select model, output_tokens from ledger order by model")
+    assert rows == [("stand-by", 512), *[("stand-in", 512)] * len(service.models[0].calls)]

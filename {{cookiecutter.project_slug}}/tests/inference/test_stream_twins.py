@@ -61,6 +61,16 @@ async def test_an_answer_says_which_model_failed_before_the_one_that_wrote_it(op
 
 
 @pytest.mark.parametrize("form", FORMS)
+async def test_an_answer_names_each_model_that_failed_once(open_service: Open, form: str) -> None:
+    service = await open_service(models=2)
+    await service.publish(TOWER)
+    service.models[0].always = Fault(400)
+    service.models[1].always = Fault(pieces=("It",), error={"code": 502}, pause=0.02)
+    reasons = (await ask(service, form)).answer["reasons"]
+    assert [each.partition(":")[0] for each in reasons] == ["stand-in", "stand-by"]
+
+
+@pytest.mark.parametrize("form", FORMS)
 async def test_failures_open_the_circuit_breaker_which_is_counted(open_service: Open, form: str) -> None:
     service, before = await open_service(), opened()
     await service.publish(TOWER)

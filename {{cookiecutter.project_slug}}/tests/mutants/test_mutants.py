@@ -145,3 +145,10 @@ def test_in_each_room_enough_faults_were_noticed_and_every_other_one_is_judged()
     result = json.loads(RESULT.read_text(encoding="utf-8"))
     assert {room: row for room, row in result["rooms"].items() if row["score"] < 0.85} == {}
     assert [each for each in result["survivors"] if each.startswith("open")] == []
+
+
+def test_a_room_that_is_none_is_said() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "mutation_test.py"), "nowhere"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no such room: nowhere; there are " in done.stderr

@@ -60,7 +60,9 @@ class ActionExecution:
         """
         if proposal.risk != "read":
             raise ValueError(f"{proposal.action} does more than read")
-        action = self._action(proposal)
+        action = self.catalogue.bound(proposal.action, proposal.tool)
+        if action is None or tool_of(action) != proposal.tool:
+            return ProposalRefused("failed", "That action is not the one any more that was offered.")
         run = ActionRun(
             proposal.id,
             proposal.tenant_id,
@@ -107,12 +109,14 @@ class ActionExecution:
                 await announce_end(connection, action, "failed", now)
 
     async def _run_approved(self, connection: AsyncConnection, stored: StoredAction, now: datetime) -> RunResult:
-        fault = execution_fault(stored) or await self._requester_fault(connection, stored)
+        if fault := execution_fault(stored):
+            return RunResult("failed", fault)
+        action = self.catalogue.bound(stored.action, stored.tool)
+        fault = await self._requester_fault(connection, stored, action)
         if fault is None and not await repository.claim_nonce(connection, stored, now):
             fault = "nonce_used"
-        if fault:
-            return RunResult("failed", fault)
-        action = self._action(stored)
+        if fault or action is None:
+            return RunResult("failed", fault or "action_gone")
         run = ActionRun(stored.id, stored.tenant_id, stored.requester, now, documents=set(stored.documents))
         try:
             # A failure rolls back what the action wrote, and keeps the record that it was tried.
@@ -124,18 +128,12 @@ class ActionExecution:
                 raise
             return RunResult("failed", f"{problem.code}: {problem.detail}")
 
-    def _action(self, bound: ActionProposal | StoredAction) -> Action:
-        """Errors: KeyError, where there is none of that name."""
-        action = self.catalogue.bound(bound.action, bound.tool)
-        if action is None:
-            raise KeyError(bound.action)
-        return action
-
-    async def _requester_fault(self, connection: AsyncConnection, stored: StoredAction) -> ExecutionFault | None:
+    async def _requester_fault(
+        self, connection: AsyncConnection, stored: StoredAction, action: Action | None
+    ) -> ExecutionFault | None:
         requester = await self.identity.principal_of_key(connection, stored.tenant_id, stored.key_id)
         if requester is None:
             return "requester_gone"
-        action = self.catalogue.bound(stored.action, stored.tool)
         if action is None:
             return "action_gone"
         if tool_of(action) != stored.tool:

@@ -135,7 +135,7 @@ class Generation:
                             yield CheckedPiece(model, piece)
                         reply = _completed(ctx, model, text, end)
         except AllModelsFailed as failed:
-            reply = ModelsFailed(failed.failures)
+            reply, failures = ModelsFailed(failed.failures), ()
         except ModelFailure as failure:
             reply = self._broken_off(ctx, prepared.request, model, text, failure)
         except (asyncio.CancelledError, GeneratorExit):
@@ -288,8 +288,10 @@ def _completed(ctx: AnswerContext, model: str, text: CheckedText, end: Completio
 def _charge_broken_off(
     ctx: AnswerContext, request: ChatRequest, model: str, text: CheckedText, reported: Usage | None = None
 ) -> None:
-    """Charges the tokens of a stream that broke off, even if the caller has disconnected."""
-    if model and not ctx.meter.disconnected:
+    """Charges the tokens of a stream that broke off, even if the caller has disconnected. A failed one that nobody has
+    seen is charged already.
+    """
+    if model and ctx.meter.active_model == model:
         usage = ctx.meter.billable_usage(model, reported or estimate_usage(request, text.written), reported is None)
         ctx.meter.unbilled.append((model, usage))
 
