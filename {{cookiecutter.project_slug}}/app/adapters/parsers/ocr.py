@@ -22,6 +22,7 @@ OCR_LANGUAGES = "APP_OCR_LANGUAGES"
 """The variable of a parser process."""
 OFF = "off"
 _CPU_SECONDS = 30
+_START_SECONDS = 60.0
 _NO_LANGUAGES = frozenset({"osd", "equ", "snum"})
 _COLUMNS = 12
 
@@ -85,9 +86,10 @@ def tesseract(languages: str) -> Tesseract | None:
         program, environment["TESSDATA_PREFIX"] = str(data / "bin" / "tesseract"), str(data / "share" / "tessdata")
     if program is None or languages == OFF:
         return None
-    command = [program, "--list-langs"]
     try:
-        listed = subprocess.run(command, capture_output=True, check=True, text=True, env=environment).stdout  # noqa: S603
+        listed = subprocess.check_output(  # noqa: S603
+            [program, "--list-langs"], text=True, env=environment, timeout=_START_SECONDS, stderr=subprocess.DEVNULL
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     installed = set(listed.splitlines()[1:]) - _NO_LANGUAGES

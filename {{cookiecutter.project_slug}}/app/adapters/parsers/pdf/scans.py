@@ -62,7 +62,7 @@ class Scans:
             if self._document is None:
                 self._document = pypdfium2.PdfDocument(self._data)
             return program.read(_rendered(self._document, number), _DPI)
-        except (pypdfium2.PdfiumError, Unparsable):
+        except (pypdfium2.PdfiumError, Unparsable, OSError):
             return Recognised()
 
 
