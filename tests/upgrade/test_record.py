@@ -67,10 +67,12 @@ def test_a_service_without_a_record_is_matched_with_the_commit_that_it_equals(
     template.commit("second", {"app/answers.py": "def answer(question: str) -> str:\n    return ''\n"})
     reached = template.commit("third", {"docs/guide.md": "# Guide\n"})
     write(home / "answers.json", json.dumps({"cookiecutter": {"project_name": "Old"}}))
-    options = ("--root", str(project), "--template", str(template.folder), "--answers", str(home / "answers.json"))
+    options = ("--root", str(project), "--template", "../../template", "--answers", str(home / "answers.json"))
     done = upgrade(project, *options, script=template.folder / FOLDER / "scripts" / "upgrade")
     assert done.returncode == 0, done.stdout
-    assert json.loads((project / ".template.json").read_text(encoding="utf-8"))["commit"] == reached
+    record = json.loads((project / ".template.json").read_text(encoding="utf-8"))
+    assert record["commit"] == reached
+    assert record["template"] == str(template.folder)  # which says the same in any folder
     assert (project / "docs/guide.md").read_text(encoding="utf-8") == "# Guide\n"
 
 

@@ -130,8 +130,7 @@ class Upgrade:
         before, answers_before = renderer.render(old, answers, "old")
         after, all_answers = renderer.render(new, answers | changed, "new")
         version = source.version(commit)
-        address = self.record.template or self.options.template
-        record = Record(address, commit, version, all_answers)
+        record = Record(self.record.template or source.lasting_address(), commit, version, all_answers)
         for name, content in ((OURS, written(record)), (CRUFTS, None)):
             here = (self.root / name).read_bytes() if (self.root / name).is_file() else None
             keep(before / name, here)
