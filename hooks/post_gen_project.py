@@ -71,7 +71,9 @@ def address(given: str, template: Path) -> str:
     """As it was given, without a password; for a folder the place where others find it, where it has one."""
     if given == ANSWERS.get("_repo_dir"):
         given = asked(["git", "remote", "get-url", "origin"], template) or str(template)
-    return re.sub(r"^([a-z+]+://)[^/@]*@", r"\1", given)
+    if given.startswith(("ssh:", "git+ssh:")):  # the user is part of the address
+        return re.sub(r"^([a-z+]+://[^/:@]*):[^/]*@", r"\1@", given)
+    return re.sub(r"^([a-z+]+://)[^/]*@", r"\1", given)
 
 
 def commit_of(template: Path) -> str | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from scripts.ledger import LEDGER, REPOSITORY, Refused, dump, git, problems, read
 
@@ -71,14 +72,24 @@ def release(root: Path) -> str:
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     version = entries[0]["version"]
     entries[0]["date"] = today
-    (root / CHANGELOG).write_text(changelog(root, f"{version} ({today})"), encoding="utf-8", newline="\n")
+    head = git(root, "rev-parse", "HEAD").strip()
+    try:
+        write(root, entries, f"{version} ({today})")
+        git(root, "commit", "--quiet", "--message", f"Release {version}")
+        git(root, "tag", "--annotate", "--message", f"Version {version}", f"v{version}")
+    except Refused:  # as by a hook, or a signature that cannot be made; the tree had no changes
+        git(root, "reset", "--quiet", "--hard", head)
+        raise
+    return f"v{version}"
+
+
+def write(root: Path, entries: Sequence[Mapping[str, Any]], heading: str) -> None:
+    """Changelog and ledger of this version, staged."""
+    (root / CHANGELOG).write_text(changelog(root, heading), encoding="utf-8", newline="\n")
     (root / LEDGER).write_text(dump(entries), encoding="utf-8", newline="\n")
     for path in fragments(root):
         path.unlink()
     git(root, "add", "--all", "--", CHANGELOG, LEDGER, FRAGMENTS)
-    git(root, "commit", "--quiet", "--message", f"Release {version}")
-    git(root, "tag", "--annotate", "--message", f"Version {version}", f"v{version}")
-    return f"v{version}"
 
 
 def main() -> int:

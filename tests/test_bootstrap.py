@@ -121,6 +121,9 @@ def test_an_optional_part_stays_when_another_is_added(small: Path) -> None:
     imports = run([str(small / ".venv/bin/python"), "-c", "import iniconfig, packaging, pluggy"], small)
     assert imports.returncode == 0, imports.stdout
     assert bootstrap(small, "requirements/run.lock", part["ocr"]).stdout == ""
+    (small / part["ocr"]).write_text("# newer\n" + (small / part["ocr"]).read_text())
+    assert "environment ready" in bootstrap(small, "requirements/run.lock").stdout
+    assert bootstrap(small, "requirements/run.lock").stdout == ""
 
 
 def activated(root: Path, venv: Path, *locks: str) -> "subprocess.CompletedProcess[str]":

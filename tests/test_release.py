@@ -82,6 +82,18 @@ def test_a_release_that_is_not_ready_is_refused_and_writes_nothing(ready: Path, 
     assert state(ready) == before
 
 
+def test_a_commit_that_a_hook_refuses_leaves_nothing_behind(ready: Path) -> None:
+    hook = ready / ".git" / "hooks" / "pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    hook.chmod(0o755)
+    before = state(ready)
+    with pytest.raises(Refused, match="git commit failed"):
+        release(ready)
+    assert state(ready) == before
+    assert git(ready, "status", "--porcelain") == ""
+
+
 def state(root: Path) -> tuple[str, ...]:
     return (git(root, "rev-parse", "HEAD"), git(root, "tag"), (root / CHANGELOG).read_text(encoding="utf-8"))
 

@@ -113,5 +113,6 @@ def test_a_new_question_is_answered_by_its_default_or_by_name(home: Path, templa
     write(template.folder / "cookiecutter.json", json.dumps({"tone": ["kind", "curt"], **questions}))
     template.commit("second", {"README.md": "# {{ cookiecutter.project_name }}, {{ cookiecutter.tone }}\n"})
     assert "tone=kind" in upgrade(project, "--dry-run").stdout
+    assert "the template does not ask for tune" in upgrade(project, "--answer", "tune=curt").stdout
     assert upgrade(project, "--answer", "tone=curt").returncode == 0
     assert (project / "README.md").read_text(encoding="utf-8") == "# Small, curt\n"

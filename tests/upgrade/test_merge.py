@@ -63,6 +63,7 @@ def test_a_conflict_is_an_ordinary_marker_and_the_rest_is_finished_by_continue(c
     assert said.returncode == 1
     assert "docs/guide.md holds conflict markers" in said.stdout
     write(conflict / "docs/guide.md", "# Guide\n\nOne.\n\nTwo, of both.\n\nThree.\n")
+    assert "docs/guide.md is changed and not staged" in upgrade(conflict, "--continue").stdout
     git(conflict, "add", "docs/guide.md")
     said = upgrade(conflict, "--continue")
     assert said.returncode == 0, said.stdout
@@ -73,11 +74,27 @@ def test_a_conflict_is_an_ordinary_marker_and_the_rest_is_finished_by_continue(c
 
 def test_abort_leaves_everything_as_before(conflict: Path) -> None:
     write(conflict / ".env", "APP_PORT=1\n")
+    git(conflict, "switch", "--quiet", "--create", "docs")  # named like a folder
     before = state(conflict)
     assert upgrade(conflict).returncode == 1
     assert state(conflict) != before
     assert upgrade(conflict, "--abort").returncode == 0
     assert state(conflict) == before
+
+
+def test_an_upgrade_is_finished_on_its_own_branch_only(project: Path, template: SmallTemplate) -> None:
+    write(project / "app/tone.py", "TONE = 'kind'\n")
+    edit(project / "app/answers.py", "# line 0 of", "from app.tone import TONE\n# line 0 of")
+    main = commit(project, "ours")
+    template.commit("second", {"app/wiring.py": "def wire() -> str:\n    return ''\n"})
+    assert upgrade(project).returncode == 1
+    branch = git(project, "symbolic-ref", "--short", "HEAD")
+    git(project, "switch", "--quiet", "main")
+    assert f"run `git switch {branch}` first" in upgrade(project, "--continue").stdout
+    assert git(project, "rev-parse", "main") == main
+    git(project, "reset", "--quiet", "--hard")
+    git(project, "branch", "--quiet", "-D", branch)
+    assert "no upgrade is under way" in upgrade(project, "--continue").stdout
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(conflict: Path) -> None:

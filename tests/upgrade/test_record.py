@@ -40,6 +40,9 @@ def test_the_address_of_a_clone_is_recorded_without_the_password(home: Path, tem
     git(template.folder, "remote", "add", "origin", "https://ada:secret@git.example.com/t.git")
     text = (generate(template.folder, home / "s") / ".template.json").read_text(encoding="utf-8")
     assert json.loads(text)["template"] == "https://git.example.com/t.git"
+    git(template.folder, "remote", "set-url", "origin", "ssh://git:secret@git.example.com:22/t.git")
+    text = (generate(template.folder, home / "s2") / ".template.json").read_text(encoding="utf-8")
+    assert json.loads(text)["template"] == "ssh://git@git.example.com:22/t.git"
 
 
 def test_a_service_made_by_cruft_is_upgraded_and_cruft_can_go_on(home: Path, template: SmallTemplate) -> None:
@@ -64,10 +67,12 @@ def test_a_service_without_a_record_is_matched_with_the_commit_that_it_equals(
     template.commit("second", {"app/answers.py": "def answer(question: str) -> str:\n    return ''\n"})
     reached = template.commit("third", {"docs/guide.md": "# Guide\n"})
     write(home / "answers.json", json.dumps({"cookiecutter": {"project_name": "Old"}}))
-    options = ("--root", str(project), "--template", str(template.folder), "--answers", str(home / "answers.json"))
+    options = ("--root", str(project), "--template", "../../template", "--answers", str(home / "answers.json"))
     done = upgrade(project, *options, script=template.folder / FOLDER / "scripts" / "upgrade")
     assert done.returncode == 0, done.stdout
-    assert json.loads((project / ".template.json").read_text(encoding="utf-8"))["commit"] == reached
+    record = json.loads((project / ".template.json").read_text(encoding="utf-8"))
+    assert record["commit"] == reached
+    assert record["template"] == str(template.folder)  # which says the same in any folder
     assert (project / "docs/guide.md").read_text(encoding="utf-8") == "# Guide\n"
 
 
@@ -95,3 +100,28 @@ def test_an_earlier_version_can_be_named_and_an_older_one_is_refused(project: Pa
     assert "nothing to do" in upgrade(project).stdout  # the newest release, not the newest commit
     assert "is older than" in upgrade(project, "--to", "v0.1.0").stdout
     assert "has no version, tag or commit 0.9.0" in upgrade(project, "--to", "0.9.0").stdout
+
+
+def test_a_service_that_is_past_the_newest_release_has_nothing_to_do(home: Path, template: SmallTemplate) -> None:
+    git(template.folder, "tag", "v0.1.0")
+    template.commit("second", {"docs/guide.md": "# Guide\n"})
+    project = generate(template.folder, home / "s")
+    template.commit("third", {"docs/guide.md": "# Guide of the third\n"})
+    done = upgrade(project, "--check")
+    assert done.returncode == 0
+    assert "after the newest release: nothing to do" in done.stdout
+
+
+def test_a_release_of_the_original_does_not_take_away_what_a_fork_adds(home: Path, template: SmallTemplate) -> None:
+    git(template.folder, "switch", "--quiet", "--create", "ours")
+    template.commit("of the fork", {"policies/ours.yaml": "limit: 1\n"})
+    project = generate(template.folder, home / "s")
+    git(template.folder, "switch", "--quiet", "main")
+    template.commit("second", {"docs/guide.md": "# Guide\n"})
+    git(template.folder, "tag", "v0.2.0")
+    git(template.folder, "switch", "--quiet", "ours")
+    git(template.folder, "merge", "--quiet", "--no-edit", "main")
+    done = upgrade(project)
+    assert done.returncode == 0, done.stdout
+    assert (project / "policies/ours.yaml").is_file()
+    assert (project / "docs/guide.md").read_text(encoding="utf-8") == "# Guide\n"

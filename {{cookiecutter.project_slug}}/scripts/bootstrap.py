@@ -73,20 +73,23 @@ def run_with_outer_python() -> int:
 
 def make(root: Path, locks: list[str]) -> None:
     venv = root / ".venv"
-    required = {name: digest(root, name) for name in locks}
+    for name in locks:
+        digest(root, name)  # says which one is missing
     python = venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
     stamp = read_stamp(venv)
-    if stamp.get("home") == identity(root) and required.items() <= stamp.get("locks", {}).items() and python.exists():
+    known = {name: was for name, was in stamp.get("locks", {}).items() if (root / name).exists()}
+    same = set(locks) <= known.keys() and all(digest(root, name) == was for name, was in known.items())
+    if stamp.get("home") == identity(root) and same and python.exists():
         return
     (venv / STAMP).unlink(missing_ok=True)
     if stamp.get("home") != identity(root) or not python.exists():
         say(f"making .venv with Python {sys.version.split()[0]}")
         shutil.rmtree(venv, ignore_errors=True)
         make_venv(venv)
-        stamp = {}
+        known = {}
     # What was asked for before stays, such as an optional part.
     included = {INCLUDES.get(name) for name in locks}
-    before = [name for name in stamp.get("locks", {}) if name not in {*locks, *included} and (root / name).exists()]
+    before = [name for name in known if name not in {*locks, *included}]
     install([root / name for name in [*locks, *before]], python)
     if (root / "app").is_dir():
         link_project(root, python)

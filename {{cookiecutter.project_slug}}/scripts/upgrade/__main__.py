@@ -21,7 +21,7 @@ import merge  # noqa: E402
 from checks import Finding, Merged, findings, news  # noqa: E402
 from ledger import Ledger  # noqa: E402
 from record import CRUFTS, OURS, Record, Stop, crufts_written, read, read_answers, written  # noqa: E402
-from render import Renderer  # noqa: E402
+from render import Renderer, asked  # noqa: E402
 from source import FOLDER, Source, open_source  # noqa: E402
 
 HANDED_OVER = "UPGRADE_HANDED_OVER"
@@ -89,16 +89,21 @@ class Upgrade:
         new = source.target(self.options.to)
         named = self.options.old or self.record.commit
         origin, old = source.recorded(named, self.scratch) if named else (source, source.matching(self.root, new))
+        if not (self.options.to or origin.contains(old, new) or origin.contains(new, old)):
+            new = source.target("HEAD")  # the release is one of the template that this one is a fork of
         if old == new and not self.options.answer:
             print(f"This service is at the template's {called(source, new)}: nothing to do.")
             return 0
         if origin is source and source.contains(new, old) and old != new:
+            if self.options.to is None:
+                print(f"This service is at {called(source, old)}, after the newest release: nothing to do.")
+                return 0
             raise Stop(f"{called(source, new)} is older than {called(source, old)}, which this service is at.")
         template = source.export(new, self.scratch / "new")
         if self._newer_script(template):
             return self._hand_over(template, source)
         renderer = Renderer(template, self.scratch)
-        ledger = Ledger(source, old, new, renderer.yaml)
+        ledger = Ledger(origin, old, new, renderer.yaml)
         if self.options.check:
             return checked(source, old, new, ledger)
         renders = self._render(renderer, origin.export(old, self.scratch / "old"), template, source, new)
@@ -119,11 +124,13 @@ class Upgrade:
         if not answers:
             raise Stop("the answers of this service are not recorded: name a file that holds them with --answers.")
         changed = dict(pair.partition("=")[::2] for pair in self.options.answer)
+        unknown = sorted(changed.keys() - set(asked(new)))
+        if unknown:
+            raise Stop(f"the template does not ask for {unknown[0]}: --answer takes NAME=VALUE with a question's name.")
         before, answers_before = renderer.render(old, answers, "old")
         after, all_answers = renderer.render(new, answers | changed, "new")
         version = source.version(commit)
-        address = self.record.template or self.options.template
-        record = Record(address, commit, version, all_answers)
+        record = Record(self.record.template or source.lasting_address(), commit, version, all_answers)
         for name, content in ((OURS, written(record)), (CRUFTS, None)):
             here = (self.root / name).read_bytes() if (self.root / name).is_file() else None
             keep(before / name, here)
@@ -138,11 +145,11 @@ class Upgrade:
         ours, theirs = merge.sides(self.root, renders.old, renders.new, self.scratch)
         head = git.read(self.root, "rev-parse", "HEAD")
         where = self.root
-        if self.options.dry_run:
-            where = self._beside(ours, renders.branch, theirs)
-        else:
-            merge.start(self.root, renders.branch, renders.title, ours, theirs)
         try:
+            if self.options.dry_run:
+                where = self._beside(ours, renders.branch, theirs)
+            else:
+                merge.start(self.root, renders.branch, renders.title, ours, theirs)
             merged = Merged(where, head, f"{theirs}^", theirs)
             found = list(findings(merged))
             self._report(merged, renders, renderer, ledger, found)
@@ -193,10 +200,12 @@ def go_on(root: Path) -> int:
     begun = merge.underway(root)
     if begun is None:
         raise Stop("no upgrade is under way.")
+    merge.refuse_another_branch(root, begun)
     found = list(findings(Merged(root, begun.head, f"{begun.new}^", begun.new)))
     say("To do", [each.sentence for each in found])
     if any(each.blocks for each in found):
         raise Stop("the upgrade is not finished: see above.")
+    merge.refuse_unstaged(root)
     merge.commit(root, begun)
     print(f"Merged on the branch {begun.branch}. Run `make lint` and `make test` there, then merge it.")
     return 0

@@ -46,7 +46,9 @@ def names(folder: Path, *words: str) -> list[str]:
 
 def contents(folder: Path, objects: Sequence[str]) -> list[bytes | None]:
     """The bytes of each object in one go, None for one that is not there."""
-    raw = attempt(folder, "cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode()).stdout
+    raw = attempt(
+        folder, "cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode(errors="surrogateescape")
+    ).stdout
     found: list[bytes | None] = []
     at = 0
     for _ in objects:

@@ -16,7 +16,13 @@ SIGNED = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "template"), ("EMAIL", "template@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
 }
-FOLLOW = ("merge.renameLimit=100000", "diff.renameLimit=100000", "merge.directoryRenames=true", "merge.ff=true")
+FOLLOW = (
+    "merge.renames=true",
+    "merge.renameLimit=100000",
+    "diff.renameLimit=100000",
+    "merge.directoryRenames=true",
+    "merge.ff=true",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,29 @@ def state_file(root: Path) -> Path:
 
 def underway(root: Path) -> Underway | None:
     path = state_file(root)
-    return Underway(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    if not path.exists():
+        return None
+    begun = Underway(**json.loads(path.read_text(encoding="utf-8")))
+    if has_branch(root, begun.branch):
+        return begun
+    path.unlink()  # committed by hand, and merged or thrown away
+    return None
+
+
+def has_branch(root: Path, branch: str) -> bool:
+    return git.attempt(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
+
+
+def refuse_another_branch(root: Path, begun: Underway) -> None:
+    if git.attempt(root, "symbolic-ref", "--short", "--quiet", "HEAD").stdout.decode().strip() != begun.branch:
+        raise Stop(f"the upgrade is on the branch {begun.branch}: run `git switch {begun.branch}` first.")
+
+
+def refuse_unstaged(root: Path) -> None:
+    """What is checked lies in the work tree, and what is committed in the index: they must be the same."""
+    left = [line for line in git.read(root, "status", "--porcelain").splitlines() if line[1] != " "]
+    if left:
+        raise Stop(f"{left[0][3:]} is changed and not staged: `git add` it, or undo the change.")
 
 
 def refuse_unready(root: Path) -> None:
@@ -132,7 +160,7 @@ def start(root: Path, branch: str, title: str, ours: str, theirs: str) -> None:
     """Merges into the work tree, on a branch of its own that holds nothing else than the service and the merge."""
     head = git.read(root, "rev-parse", "HEAD")
     original = git.attempt(root, "symbolic-ref", "--short", "--quiet", "HEAD").stdout.decode().strip() or head
-    if git.attempt(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0:
+    if has_branch(root, branch):
         raise Stop(f"the branch {branch} exists: merge it, or remove it with `git branch -D {branch}`.")
     git.read(root, "checkout", "--quiet", "-b", branch)
     begun = Underway(branch, original, head, title, theirs)
@@ -178,11 +206,10 @@ def abort(root: Path) -> Underway:
     begun = underway(root)
     if begun is None:
         raise Stop("no upgrade is under way.")
-    if git.attempt(root, "symbolic-ref", "--short", "--quiet", "HEAD").stdout.decode().strip() != begun.branch:
-        raise Stop(f"the upgrade is on the branch {begun.branch}: run `git switch {begun.branch}` first.")
+    refuse_another_branch(root, begun)
     git.read(root, "update-ref", f"refs/heads/{begun.branch}", begun.head)
     git.read(root, "reset", "--quiet", "--hard", begun.head)
-    git.read(root, "checkout", "--quiet", begun.original)
+    git.read(root, "checkout", "--quiet", begun.original, "--")
     git.attempt(root, "branch", "--quiet", "-D", begun.branch)
     state_file(root).unlink(missing_ok=True)
     return begun
