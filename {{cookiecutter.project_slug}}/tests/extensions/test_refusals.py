@@ -175,6 +175,15 @@ def test_a_policy_that_cannot_work_stops_the_start(
         file.unlink()
 
 
+@pytest.mark.parametrize("text", ["import nowhere_at_all", "commands = ()"])
+def test_commands_that_cannot_be_read_are_refused_with_the_file(service: ExtendedService, text: str) -> None:
+    file = service.write("app/extensions/commands.py", text)
+    try:
+        assert "app/extensions/commands.py: app cannot be read" in service.refused("extensions")
+    finally:
+        file.unlink()
+
+
 @pytest.mark.slow
 def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migrations(service: ExtendedService) -> None:
     added = [path for path in examples() if "callbacks" in path or path.endswith("/tables.py")]
