@@ -197,14 +197,24 @@ def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migration
 
 
 @pytest.mark.slow
-def test_a_store_that_cannot_be_erased_fails_the_check_of_migrations(service: ExtendedService) -> None:
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("/stores.py", "documents &&", "docs &&", 'column "docs" does not exist'),
+        ("_callbacks.py", "select, insert, update, delete", "select, insert", "permission denied for table callbacks"),
+    ],
+)
+def test_a_store_that_cannot_be_erased_fails_the_check_of_migrations(
+    service: ExtendedService, file: str, old: str, new: str, reason: str
+) -> None:
     added = [path for path in examples() if "callbacks" in path or path.endswith(("/tables.py", "/stores.py"))]
     service.extend(*added)
-    service.write("app/extensions/stores.py", examples()["app/extensions/stores.py"].replace("documents &&", "docs &&"))
+    [path] = [each for each in added if each.endswith(file)]
+    service.write(path, examples()[path].replace(old, new))
     try:
         said = service.refused("migrate", "--check")
     finally:
         for path in added:
             (service.folder / path).unlink()
     assert "callbacks cannot be exported or erased as it says there" in said
-    assert 'column "docs" does not exist' in said
+    assert reason in said
