@@ -31,7 +31,8 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nobody")
 def test_the_first_commit_holds_everything_without_a_configured_name(tmp_path: Path) -> None:
     project = bake(tmp_path / "out").project
-    assert git(project, "log", "--format=%s|%an|%ae") == "Generate the service|Platform Team|oncall@example.com"
+    owner = f"{QUESTIONS['owner_team']}|{QUESTIONS['oncall_contact']}"
+    assert git(project, "log", "--format=%s|%an|%ae") == f"Generate the service|{owner}"
     assert git(project, "status", "--porcelain") == ""
     assert git(project, "branch", "--show-current") == "main"
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand
 
+from app.core.errors import StartRefused
+
 
 class Listed(NamedTuple):
     """Where a command is defined. group: it has commands of its own, on the module's `app`. function: the name of the
@@ -109,7 +111,16 @@ if importlib.util.find_spec("app.extensions.commands"):
 
 
 def load(name: str) -> Any:
-    """The command, with its module imported. Errors: KeyError."""
+    """The command, with its module imported. Errors: KeyError; StartRefused, for the team's module."""
+    try:
+        return _load(name)
+    except Exception as error:
+        if name != "extensions":
+            raise
+        raise StartRefused(f"app/extensions/commands.py: app cannot be read ({error}).") from error
+
+
+def _load(name: str) -> Any:
     entry = COMMANDS[name]
     module = importlib.import_module(entry.module if entry.module.startswith("app.") else f"app.cli.{entry.module}")
     if entry.group:

@@ -1,6 +1,8 @@
 import asyncio
 import re
 import time
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -16,6 +18,8 @@ from app.core.revisions import EXTENSIONS, extensions, newest, newest_extension
 from app.core.schema import drift, migrate, verify
 from app.core.table_rules import table_faults
 from app.privacy.domain.catalogue import CATALOGUE
+from app.privacy.domain.stores import Store
+from app.privacy.service.rehearsal import rehearse
 from app.settings import Settings
 from app.wiring import database_urls, load_extensions, observe
 
@@ -80,11 +84,11 @@ def downgrade() -> None:
 
 def _write_new(root: Path, text: str) -> Path:
     """The file of the next migration in migrations/extensions. Errors: StartRefused."""
-    below, number = newest_extension(root), len(extensions(root)) + 1
+    below, own = newest_extension(root), extensions(root)
     words = "_".join(re.findall(r"[a-z0-9]+", text.lower()))[:60]
     if not words:
         raise StartRefused("Say in a few words what the migration does, such as 'add a table of visits'.")
-    revision = f"x{number:04}"
+    revision = next(each for n in count(len(own) + 1) if (each := f"x{n:04}") not in own)
     content = NEW.format(
         text=" ".join(text.split()).strip(".").replace("\\", "").replace('"', "'"),
         revision=revision,
@@ -138,4 +142,9 @@ def _faults_of_own_tables(owner_url: str) -> list[str]:
     own = load_extensions().stores
     template = {each.table for each in CATALOGUE.stores if each not in own}
     shared = [each.table for each in own if each.shared]
-    return table_faults(owner_url, template, {each.table: each.columns.keys() for each in own}, shared)
+    faults = table_faults(owner_url, template, {each.table: each.columns.keys() for each in own}, shared)
+    return faults or run_coroutine(_rehearsed(owner_url, own))
+
+
+async def _rehearsed(owner_url: str, own: Sequence[Store]) -> list[str]:
+    return [fault async for fault in rehearse(owner_url, own)]

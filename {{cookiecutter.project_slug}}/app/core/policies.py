@@ -79,9 +79,11 @@ def load_policies(folder: Path, models: Mapping[str, type[PolicyModel]], all_fil
     Errors: StartRefused naming the file, the field and what is expected there.
     """
     places = (folder, folder / EXTENSIONS)
-    extra = sorted(path for place in places for path in place.glob("*.y*ml") if all_files and path.stem not in models)
+    read = {f"{name}.yaml" for name in models}
+    extra = sorted(path for place in places for path in place.glob("*.y*ml") if all_files and path.name not in read)
     if extra:
-        raise StartRefused(f"{extra[0]}: no part of the service enforces this policy; remove the file.")
+        cure = f"call it {extra[0].stem}.yaml" if extra[0].stem in models else "remove the file"
+        raise StartRefused(f"{extra[0]}: no part of the service enforces this policy; {cure}.")
     raw = {name: _merged(folder, name, model) for name, model in models.items()}
     return _read(folder, raw, models)
 

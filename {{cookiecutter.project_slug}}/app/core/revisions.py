@@ -11,8 +11,8 @@ VERSIONS, EXTENSIONS = "versions", "extensions"
 """The folders of migrations/: the template's chain, and the team's, which has its folder's name as branch label."""
 NO_EXTENSIONS = f"{EXTENSIONS}@base"
 """In place of a revision: the team's chain before its first."""
-_ASSIGNED = re.compile(r'^(revision|down_revision|depends_on|phase)(?:: [^=]+)? = "?(\w*)', re.MULTILINE)
-_LABEL = re.compile(rf'^branch_labels = \(?"{EXTENSIONS}"', re.MULTILINE)
+_ASSIGNED = re.compile(r"""^(revision|down_revision|depends_on|phase)(?:: [^=]+)? = \(?["']?(\w*)""", re.MULTILINE)
+_LABEL = re.compile(rf"""^branch_labels(?:: [^=]+)? = \(?["']{EXTENSIONS}["']""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

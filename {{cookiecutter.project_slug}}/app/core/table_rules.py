@@ -12,8 +12,9 @@ TABLES: LiteralString = """
                    and a.attnotnull and not a.attisdropped),
            array(select column_name::text from information_schema.columns
                  where table_schema = 'public' and table_name = c.relname
-                   and (data_type in ('text', 'character varying', 'jsonb', 'json', 'bytea')
-                        or udt_name in ('_text', '_varchar', 'halfvec', 'sparsevec'))
+                   and (data_type in ('text', 'character varying', 'character', 'jsonb', 'json', 'bytea', 'xml')
+                        or udt_name in ('_text', '_varchar', '_bpchar', '_jsonb', 'citext', 'halfvec', 'sparsevec',
+                                        'vector', 'tsvector'))
                  order by 1)
     from pg_class c where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace order by 1
 """

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 import app.extensions as package
+from app.actions.domain import RiskClass
 from app.actions.ports import Action
 from app.actions.service import SHIPPED
 from app.adapters.parsers.file_format import FileFormat, add_formats
@@ -106,9 +107,23 @@ def _formats_in(found: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _added_stores(stores: Any) -> tuple[Store, ...]:
-    added = tuple(_each(stores, Store))
+    added = tuple(map(_checked_store, _each(stores, Store)))
     CATALOGUE.add(added)
     return added
+
+
+def _checked_store(store: Store) -> Store:
+    """Errors: ValueError, where an erasure would fail, or leave content behind."""
+    if store.erasing not in ("change", "delete", "kept"):
+        raise ValueError(f"{store} cannot be erased by '{store.erasing}'; say change, delete or kept")
+    if store.shared and store.erasing != "kept":
+        raise ValueError(f"{store} is shared, so that no erasure of a tenant can reach it; keep content out of it")
+    if store.erasing == "kept" and (store.contents or store.people):
+        raise ValueError(f"{store} is kept, and {[*store.contents, *store.people][0]} would never be erased")
+    left = [name for name, content in store.contents.items() if content.to is None]
+    if store.erasing == "change" and (left or not store.contents):
+        raise ValueError(f"{store} is changed by an erasure, and nothing replaces {left[0] if left else 'its content'}")
+    return store
 
 
 def _add_permissions(permissions: Mapping[str, Any]) -> None:
@@ -130,6 +145,8 @@ def _actions(actions: Any) -> dict[str, Action]:
     for action in actions:
         if missing := [name for name in OF_ACTIONS if not hasattr(action, name)]:
             raise ValueError(f"{action!r} has no {missing[0]}")
+        if action.risk not in (risks := get_args(RiskClass)):
+            raise ValueError(f"the risk of {action.name} is {action.risk}, and there are only {', '.join(risks)}")
         if action.name in found or action.name in {each.name for each in SHIPPED}:
             raise ValueError(f"there is an action {action.name} already")
         if action.arguments.model_config.get("extra") != "forbid":

@@ -19,6 +19,12 @@ ISOLATED = """
         (TABLE, {"own": ["note"]}, (), "own can be read by every tenant; call tenant_table in its migration"),
         (TABLE + ";" + ISOLATED, {}, (), "app/extensions/stores.py does not list own"),
         (TABLE + ";" + ISOLATED, {"own": []}, (), "own has note columns that can hold text, see note"),
+        (
+            TABLE.replace("note text", "note vector(3), name char(9)") + ";" + ISOLATED,
+            {"own": []},
+            (),
+            "own has name, note columns that can hold text, see name",
+        ),
         ("create table own (id uuid)", {"own": []}, (), "own has no tenant_id that is not null"),
         ("select 1", {"own": []}, (), "app/extensions/stores.py lists own, and no migration makes it"),
         (TABLE + ";" + ISOLATED, {"own": ["note"]}, (), None),

@@ -12,6 +12,7 @@ from app.core.errors import StartRefused
 from app.core.revisions import current, extensions, newest, newest_extension, reached, required
 from app.core.schema import migrate, verify
 from tests.conftest import ROOT, FreshDatabase
+from tests.extensions.extended_service import ExtendedService
 
 FIRST = f'''
 from alembic import op
@@ -95,6 +96,21 @@ def test_a_chain_that_cannot_be_run_is_refused_with_the_cure(root: Path, text: s
     own(root, "3", text)
     with pytest.raises(StartRefused, match=re.escape(sentence)):
         required(root)
+
+
+def test_a_chain_is_read_however_its_names_are_quoted(root: Path) -> None:
+    own(root, "1", FIRST.replace('"', "'").replace("branch_labels = ", "branch_labels: tuple[str] | None = "))
+    own(root, "2", SECOND.format(phase="expand").replace('"x000', "'x000").replace('"\n', "'\n"))
+    assert extensions(root) == {"x0001": None, "x0002": "x0001"}
+    assert newest(ROOT) in reached(root, ["x0002"])
+
+
+def test_a_new_migration_takes_no_revision_that_is_there(tmp_path: Path) -> None:
+    service = ExtendedService.make(tmp_path)
+    own(service.folder, "1", FIRST)
+    own(service.folder, "3", SECOND.format(phase="expand").replace("x0002", "x0003"))
+    assert "_x0004_third.py" in service.must("migrate", "--new", "third")
+    assert newest_extension(service.folder) == "x0004"
 
 
 def test_two_heads_in_the_templates_folder_are_refused_with_the_cure(root: Path) -> None:

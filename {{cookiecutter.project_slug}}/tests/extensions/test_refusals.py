@@ -28,6 +28,39 @@ CASES = {
         "from app.actions.service import SHIPPED\nACTIONS = SHIPPED",
         "there is an action look_up_ticket already",
     ),
+    "a risk that is none": (
+        "actions",
+        "from app.actions.service import SHIPPED\n"
+        "class Own(type(SHIPPED[0])):\n    name, risk = 'own', 'reversibel'\nACTIONS = (Own(),)",
+        "the risk of own is reversibel, and there are only read, reversible, irreversible",
+    ),
+    "two formats of one ending": (
+        "formats",
+        "from app.adapters.parsers.file_format import FileFormat\n"
+        "FORMATS = (FileFormat('own', ('.own',), print), FileFormat('other', ('.own',), print))",
+        "two formats read files that end in .own",
+    ),
+    "content that is kept": (
+        "stores",
+        "from app.privacy.domain.stores import Content, Store\nSTORES = (Store('own', 'kept', {'note': Content()}),)",
+        "own is kept, and note would never be erased",
+    ),
+    "content that nothing replaces": (
+        "stores",
+        "from app.privacy.domain.stores import Content, Store\n"
+        "STORES = (Store('own', 'change', {'note': Content(to=None)}),)",
+        "own is changed by an erasure, and nothing replaces note",
+    ),
+    "a shared table that is erased": (
+        "stores",
+        "from app.privacy.domain.stores import Store\nSTORES = (Store('own', 'delete', {}, shared=True),)",
+        "own is shared, so that no erasure of a tenant can reach it",
+    ),
+    "erasing that nothing does": (
+        "stores",
+        "from app.privacy.domain.stores import Store\nSTORES = (Store('own', 'apart', {}),)",
+        "own cannot be erased by 'apart'",
+    ),
     "no action": ("actions", "ACTIONS = (object(),)", "has no name"),
     "a format of the template": (
         "formats",
@@ -119,6 +152,11 @@ def test_a_module_that_cannot_work_stops_the_start(sentences: dict[str, str], na
     [
         ("policies/extensions/review.yaml", "rulse: []", "extensions/review.yaml: rulse: Extra inputs"),
         ("policies/extensions/rules.yaml", "rules: []", "extensions/rules.yaml: no part of the service enforces"),
+        (
+            "policies/extensions/review.yml",
+            "rules: []",
+            "no part of the service enforces this policy; call it review.yaml",
+        ),
         ("policies/extensions/review.yaml", "- rules", "extensions/review.yaml: holds no keys"),
         (
             "policies/extensions/actions.yaml",
@@ -137,6 +175,15 @@ def test_a_policy_that_cannot_work_stops_the_start(
         file.unlink()
 
 
+@pytest.mark.parametrize("text", ["import nowhere_at_all", "commands = ()"])
+def test_commands_that_cannot_be_read_are_refused_with_the_file(service: ExtendedService, text: str) -> None:
+    file = service.write("app/extensions/commands.py", text)
+    try:
+        assert "app/extensions/commands.py: app cannot be read" in service.refused("extensions")
+    finally:
+        file.unlink()
+
+
 @pytest.mark.slow
 def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migrations(service: ExtendedService) -> None:
     added = [path for path in examples() if "callbacks" in path or path.endswith("/tables.py")]
@@ -147,3 +194,27 @@ def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migration
         for path in added:
             (service.folder / path).unlink()
     assert "app/extensions/stores.py does not list callbacks" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("/stores.py", "documents &&", "docs &&", 'column "docs" does not exist'),
+        ("_callbacks.py", "select, insert, update, delete", "select, insert", "permission denied for table callbacks"),
+    ],
+)
+def test_a_store_that_cannot_be_erased_fails_the_check_of_migrations(
+    service: ExtendedService, file: str, old: str, new: str, reason: str
+) -> None:
+    added = [path for path in examples() if "callbacks" in path or path.endswith(("/tables.py", "/stores.py"))]
+    service.extend(*added)
+    [path] = [each for each in added if each.endswith(file)]
+    service.write(path, examples()[path].replace(old, new))
+    try:
+        said = service.refused("migrate", "--check")
+    finally:
+        for path in added:
+            (service.folder / path).unlink()
+    assert "callbacks cannot be exported or erased as it says there" in said
+    assert reason in said

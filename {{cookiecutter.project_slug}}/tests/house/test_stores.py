@@ -24,8 +24,10 @@ load_extensions()
 STORES = {store.table: store for store in CATALOGUE.stores}
 TYPES = """
     select table_name::text, column_name::text from information_schema.columns
-    where table_schema = 'public' and (data_type in ('text', 'character varying', 'jsonb', 'json', 'bytea')
-        or udt_name in ('_text', 'halfvec', 'sparsevec', '_varchar'))
+    where table_schema = 'public'
+      and (data_type in ('text', 'character varying', 'character', 'jsonb', 'json', 'bytea', 'xml')
+        or udt_name in ('_text', '_varchar', '_bpchar', '_jsonb', 'citext', 'halfvec', 'sparsevec', 'vector',
+                        'tsvector'))
 """
 
 

@@ -28,10 +28,13 @@ class FileFormat:
 
 
 def add_formats(formats: Iterable[FileFormat]) -> None:
-    """Errors: ValueError, for two formats of one kind."""
+    """Errors: ValueError, for two formats of one kind or ending."""
     for each in formats:
         if FORMATS.get(each.kind, each) != each:
             raise ValueError(f"two formats are called {each.kind}")
+        for ending in each.endings:
+            if (format_of(ending) or each) != each:
+                raise ValueError(f"two formats read files that end in {ending}")
         FORMATS[each.kind] = each
 
 
