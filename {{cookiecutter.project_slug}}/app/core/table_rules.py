@@ -18,6 +18,11 @@ TABLES: LiteralString = """
                  order by 1)
     from pg_class c where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace order by 1
 """
+VIEWS: LiteralString = """
+    select relname, relkind = 'm' from pg_class where relnamespace = 'public'::regnamespace
+       and (relkind = 'm' or relkind = 'v' and not coalesce('security_invoker=true' = any(reloptions), false))
+    order by 1
+"""
 STORES = "app/extensions/stores.py"
 
 
@@ -30,15 +35,22 @@ def table_faults(
     """
     with psycopg.connect(owner_url) as connection:
         rows = connection.execute(TABLES).fetchall()
+        views = connection.execute(VIEWS).fetchall()
     faults = [
         fault
         for table, isolated, has_tenant, columns in rows
         if table not in template
         for fault in _faults(table, isolated, has_tenant, columns, own, shared)
     ]
+    faults += [_fault_of_view(view, stored) for view, stored in views]
     return faults + [
         f"{STORES} lists {name}, and no migration makes it" for name in own if name not in {row[0] for row in rows}
     ]
+
+
+def _fault_of_view(view: str, stored: bool) -> str:
+    cure = "make a table of it" if stored else "create it with (security_invoker = true)"
+    return f"{view} is a view that shows rows of every tenant; {cure}"
 
 
 def _faults(

@@ -28,6 +28,9 @@ ISOLATED = """
         ("create table own (id uuid)", {"own": []}, (), "own has no tenant_id that is not null"),
         ("select 1", {"own": []}, (), "app/extensions/stores.py lists own, and no migration makes it"),
         (TABLE + ";" + ISOLATED, {"own": ["note"]}, (), None),
+        ("create view own as select 1 as id", {}, (), "own is a view that shows rows of every tenant; create it with"),
+        ("create view own with (security_invoker = true) as select 1 as id", {}, (), None),
+        ("create materialized view own as select 1 as id", {}, (), "own is a view that shows rows of every tenant"),
         ("create table own (id uuid)", {"own": []}, ("own",), None),
     ],
 )
