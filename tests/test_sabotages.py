@@ -43,7 +43,7 @@ def test_the_result_is_of_these_and_each_was_noticed() -> None:
 
 
 def test_a_name_that_is_none_is_said_and_runs_nothing(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(runner, "bake", lambda: pytest.fail("nothing is baked"))
     assert runner.main(["no such control"]) == 2
