@@ -104,16 +104,19 @@ def commit(folder: Path, message: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
+STATUS = ("status", "--porcelain", "--ignored")
+
+
 def state(project: Path) -> tuple[str, ...]:
-    """All that an upgrade could leave behind."""
+    """All that an upgrade could leave behind, but for the compiled script, which git ignores."""
     files = {
         path.relative_to(project).as_posix(): path.read_bytes()
         for path in project.rglob("*")
-        if path.is_file() and ".git" not in path.relative_to(project).parts
+        if path.is_file() and not {".git", "__pycache__"} & set(path.relative_to(project).parts)
     }
     return (
         repr(sorted(files.items())),
-        git(project, "status", "--porcelain", "--ignored"),
+        "\n".join(line for line in git(project, *STATUS).splitlines() if "__pycache__" not in line),
         git(project, "for-each-ref"),
         git(project, "symbolic-ref", "HEAD"),
         git(project, "worktree", "list"),
