@@ -32,6 +32,8 @@ from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
 OWNER_SETTING = "APP_DATABASE_OWNER_URL"
+PATIENT_SECONDS = 15
+"""To connect for a migration: a busy machine is no reason to give up."""
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
 POLL_SECONDS = 0.2
@@ -71,7 +73,7 @@ NOT_UTF8 = (
 
 def _refuse_other_encoding(url: str) -> None:
     """Errors: StartRefused. SQLAlchemy would fail at its first look at the server, without a reason."""
-    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+    with psycopg.connect(url, connect_timeout=PATIENT_SECONDS) as connection:
         if connection.execute(IS_UTF8).fetchone() != (True,):
             raise StartRefused(NOT_UTF8)
 
