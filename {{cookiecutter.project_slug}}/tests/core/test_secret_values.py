@@ -62,9 +62,9 @@ def test_a_secret_that_is_being_written_is_not_read(tmp_path: Path, monkeypatch:
     """Between the creation of the file and its text there is no moment at which another process reads it."""
     path, real, seen = tmp_path / "pepper", os.fdopen, []
 
-    def opened(number: int, mode: str) -> object:
+    def opened(number: int, mode: str, encoding: str) -> object:
         seen.append(path.exists())
-        return real(number, mode)
+        return real(number, mode, encoding=encoding)
 
     monkeypatch.setattr(os, "fdopen", opened)
     assert value_or_generated(None, path) == path.read_bytes()
