@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from app.actions.domain import ActionPolicy, ActionProposal, NewAction, ProposalRefused, ReviewTerms, StoredAction
 from app.actions.ports import Action
-from app.actions.service import Actions
+from app.actions.service import ActionRegistry, Actions, ExternalActions
+from app.adapters.mcp.client import SdkToolServers
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import ManualClock
 from app.core.embedded import Urls
@@ -31,7 +32,9 @@ def actions_of(
     state: State, clock: ManualClock, registry: Mapping[str, Action], waiting: ChangeWaiter | None = None
 ) -> Actions:
     live_policy, waiting = state.actions.catalogue.live_policy, waiting or state.actions.proposals.waiting
-    return Actions.build(state.database, state.identity, registry, live_policy, waiting, clock)
+    external = ExternalActions(SdkToolServers({}), live_policy)
+    actions = ActionRegistry(registry, external)
+    return Actions.build(state.database, state.identity, actions, live_policy, waiting, clock)
 
 
 @dataclass

@@ -7,8 +7,9 @@ import orjson
 import pytest
 
 from app.actions.domain import ActionNotOffered, ActionPolicy, InvalidArguments
-from app.actions.service import SHIPPED, ActionCatalogue
+from app.actions.service import SHIPPED, ActionCatalogue, ActionRegistry, ExternalActions
 from app.actions.service.arguments import MAX_CHARACTERS, offer_of, parse_arguments
+from app.adapters.mcp.client import SdkToolServers
 from app.identity.domain import PermissionMissing, Principal
 
 REGISTRY = {action.name: action for action in SHIPPED}
@@ -21,7 +22,8 @@ def policy(*names: str) -> ActionPolicy:
 
 
 def catalogue(*names: str) -> ActionCatalogue:
-    return ActionCatalogue(REGISTRY, lambda: policy(*names))
+    external = ExternalActions(SdkToolServers({}), policy)
+    return ActionCatalogue(ActionRegistry(REGISTRY, external), lambda: policy(*names))
 
 
 def test_arguments_are_stored_as_the_action_understands_them() -> None:

@@ -1,8 +1,7 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.actions.domain import ActionPolicy
-from app.actions.ports import Action
 from app.actions.service.catalogue import ActionCatalogue
 from app.actions.service.ending import ACTION_ENDED_CHANNEL
 from app.actions.service.execution import ActionExecution
@@ -41,12 +40,12 @@ class Actions:
         cls,
         database: Database,
         identity: Identity,
-        registry: Mapping[str, Action],
+        registry: ActionRegistry,
         live_policy: Callable[[], ActionPolicy],
         waiting: ChangeWaiter,
         clock: Clock | None = None,
     ) -> "Actions":
-        """registry: all actions, by name. clock: None is the database's time, which all processes share."""
+        """registry: all actions. clock: None is the database's time, which all processes share."""
         catalogue = ActionCatalogue(registry, live_policy)
         return cls(
             catalogue,

@@ -18,38 +18,28 @@ from app.actions.domain import (
 from app.actions.ports import Action
 from app.actions.service.arguments import offer_of, parse_arguments
 from app.actions.service.external_actions import ActionRegistry, ExternalAction
-from app.core.json_types import JsonObject
 from app.identity.domain import Principal
 from app.releases.domain import canonical_json
 
 
 @dataclass(frozen=True)
 class ActionCatalogue:
-    """registry: all actions, by name. live_policy: returns the policy of the live release."""
+    """registry: all actions. live_policy: returns the policy of the live release."""
 
-    registry: Mapping[str, Action]
+    registry: ActionRegistry
     live_policy: Callable[[], ActionPolicy]
     _offers: dict[str, tuple[Action, ActionOffer]] = field(default_factory=dict)
 
     def offered(self, policy: ActionPolicy | None = None) -> tuple[ActionOffer, ...]:
         """The actions that a policy offers, by name. None: the policy of the live release."""
         policy = policy or self.live_policy()
-        actions = self.of(policy)
+        actions = self.registry.of(policy)
         pins = pins_of(policy.servers)
         return tuple(
             self._offer(actions[name])
             for name in sorted(policy.offered.keys() & actions.keys())
             if _is_as_accepted(actions[name], pins)
         )
-
-    def of(self, policy: ActionPolicy) -> Mapping[str, Action]:
-        """The actions that there are for a release, by its policy."""
-        return self.registry.of(policy) if isinstance(self.registry, ActionRegistry) else dict(self.registry.items())
-
-    def bound(self, name: str, tool: JsonObject | None) -> Action | None:
-        """The action that an approval is bound to. tool: where it is a tool of another server, which one."""
-        registry = self.registry
-        return registry.bound(name, tool) if isinstance(registry, ActionRegistry) else registry.get(name)
 
     def select(self, policy: ActionPolicy, caller: Principal, names: Sequence[str]) -> tuple[ActionOffer, ...]:
         """The named actions, each once, after a check that the caller has the permission for each.
@@ -90,7 +80,7 @@ class ActionCatalogue:
     def edit(self, payload: bytes, text: str) -> bytes:
         """The payload with other arguments. text: all arguments, as a JSON object. Errors: InvalidArguments."""
         current: dict[str, Any] = orjson.loads(payload)
-        action = self.bound(current["action"], current.get("tool"))
+        action = self.registry.bound(current["action"], current.get("tool"))
         if action is None:
             raise InvalidArguments(f"There is no action '{current['action']}' any more.", action="Reject it.")
         arguments = parse_arguments(action, text)

@@ -60,7 +60,7 @@ class ActionExecution:
         """
         if proposal.risk != "read":
             raise ValueError(f"{proposal.action} does more than read")
-        action = self.catalogue.bound(proposal.action, proposal.tool)
+        action = self.catalogue.registry.bound(proposal.action, proposal.tool)
         if action is None or tool_of(action) != proposal.tool:
             return ProposalRefused("failed", "That action is not the one any more that was offered.")
         run = ActionRun(
@@ -111,7 +111,7 @@ class ActionExecution:
     async def _run_approved(self, connection: AsyncConnection, stored: StoredAction, now: datetime) -> RunResult:
         if fault := execution_fault(stored):
             return RunResult("failed", fault)
-        action = self.catalogue.bound(stored.action, stored.tool)
+        action = self.catalogue.registry.bound(stored.action, stored.tool)
         fault = await self._requester_fault(connection, stored, action)
         if fault is None and not await repository.claim_nonce(connection, stored, now):
             fault = "nonce_used"

@@ -181,8 +181,10 @@ class ActionRegistry(Mapping[str, Action]):
     own: Mapping[str, Action]
     external: ExternalActions
 
-    def of(self, policy: ActionPolicy) -> Mapping[str, Action]:
-        """Those of a release by its policy."""
+    def of(self, policy: ActionPolicy | None = None) -> dict[str, Action]:
+        """Those of a release by its policy, all at once: to look each of them up would compare every description once
+        for each. None: of the live release.
+        """
         return {**self.external.actions(policy), **self.own}
 
     def bound(self, name: str, tool: JsonObject | None) -> Action | None:
@@ -197,12 +199,10 @@ class ActionRegistry(Mapping[str, Action]):
         return self.own[name] if name in self.own else self.external.actions()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self.external.actions(), **self.own})
+        return iter(self.of())
 
     def __len__(self) -> int:
-        return len({**self.external.actions(), **self.own})
+        return len(self.of())
 
     def items(self) -> ItemsView[str, Action]:
-        """All at once: to look each of them up would compare every description once for each."""
-        found: dict[str, Action] = {**self.external.actions(), **self.own}
-        return found.items()
+        return self.of().items()

@@ -82,7 +82,7 @@ class ActionProposals:
             return ProposalRefused(
                 "not_offered", f"That action is not offered; there are: {', '.join(listed) or 'none'}."
             )
-        action = self.catalogue.of(policy)[name]
+        action = self.catalogue.registry.of(policy)[name]
         checked = _checked(policy, action, arguments, sources)
         if isinstance(checked, ProposalRefused):
             return checked
