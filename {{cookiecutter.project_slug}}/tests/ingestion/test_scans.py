@@ -5,7 +5,7 @@ import pytest
 from app.core.errors import StartRefused
 from app.settings import Settings
 from app.wiring import check
-from tests.adapters.parsers.made_pdf import line, page_of
+from tests.adapters.parsers.made_pdf import line, page_of, pages_of
 from tests.adapters.parsers.scans import needs_tesseract, png, scanned
 from tests.adapters.parsers.test_scans import LINES, RESOURCES, WHOLE
 from tests.conftest import ROOT
@@ -37,6 +37,20 @@ async def test_scans_are_found_or_wait_with_what_to_do(ingest, search, settings:
     assert [finding["rule"] for finding in scan["findings"]] == ["recognised_text"]
     assert any(LINES[0] in text for text in await search(QUESTION))
     assert any("opens at nine" in text for text in await search("When does the harbour office open?"))
+
+
+@needs_tesseract
+async def test_a_file_waits_where_most_of_its_pages_were_not_read(ingest, settings: Settings) -> None:
+    words, image = line("The office is open from nine to five."), scanned(*LINES)
+    most, few = await ingest(
+        ("most.pdf", pages_of([words, WHOLE, WHOLE], image)), ("few.pdf", pages_of([words, words, WHOLE], image))
+    )
+    rules = [finding["rule"] for finding in few["findings"]]
+    if settings.ocr_languages == "off":
+        assert (end_of(most), end_of(few), rules) == ("mostly_scanned", "published", ["scanned_pages"])
+        assert most["quarantine"]["detail"].startswith("2 pages that are pictures without text were not read, of 3")
+    else:
+        assert (end_of(most), end_of(few), rules) == ("published", "published", ["recognised_text"])
 
 
 @needs_tesseract

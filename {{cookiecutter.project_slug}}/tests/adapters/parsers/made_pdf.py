@@ -1,5 +1,7 @@
 """PDF files of one page, written by hand."""
 
+from collections.abc import Sequence
+
 from tests.adapters.parsers.bombs import pdf
 
 FIRST_OBJECT = 6
@@ -22,6 +24,25 @@ def page_of(
             stream(content),
             _bytes(f"<< /Type /Font {font} >>"),
             *(_bytes(each) for each in objects),
+        ]
+    )
+
+
+def pages_of(contents: Sequence[str], image: bytes, box: str = "0 0 600 800") -> bytes:
+    """A page for each content, with the font /F1 and the image /Scan."""
+    kids = " ".join(f"{number} 0 R" for number in range(5, 5 + 2 * len(contents), 2))
+    objects: list[bytes] = []
+    for number, content in enumerate(contents):
+        keys = f"/MediaBox [{box}] /Contents {6 + 2 * number} 0 R"
+        resources = "/Resources << /Font << /F1 3 0 R >> /XObject << /Scan 4 0 R >> >>"
+        objects += (_bytes(f"<< /Type /Page /Parent 2 0 R {keys} {resources} >>"), stream(content))
+    return pdf(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            _bytes(f"<< /Type /Pages /Kids [{kids}] /Count {len(contents)} >>"),
+            b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+            image,
+            *objects,
         ]
     )
 

@@ -1,14 +1,17 @@
 """Scanned pages and pictures of text are read where text recognition is installed, and counted where it is not."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from app.adapters.parsers import ocr
 from app.adapters.parsers.dispatch import parse
 from app.adapters.parsers.pdf import scans as pdf_scans
+from app.adapters.parsers.pool import ParserPool
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
-from tests.adapters.parsers.made_pdf import line, page_of, picture
+from tests.adapters.parsers.made_pdf import line, page_of, pages_of, picture
+from tests.adapters.parsers.office_files import zipped
 from tests.adapters.parsers.scans import needs_tesseract, png, scanned, tiff
 
 LINES = ("The ferry to the island leaves at 6:40 in summer.", "Dogs travel free; a bicycle costs 4.50 a day.")
@@ -81,6 +84,37 @@ def test_pages_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @needs_tesseract
+def test_a_huge_page_is_read_with_as_many_pixels_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    read = ocr.Tesseract.read
+    monkeypatch.setattr(ocr.Tesseract, "read", lambda *all: (sizes.append(len(all[1])), read(*all))[1])
+    wall = pages_of(["q 6000 0 0 8000 0 0 cm /Scan Do Q"], scanned(*LINES), "0 0 6000 8000")
+    document = parse(wall, "a.pdf")
+    assert all(each in document.text for each in LINES)
+    assert len(sizes) == 1
+    assert sizes[0] <= 20_001_000
+
+
+@needs_tesseract
+def test_a_picture_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    endless = tmp_path / "tesseract"
+    endless.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    endless.chmod(0o755)
+    monkeypatch.setattr(ocr, "_CPU_SECONDS", 1)
+    with pytest.raises(Unparsable, match="cannot read the picture"):
+        ocr.Tesseract(str(endless), {}, ("eng",)).read(b"")
+
+
+@needs_tesseract
+@pytest.mark.parametrize(
+    ("name", "languages", "more"), [("a.PDF", "", 20), ("a.jpg", "", 20), ("a.md", "", 0), ("a.pdf", "off", 0)]
+)
+def test_a_file_that_may_be_scanned_has_more_time(name: str, languages: str, more: int) -> None:
+    pool = ParserPool(ocr_languages=languages)
+    assert pool._children[0]._time_for(b"", name) == pool.limits.seconds + more
+
+
+@needs_tesseract
 @pytest.mark.parametrize("size", [60, 4000])
 def test_a_damaged_picture_is_refused(size: int) -> None:
     with pytest.raises(Unparsable) as error:
@@ -89,9 +123,10 @@ def test_a_damaged_picture_is_refused(size: int) -> None:
 
 
 @needs_tesseract
-def test_a_picture_that_is_a_page_for_browsers_too_is_refused() -> None:
+@pytest.mark.parametrize("appendix", [b"<script>alert(1)</script>", zipped({"a.txt": "x"})], ids=["page", "archive"])
+def test_a_picture_that_is_something_else_too_is_refused(appendix: bytes) -> None:
     with pytest.raises(Unparsable, match="something else at once"):
-        parse(png(*LINES) + b"<script>alert(1)</script>", "a.png")
+        parse(png(*LINES) + appendix, "a.png")
 
 
 @needs_tesseract
