@@ -53,7 +53,7 @@ class ExtendedService:
         made = cls(where / "service", where / "data")
         made.folder.mkdir()
         for name in ("app", "migrations", "policies", "prompts"):
-            shutil.copytree(ROOT / name, made.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, made.folder / name)  # compiled as it is: compiling takes seconds
         made.write("docs/lens.md", LENS)
         made.write("evals/golden.jsonl", json.dumps(CASE) + "\n")
         corpus = {"path": "docs", "tenant": "evaluation", "source": "handbook", "groups": []}

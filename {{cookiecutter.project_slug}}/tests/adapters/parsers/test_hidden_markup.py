@@ -49,24 +49,24 @@ def outside(text: str, spans: list[HiddenSpan]) -> str:
 
 
 COSTLY = {
-    "open tags": "<a " * 1_000_000,
-    "open tags that end": "<a " * 1_000_000 + "> </a>",
-    "hidden without an end": "</b>" + "<p hidden>" * 300_000,
-    "each of its own name": "</b>" + "".join(f"<p{number} hidden>" for number in range(200_000)),
-    "styles": "<p " + "style='x " * 300_000 + "> </p>",
-    "quotes": "</b>" + "<a '" * 750_000,
-    "long quotes": "</b>" + ("<a '" + "<a" * 140) * 10_000,
-    "code spans": "`" * 1_000_000 + "".join("`" * (number % 700) + "<" for number in range(4_000)),
-    "definitions": "[a]: #\n" * 100_000,
-    "a heading of blanks": "# a" + " " * 3_000_000 + "b",
-    "a heading of signs": "# a" + "# " * 1_500_000 + "b",
-    "a heading of brackets": "# " + "[" * 3_000_000,
+    "open tags": "<a " * 200_000,
+    "open tags that end": "<a " * 200_000 + "> </a>",
+    "hidden without an end": "</b>" + "<p hidden>" * 60_000,
+    "each of its own name": "</b>" + "".join(f"<p{number} hidden>" for number in range(40_000)),
+    "styles": "<p " + "style='x " * 60_000 + "> </p>",
+    "quotes": "</b>" + "<a '" * 150_000,
+    "long quotes": "</b>" + ("<a '" + "<a" * 140) * 2_000,
+    "code spans": "`" * 200_000 + "".join("`" * (number % 700) + "<" for number in range(1_600)),
+    "definitions": "[a]: #\n" * 20_000,
+    "a heading of blanks": "# a" + " " * 600_000 + "b",
+    "a heading of signs": "# a" + "# " * 300_000 + "b",
+    "a heading of brackets": "# " + "[" * 600_000,
 }
 
 
 @pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
-def test_three_megabytes_of_any_markup_are_read_in_one_pass(text: str) -> None:
-    """In quadratic time this would take hours."""
+def test_any_markup_is_read_in_one_pass(text: str) -> None:
+    """Some 600 kB, which take a second; in quadratic time they would take many minutes."""
     began = time.process_time()
     parse(text.encode(), "page.md")
-    assert time.process_time() - began < 60
+    assert time.process_time() - began < 20
