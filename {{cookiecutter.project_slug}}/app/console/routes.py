@@ -1,9 +1,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Cookie, Header
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from app.console.service import PAGES, SIGNED_IN, files
+from app.console.service import PAGES, SIGNED_IN, ConsolePage, files, render
 from app.core.errors import NotFound
 from app.core.http import provided
 from app.identity.domain.sessions import (
@@ -39,41 +39,11 @@ SessionId = Annotated[str, Cookie(alias=SESSION_COOKIE)]
 router = APIRouter(prefix="/console", tags=["console"], include_in_schema=False)
 
 
-@router.get("/")
-async def show_reviews() -> Response:
-    """The review page. It holds no data and asks for a key."""
-    return _page("/console/")
-
-
-@router.get("/budgets")
-async def show_budgets() -> Response:
-    """The page of budgets and costs. It holds no data and asks for a key."""
-    return _page("/console/budgets")
-
-
-@router.get("/error-budgets")
-async def show_error_budgets() -> Response:
-    """The page of the objectives and their error budgets. It holds no data and asks for a key."""
-    return _page("/console/error-budgets")
-
-
-@router.get("/quarantine")
-async def show_quarantine() -> Response:
-    """The page of quarantine. It holds no data and asks for a key."""
-    return _page("/console/quarantine")
-
-
-@router.get("/document")
-async def show_document() -> Response:
-    """The page of a document with the place of a citation. It holds no data and asks for a key."""
-    return _page("/console/document")
-
-
 @router.get("/files/{name}")
 async def show_file(name: str, if_none_match: Annotated[str | None, Header()] = None) -> Response:
     """A script, a style sheet or an icon of these pages. Errors: NotFound."""
     file = files().get(name)
-    if file is None or name in PAGES.values():
+    if file is None:
         raise NotFound(f"The console has no file {name}.")
     # Revalidated on each load, so that a page never mixes files of two versions.
     headers = HEADERS | {"cache-control": "no-cache", "etag": file.etag}
@@ -82,9 +52,16 @@ async def show_file(name: str, if_none_match: Annotated[str | None, Header()] = 
     return Response(file.content, 200, headers, file.media_type)
 
 
-def _page(address: str) -> Response:
-    file = files()[PAGES[address]]
-    return Response(file.content, 200, HEADERS | {"cache-control": "no-store"}, file.media_type)
+def _add_page(page: ConsolePage) -> None:
+    says = f"The page of {page.about}. It holds no data and asks for a key."
+
+    @router.get(page.address.removeprefix(router.prefix), name=page.title, description=says)
+    async def show_page() -> HTMLResponse:
+        return HTMLResponse(render(page), headers=HEADERS | {"cache-control": "no-store"})
+
+
+for _each in PAGES:
+    _add_page(_each)
 
 
 @router.get("/sign-in")

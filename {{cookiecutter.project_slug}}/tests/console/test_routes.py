@@ -3,12 +3,11 @@
 import re
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
 
-from app.console.service import FOLDER, PAGES, addresses, files
+from app.console.service import FOLDER, PAGES, ConsolePage, addresses, files, render
 from app.core.errors import Conflict
 from app.main import create_app
 from app.wiring import State
@@ -22,7 +21,7 @@ def anonymous(state: State) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://service")
 
 
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("address", [page.address for page in PAGES])
 async def test_a_page_may_load_and_ask_only_this_service(state: State, address: str) -> None:
     async with anonymous(state) as nobody:
         page = await nobody.get(address)
@@ -45,7 +44,7 @@ async def test_a_page_may_load_and_ask_only_this_service(state: State, address: 
     assert page.headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("address", [page.address for page in PAGES])
 async def test_every_file_that_a_page_loads_exists(state: State, address: str) -> None:
     async with anonymous(state) as nobody:
         page = (await nobody.get(address)).text
@@ -68,7 +67,7 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(state: State) -> No
     assert other.status_code == 200
 
 
-@pytest.mark.parametrize("name", ["..%2fservice.py", "reviews.html", "service.py", "nothing.js", "%2e%2e/routes.py"])
+@pytest.mark.parametrize("name", ["..%2fservice.py", "console.html", "service.py", "nothing.js", "%2e%2e/routes.py"])
 async def test_nothing_else_is_served(state: State, name: str) -> None:
     async with anonymous(state) as nobody:
         assert (await nobody.get(f"/console/files/{name}")).status_code == 404
@@ -78,12 +77,15 @@ def test_every_file_of_the_folder_is_served_and_packed() -> None:
     assert set(files()) == {path.name for path in FOLDER.iterdir()}
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
     matches = {path for pattern in packed["app.console"] for path in FOLDER.parent.glob(pattern)}
-    assert matches == set(FOLDER.iterdir())
+    assert matches == {*FOLDER.iterdir(), FOLDER.parent / "templates" / "console.html"}
 
 
 def test_no_page_and_no_script_names_a_foreign_host() -> None:
-    for name, file in files().items():
-        text = file.content.decode().replace("http://www.w3.org/2000/svg", "")
+    texts = {name: file.content.decode() for name, file in files().items()} | {
+        each.name: render(each) for each in PAGES
+    }
+    for name, content in texts.items():
+        text = content.replace("http://www.w3.org/2000/svg", "")
         assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z]+", text) == [], name
 
 
@@ -131,11 +133,14 @@ async def test_the_caller_route_describes_the_key(client: httpx.AsyncClient, sta
     assert {"reviews:decide", "costs:read"} <= set(caller["permissions"])
 
 
-def test_the_pages_hold_nothing_but_their_frame() -> None:
-    for name in PAGES.values():
-        text = Path(FOLDER / name).read_text(encoding="utf-8")
-        assert re.search(r"<main[^>]*></main>", text)
-        assert re.findall(r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=", text) == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.title)
+def test_a_page_holds_nothing_but_its_frame_and_is_marked_in_the_navigation(page: ConsolePage) -> None:
+    text = render(page)
+    assert re.search(r"<main[^>]*></main>", text)
+    assert re.findall(r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=", text) == []
+    links = re.findall(r'<a href="([^"]+)" data-needs="([^"]+)"( aria-current="page")?>([^<]+)</a>', text)
+    assert [(link, title) for link, _, _, title in links] == [(each.link, each.title) for each in PAGES if each.needs]
+    assert [title for *_, current, title in links if current] == ([page.title] if page.needs else [])
 
 
 def colours(css: str) -> list[dict[str, str]]:
