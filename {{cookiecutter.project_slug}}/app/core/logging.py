@@ -1,5 +1,6 @@
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -100,6 +101,7 @@ def _write_to_stderr(event: str, error: str, broken: str, facts: Mapping[str, An
 def configure_logging(level: str, style: LogFormat, mask: MaskText = str) -> None:
     """Write every log line, the libraries' too, as one JSON object or one readable line to standard error.
 
+    Lines have colours on a terminal, unless NO_COLOR is set (https://no-color.org), and none in files and pipes.
     mask: what is done to every text of a line, tracebacks included.
     """
     shared: list[structlog.typing.Processor] = [
@@ -109,7 +111,10 @@ def configure_logging(level: str, style: LogFormat, mask: MaskText = str) -> Non
         _trace_id,
     ]
     # A plain traceback: the pretty one prints local variables, which contain text of users.
-    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+        exception_formatter=structlog.dev.plain_traceback,
+    )
     last: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(serializer=_json) if style == "json" else console
     )

@@ -1,6 +1,8 @@
 """Logs contain tracebacks, and never text of users."""
 
+import io
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -33,6 +35,23 @@ def test_a_traceback_shows_no_local_variables(style: LogFormat, capsys: pytest.C
     logged = capsys.readouterr().err
     assert "RuntimeError" in logged
     assert "my-secret-question" not in logged
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize(
+    ("terminal", "no_color", "coloured"), [(True, "", True), (True, "1", False), (False, "", False)]
+)
+def test_lines_have_colours_on_a_terminal_only(
+    terminal: bool, no_color: str, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    configure_logging("INFO", "console")
+    structlog.get_logger().warning("core.database_away")
+    assert "core.database_away" in stream.getvalue()
+    assert ("\x1b[" in stream.getvalue()) == coloured
 
 
 @pytest.mark.usefixtures("configured")
