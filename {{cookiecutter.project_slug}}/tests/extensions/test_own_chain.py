@@ -12,7 +12,7 @@ from app.core.errors import StartRefused
 from app.core.revisions import NO_EXTENSIONS, current, extensions, newest, newest_extension, reached, required
 from app.core.schema import migrate, verify
 from tests.conftest import ROOT, FreshDatabase
-from tests.extensions.extended_service import ExtendedService
+from tests.extensions.extended_service import ExtendedService, clear
 
 FIRST = f'''
 from alembic import op
@@ -48,16 +48,11 @@ def downgrade():
 '''
 
 
-def without_own(folder: Path) -> Path:
-    """The migrations of the template alone, whatever chain this service has of its own."""
-    for path in (folder / "migrations" / "extensions").glob("*.py"):
-        path.unlink()
-    return folder
-
-
 def copy(folder: Path) -> Path:
+    """The migrations of the template alone, whatever chain this service has of its own."""
     shutil.copytree(ROOT / "migrations", folder / "migrations")
-    return without_own(folder)
+    clear(folder / "migrations" / "extensions")
+    return folder
 
 
 @pytest.fixture
@@ -123,7 +118,6 @@ def test_a_chain_is_read_however_its_names_are_quoted(root: Path) -> None:
 
 def test_a_new_migration_takes_no_revision_that_is_there(tmp_path: Path) -> None:
     service = ExtendedService.make(tmp_path)
-    without_own(service.folder)
     own(service.folder, "1", FIRST)
     own(service.folder, "3", SECOND.format(phase="expand").replace("x0002", "x0003"))
     assert "_x0004_third.py" in service.must("migrate", "--new", "third")
