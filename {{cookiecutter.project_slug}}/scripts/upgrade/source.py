@@ -67,7 +67,9 @@ class Source:
     def lasting_address(self) -> str:
         """Where others find it, without a password: its origin, else the folder."""
         origin = git.attempt(self.folder, "remote", "get-url", "origin").stdout.decode().strip()
-        return re.sub(r"^(https?://)[^/]*@", r"\1", origin) or str(self.folder)
+        if origin.startswith(("ssh:", "git+ssh:")):  # the user is part of the address
+            return re.sub(r"^([a-z+]+://[^/:@]*):[^/]*@", r"\1@", origin)
+        return re.sub(r"^([a-z+]+://)[^/]*@", r"\1", origin) or str(self.folder)
 
     def text(self, commit: str, path: str) -> str:
         return (git.contents(self.folder, [f"{commit}:{path}"])[0] or b"").decode()
