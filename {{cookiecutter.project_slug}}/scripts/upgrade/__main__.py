@@ -42,9 +42,12 @@ def main() -> int:
             return go_on(root)
         with tempfile.TemporaryDirectory(prefix="upgrade-") as folder:
             return Upgrade(root, options, Path(folder).resolve()).run()
-    except Stop as stop:
-        print(f"upgrade: {stop}", file=sys.stderr)
+    except (Stop, OSError) as error:
+        print(f"upgrade: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("upgrade: interrupted; run --abort if an upgrade is under way.", file=sys.stderr)
+        return 130
 
 
 def parsed() -> argparse.Namespace:
@@ -216,6 +219,7 @@ def go_on(root: Path) -> int:
     begun = merge.underway(root)
     if begun is None:
         raise Stop("no upgrade is under way.")
+    merge.refuse_unmerged(begun)
     merge.refuse_another_branch(root, begun)
     found = list(findings(Merged(root, begun.head, f"{begun.new}^", begun.new)))
     say("To do", [each.sentence for each in found])

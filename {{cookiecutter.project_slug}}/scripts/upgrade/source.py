@@ -119,6 +119,7 @@ def open_source(address: str | None, scratch: Path) -> Source:
         raise Stop("this service does not know its template: name a clone or an address with --template.")
     local = Path(address).expanduser()
     if local.is_dir():
+        git.refuse_foreign(local)
         found = git.attempt(local, "rev-parse", "--verify", "--quiet", "HEAD")
         if found.returncode or git.attempt(local, "cat-file", "-e", "HEAD:cookiecutter.json").returncode:
             raise Stop(f"{address} is no git repository of a template: name a clone with --template.")
