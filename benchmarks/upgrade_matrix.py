@@ -3,9 +3,9 @@
 `.venv/bin/python benchmarks/upgrade_matrix.py` after `make env-dev`, in a clone with the whole history: services of
 four earlier commits with three sets of answers get the same ten edits, and are upgraded by `make upgrade` and, for
 comparison, by cruft. It writes benchmarks/results/upgrade_matrix.json; --commit does one of the four and keeps what is
-known of the others. With the default answers each service is also used: it has a database with a document, an answer
-and rows of its owner's before, and goes on with it after; then it runs its own quick tests. --short does one service
-without cruft and without its tests, and writes nothing. The template as it is committed is what is upgraded to.
+known of the others. Each service is also used: it has a database with a document, an answer and rows of its owner's
+before, and goes on with it after; those with the default answers then run their own quick tests. --short does one
+service without cruft and without its tests, and writes nothing. The template as it is committed is what is upgraded to.
 """
 
 import argparse
@@ -128,15 +128,14 @@ def services(
             apply(project)
             git(project, "add", "--all")
             git(project, "commit", "--quiet", "--message", "ours")
-            before = set_up(project) if label == "default" else {}
+            before = set_up(project)
             if whole:
                 other = home / "cruft" / project.name
                 shutil.copytree(project, other, symlinks=True, ignore=shutil.ignore_patterns(".venv", ".data"))
                 one["cruft"] = by_cruft(other, commit, replay)
             one["make upgrade"] = by_upgrade(project, commit, replay)
-            if before:
-                one["service"] = used_again(project, before)
-            if before and whole:
+            one["service"] = used_again(project, before)
+            if whole and label == "default":
                 one["service"]["quick_tests"] = quick_tests(project, generated_today(folder))
             print(f"{name}, {label}: {one['make upgrade']['edits']}", file=sys.stderr, flush=True)
             yield one
