@@ -16,7 +16,7 @@ async def own_motto() -> dict[str, str]:
 RULE = """rules:
   - name: own-rule
     when: {words: [audit]}
-    send: after
+    send: before
     due_minutes: 2880
 """
 ACTION = """from typing import ClassVar
@@ -155,10 +155,10 @@ def moved_function(project: Path) -> None:
 
 
 def moved_imports(project: Path) -> None:
-    weights = project / "app/adapters/embeddings/weights.py"
+    kept = {project / f"app/adapters/embeddings/{name}.py" for name in ("weights", "own_names")}
     for path in [*(project / "app").rglob("*.py"), *(project / "tests").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
-        if OLD_PLACE in text and "bundled_name" in text.replace(NEW_PLACE, "") and path != weights:
+        if OLD_PLACE in text and "bundled_name" in text.replace(NEW_PLACE, "") and path not in kept:
             text = text.replace("    bundled_name,\n", "").replace(f"{OLD_PLACE}bundled_name, ", OLD_PLACE)
             put(path, text.replace(OLD_PLACE, NEW_PLACE + OLD_PLACE, 1))
 

@@ -3,8 +3,9 @@
 `.venv/bin/python benchmarks/upgrade_matrix.py` after `make env-dev`, in a clone with the whole history: services of
 four earlier commits with three sets of answers get the same ten edits, and are upgraded by `make upgrade` and, for
 comparison, by cruft. It writes benchmarks/results/upgrade_matrix.json; --commit does one of the four and keeps what is
-known of the others. --short does one service without cruft and writes nothing. The template as it is committed is what
-is upgraded to.
+known of the others. Each service is also used: it has a database with a document, an answer and rows of its owner's
+before, and goes on with it after; those with the default answers then run their own quick tests. --short does one
+service without cruft and without its tests, and writes nothing. The template as it is committed is what is upgraded to.
 """
 
 import argparse
@@ -27,7 +28,8 @@ FOLDER = "{{cookiecutter.project_slug}}"
 RESULT = REPOSITORY / "benchmarks" / "results" / "upgrade_matrix.json"
 sys.path.insert(0, str(REPOSITORY))
 
-from benchmarks.owner_edits import EDITS, Edit, apply, text_files  # noqa: E402
+from benchmarks.owner_edits import EDITS, Edit, apply, labelled_migration, text_files  # noqa: E402
+from benchmarks.upgraded_service import quick_tests, set_up, used_again  # noqa: E402
 
 COMMITS = {
     "first complete service": "f9d432c9",
@@ -66,11 +68,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="one service, no cruft; no result is written")
     parser.add_argument("--commit", choices=COMMITS.values(), help="only this one; the others' results stay")
+    parser.add_argument("--answers", choices=ANSWERS, help="only these; the others' results stay")
     options = parser.parse_args()
     short = bool(options.short)
     commits = {name: commit for name, commit in COMMITS.items() if options.commit in (None, commit)}
-    commits = dict(list(commits.items())[-1:]) if short else commits
-    answers = dict(list(ANSWERS.items())[:1]) if short else ANSWERS
+    commits = dict(list(commits.items())[:1]) if short else commits
+    answers = {options.answers: ANSWERS[options.answers]} if options.answers else ANSWERS
+    answers = dict(list(ANSWERS.items())[:1]) if short else answers
     missing = [
         commit for commit in commits.values() if git(REPOSITORY, "cat-file", "-t", commit, check=False) != "commit"
     ]
@@ -79,7 +83,7 @@ def main() -> int:
         return 3
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="upgrades-") as folder:
-        for one in services(commits, answers, Path(folder).resolve(), cruft=not short):
+        for one in services(commits, answers, Path(folder).resolve(), whole=not short):
             found.append(one)
             result = summary(found if short else [*earlier(found), *found])
             if not short:
@@ -104,12 +108,13 @@ def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
         "measured_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "edits": [edit.name for edit in EDITS],
         "total": {tool: total(found, tool) for tool in ("make upgrade", "cruft") if tool in found[0]},
+        "total_services": used([each["service"] for each in found if "service" in each]),
         "services": found,
     }
 
 
 def services(
-    commits: dict[str, str], answers: dict[str, dict[str, str]], folder: Path, cruft: bool
+    commits: dict[str, str], answers: dict[str, dict[str, str]], folder: Path, whole: bool
 ) -> Iterator[dict[str, Any]]:
     for name, commit in commits.items():
         template = folder / commit
@@ -123,14 +128,31 @@ def services(
             apply(project)
             git(project, "add", "--all")
             git(project, "commit", "--quiet", "--message", "ours")
-            if cruft:
+            before = set_up(project)
+            if whole:
                 other = home / "cruft" / project.name
-                shutil.copytree(project, other, symlinks=True)
+                shutil.copytree(project, other, symlinks=True, ignore=shutil.ignore_patterns(".venv", ".data"))
                 one["cruft"] = by_cruft(other, commit, replay)
             one["make upgrade"] = by_upgrade(project, commit, replay)
+            one["service"] = used_again(project, before)
+            if whole and label == "default":
+                one["service"]["quick_tests"] = quick_tests(project, generated_today(folder))
             print(f"{name}, {label}: {one['make upgrade']['edits']}", file=sys.stderr, flush=True)
             yield one
             shutil.rmtree(home)
+
+
+def generated_today(folder: Path) -> Path:
+    """A service of the template as it is, with the edits as a person makes them today."""
+    project = folder / "control" / "handbook-answers"
+    if not project.is_dir():
+        export("HEAD", folder / "today")
+        (folder / "control-home").mkdir()
+        project.parent.mkdir()
+        bake(folder / "today", folder / "control-home" / "ours", {}).rename(project)
+        apply(project)
+        labelled_migration(project)
+    return project
 
 
 def by_upgrade(project: Path, commit: str, replay: Path) -> dict[str, Any]:
@@ -266,6 +288,21 @@ def total(found: list[dict[str, Any]], tool: str) -> dict[str, Any]:
         **(more if ours else {}),
         "exit_0": sum(each[tool]["exit"] == 0 for each in found),
         "seconds_worst": max(each[tool]["seconds"] for each in found),
+    }
+
+
+def used(found: list[dict[str, Any]]) -> dict[str, int]:
+    """How many of the services that were used do what is asked of them."""
+    names = [name for name, value in found[0].items() if isinstance(value, bool)] if found else []
+    tested = [each["quick_tests"] for each in found if "quick_tests" in each]
+    return {
+        "services": len(found),
+        **{name: sum(each[name] for each in found) for name in names},
+        "quick_tests_passed": sum(each["passed"] for each in tested),
+        "quick_tests_failed_by_the_edits_themselves": sum(
+            len(each["failed_by_the_edits_themselves"]) for each in tested
+        ),
+        "quick_tests_failed": sum(len(each["failed"]) for each in tested),
     }
 
 

@@ -40,6 +40,32 @@ def test_the_steps_that_concern_the_edits_at_hand_are_shown(project: Path, templ
     assert json.loads((project / ".template.json").read_text(encoding="utf-8"))["version"] == "0.2.0"
 
 
+def test_steps_that_a_version_got_before_its_release_are_shown_to_services_on_the_way_to_it(
+    home: Path, template: SmallTemplate
+) -> None:
+    entry = "- version: {}\n  date: {}\n  serious: major\n  steps:\n  - {{do: Look at the {}.}}\n"
+    first = "- version: 0.1.0\n  date: 2026-01-01\n  serious: patch\n  steps: []\n"
+    write(template.folder / "UPGRADES.yaml", entry.format("0.2.0", "null", "budgets") + first)
+    template.commit("on the way", {"docs/guide.md": "# Guide on the way\n"})
+    project = generate(template.folder, home / "s")
+    edit(project / "policies/cost.yaml", "warn_percent: 80", "warn_percent: 70")
+    commit(project, "ours")
+    whole = entry.format("0.2.0", "2026-02-02", "budgets") + "  - {do: Look at the prompts.}\n"
+    write(template.folder / "UPGRADES.yaml", whole + first)
+    template.commit("released", {"docs/guide.md": "# Guide\n"})
+    git(template.folder, "tag", "v0.2.0")
+    assert "How serious: major" in upgrade(project, "--check").stdout
+    done = upgrade(project)
+    assert "0.2.0: Look at the prompts." in done.stdout
+    assert "Look at the budgets." not in done.stdout  # which the service was generated with
+    write(template.folder / "UPGRADES.yaml", whole + "  - {do: Look at the docs.}\n" + first)
+    template.commit("after the release", {"docs/guide.md": "# Guide after it\n"})
+    git(project, "branch", "--quiet", "--move", "ours")
+    again = upgrade(project, "--to", git(template.folder, "rev-parse", "HEAD"))
+    assert again.returncode == 0, again.stdout
+    assert "Look at the docs." not in again.stdout  # the service is at a release that has passed it
+
+
 def test_a_module_that_a_package_shadows_blocks_the_upgrade(project: Path, template: SmallTemplate) -> None:
     edit(project / "app/wiring.py", "return answer", "print('ours')\n    return answer")
     commit(project, "ours")

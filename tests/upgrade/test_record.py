@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import run
+from tests.baking import TEMPLATE, run
 from tests.upgrade.small_template import FOLDER, SmallTemplate, commit, generate, git, upgrade, write
+
+SCRIPT = TEMPLATE / "scripts" / "upgrade"
 
 
 def test_a_new_service_records_template_commit_and_answers(project: Path, template: SmallTemplate) -> None:
@@ -125,3 +127,66 @@ def test_a_release_of_the_original_does_not_take_away_what_a_fork_adds(home: Pat
     assert done.returncode == 0, done.stdout
     assert (project / "policies/ours.yaml").is_file()
     assert (project / "docs/guide.md").read_text(encoding="utf-8") == "# Guide\n"
+
+
+@pytest.mark.parametrize("name", [".template.json", ".cruft.json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"[]",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"template": 1}',
+        b'{"commit": ["a"]}',
+        b'{"commit": "--all"}',
+        b'{"version": {}}',
+        b'{"context": "x"}',
+        b'{"context": {"cookiecutter": []}}',
+        b'{"context": {"cookiecutter": {"project_name": {"a": 1}}}}',
+        b"[" * 200_000,
+    ],
+)
+def test_a_record_that_is_none_is_refused_in_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    done = upgrade(tmp_path, "--root", str(tmp_path), script=SCRIPT)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"upgrade: {name} cannot be read (")
+    assert done.stdout.count("\n") == 1
+    named = upgrade(tmp_path, "--root", str(tmp_path), "--check", script=SCRIPT)
+    assert named.stdout == done.stdout
+
+
+@pytest.mark.parametrize("content", ["[]", "1", '{"cookiecutter": 1}', '{"project_name": ["a"]}'])
+def test_answers_that_are_none_are_refused_in_one_sentence(
+    project: Path, template: SmallTemplate, content: str
+) -> None:
+    template.commit("second", {"docs/guide.md": "# Guide\n"})
+    write(project.parent / "answers.json", content)
+    done = upgrade(project, "--answers", str(project.parent / "answers.json"))
+    assert done.returncode == 1
+    assert "answers.json holds no answers that can be read: " in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_the_address_of_a_template_that_was_named_is_recorded_and_said(
+    home: Path, project: Path, template: SmallTemplate
+) -> None:
+    def recorded() -> str:
+        return str(json.loads((project / ".template.json").read_text(encoding="utf-8"))["template"])
+
+    git(home, "clone", "--quiet", str(template.folder), "clone")
+    git(home / "clone", "remote", "set-url", "origin", "https://ada:secret@git.example.com/t.git")
+    moved = SmallTemplate(home / "clone")
+    moved.commit("second", {"docs/guide.md": "# Guide\n"})
+    done = upgrade(project, "--template", "../../clone")
+    assert done.returncode == 0, done.stdout
+    assert f"The template's address is now https://git.example.com/t.git; .template.json named {template.folder} " in (
+        done.stdout
+    )
+    assert recorded() == "https://git.example.com/t.git"
+    git(home / "clone", "remote", "remove", "origin")
+    moved.commit("third", {"docs/guide.md": "# Guide of the third\n"})
+    done = upgrade(project, "--template", "../../clone")
+    assert done.returncode == 0, done.stdout
+    assert recorded() == "https://git.example.com/t.git"  # which a folder of this machine does not replace

@@ -1,15 +1,22 @@
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
-
-SOURCES = ("*.py", "*.npz")
 
 
 def code_digest(package: Path) -> str:
-    """The SHA-256 digest in hex of all Python files of the package, and of the coefficients of its classifier, by path
-    and content."""
+    """The SHA-256 digest in hex of all files of the package by path and content: code, and what code reads, such as
+    templates and coefficients. Hidden files and what Python compiled do not count.
+    """
     digest = hashlib.sha256()
-    files = [file for pattern in SOURCES for file in package.rglob(pattern)]
-    for file in sorted(files, key=lambda each: each.relative_to(package).as_posix()):
+    for name, file in sorted(_sources(package)):
         content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{content}  {file.relative_to(package).as_posix()}\n".encode())
+        digest.update(f"{content}  {name}\n".encode())
     return digest.hexdigest()
+
+
+def _sources(package: Path) -> Iterator[tuple[str, Path]]:
+    for file in package.rglob("*"):
+        path = file.relative_to(package)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+        if not hidden and path.suffix != ".pyc" and file.is_file():
+            yield path.as_posix(), file

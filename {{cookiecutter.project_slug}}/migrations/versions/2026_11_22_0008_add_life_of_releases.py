@@ -64,20 +64,26 @@ alter table environments
         and canary_percent > 0 and canary_percent < 100
     );
 alter table environment_moves
-    add column kind text not null,
+    add column kind text not null default 'activate',
     add column canary_id text constraint fk_environment_moves_canary_id references releases (id),
     add column canary_percent float8,
     add column canary_since timestamptz,
     add column seconds float8;
+alter table environment_moves alter column kind drop default;
 create index ix_environment_moves_by_time on environment_moves (environment, at, sequence);
 """
 
 ANSWERS = """
 alter table answers
-    add column environment text not null,
-    add column arm text not null,
-    add column unit text not null,
-    add column conditions jsonb not null,
+    add column environment text not null default 'production',
+    add column arm text not null default 'live',
+    add column unit text not null default '',
+    add column conditions jsonb not null default '{}';
+alter table answers
+    alter column environment drop default,
+    alter column arm drop default,
+    alter column unit drop default,
+    alter column conditions drop default,
     add constraint ck_answers_arm check (arm in ('live', 'control', 'canary'));
 create index ix_answers_by_release on answers (tenant_id, release_id, created_at);
 
@@ -94,15 +100,51 @@ create table answer_failures (
 );
 create index ix_answer_failures_by_release on answer_failures (tenant_id, release_id, at);
 
-alter table ledger add column environment text not null;
+alter table ledger add column environment text not null default 'production';
+alter table ledger alter column environment drop default;
+"""
+
+# What was there before there was a life of releases. A release that an environment pointed to was live without evidence.
+RELEASES_BEFORE = """
+insert into release_events (release_id, before, after, at, actor, reason)
+select id, null, 'draft', created_at, 'migration', 'stored before releases had a life' from releases order by number;
+insert into release_events (release_id, before, after, at, actor, reason, unproven)
+select id, 'draft', 'approved', created_at, 'migration', 'live before evaluations were asked for', 'first_release'
+from releases r where exists (select from environment_moves m where m.release_id = r.id) order by number;
+insert into release_events (release_id, before, after, at, actor, reason)
+select e.release_id, 'approved', 'live', e.at, 'migration', 'live before evaluations were asked for'
+from release_events e where e.after = 'approved' order by e.sequence;
+insert into release_events (release_id, before, after, at, actor, reason)
+select e.release_id, 'live', 'superseded', e.at, 'migration', 'no environment pointed to it any more'
+from release_events e where e.after = 'live'
+    and not exists (select from environments n where n.release_id = e.release_id) order by e.sequence;
+"""
+# Of the evidence, what an answer cites is known; of the groups of who asked, nothing. The rest is what was the default.
+ANSWERS_BEFORE = """
+update answers a set unit = tenant_id::text, conditions = jsonb_build_object(
+    'sentences', 3, 'passages', 8, 'max_tokens', 512, 'temperature', 0.0, 'model', null, 'degraded', null,
+    'groups', '[]'::jsonb,
+    'evidence', coalesce((
+        select jsonb_agg(jsonb_build_array(cited.id, 0) order by cited.first)
+        from (
+            select each->>'chunk_id' as id, min((each->>'marker')::integer) as first
+            from jsonb_array_elements(a.body->'citations') each group by 1
+        ) cited
+    ), '[]')
+);
 """
 
 
 def upgrade() -> None:
     op.execute(LIFE)
+    op.execute(RELEASES_BEFORE)
     frozen(op, "release_events")
     shared_table(op, "release_events", "select, insert")
     op.execute(ANSWERS)
+    # The owner sees the rows of all tenants only while row-level security is not forced on it.
+    op.execute("alter table answers no force row level security")
+    op.execute(ANSWERS_BEFORE)
+    op.execute("alter table answers force row level security")
     tenant_table(op, "answer_failures", "select, insert")
 
 

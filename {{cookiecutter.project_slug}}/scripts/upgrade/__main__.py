@@ -25,6 +25,7 @@ from render import Renderer, asked  # noqa: E402
 from source import FOLDER, Source, open_source  # noqa: E402
 
 HANDED_OVER = "UPGRADE_HANDED_OVER"
+ADDRESS = "UPGRADE_ADDRESS"  # which the service follows from now on, from the script that handed over
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -41,9 +42,12 @@ def main() -> int:
             return go_on(root)
         with tempfile.TemporaryDirectory(prefix="upgrade-") as folder:
             return Upgrade(root, options, Path(folder).resolve()).run()
-    except Stop as stop:
-        print(f"upgrade: {stop}", file=sys.stderr)
+    except (Stop, OSError) as error:
+        print(f"upgrade: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("upgrade: interrupted; run --abort if an upgrade is under way.", file=sys.stderr)
+        return 130
 
 
 def parsed() -> argparse.Namespace:
@@ -117,7 +121,20 @@ class Upgrade:
     def _hand_over(self, template: Path, source: Source) -> int:
         script = str(template / FOLDER / "scripts" / "upgrade")
         words = [sys.executable, script, *sys.argv[1:], "--root", str(self.root), "--template", str(source.folder)]
-        return subprocess.run(words, env={**os.environ, HANDED_OVER: "1"}, check=False).returncode
+        address = self._address(source) or ""
+        return subprocess.run(words, env={**os.environ, HANDED_OVER: "1", ADDRESS: address}, check=False).returncode
+
+    def _address(self, source: Source) -> str | None:
+        """Of the template from now on. One that was named takes the place of the recorded one, but a folder of this
+        machine that has no origin takes no place of an address that others can use.
+        """
+        before = self.record.template
+        if HANDED_OVER in os.environ:
+            return os.environ.get(ADDRESS) or before or source.lasting_address()
+        if before and not self.options.template:
+            return before
+        named = source.lasting_address()
+        return before if before and Path(named).is_dir() and not Path(before).is_absolute() else named
 
     def _render(self, renderer: Renderer, old: Path, new: Path, source: Source, commit: str) -> Renders:
         answers = self.record.answers | (read_answers(self.options.answers) if self.options.answers else {})
@@ -130,11 +147,13 @@ class Upgrade:
         before, answers_before = renderer.render(old, answers, "old")
         after, all_answers = renderer.render(new, answers | changed, "new")
         version = source.version(commit)
-        record = Record(self.record.template or source.lasting_address(), commit, version, all_answers)
+        record = Record(self._address(source), commit, version, all_answers)
         for name, content in ((OURS, written(record)), (CRUFTS, None)):
             here = (self.root / name).read_bytes() if (self.root / name).is_file() else None
             keep(before / name, here)
             keep(after / name, content or (here and crufts_written(here, record)))
+        if self.record.template and record.template != self.record.template:
+            print(f"The template's address is now {record.template}; {OURS} named {self.record.template} before.")
         trees = merge.trees(self.root, before, after, self.scratch)
         merge.refuse_overwriting(self.root, *trees)
         questions = {name: value for name, value in all_answers.items() if name not in answers_before | changed}
@@ -200,6 +219,7 @@ def go_on(root: Path) -> int:
     begun = merge.underway(root)
     if begun is None:
         raise Stop("no upgrade is under way.")
+    merge.refuse_unmerged(begun)
     merge.refuse_another_branch(root, begun)
     found = list(findings(Merged(root, begun.head, f"{begun.new}^", begun.new)))
     say("To do", [each.sentence for each in found])

@@ -9,7 +9,21 @@ from pathlib import Path
 
 from record import Stop
 
-POINTERS = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX"}
+POINTERS = {
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+}
+WITHOUT_HOOKS = ("-c", "core.hooksPath=/dev/null")  # which would see states that never become commits
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -20,23 +34,39 @@ def environment(**more: str) -> dict[str, str]:
 def attempt(
     folder: Path, *words: str, given: bytes | None = None, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        ["git", "-c", "core.quotePath=false", *words],
-        cwd=folder,
-        env=environment(**(env or {})),
-        input=given,
-        stdin=subprocess.DEVNULL if given is None else None,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            ["git", "-c", "core.quotePath=false", *words],
+            cwd=folder,
+            env=environment(**(env or {})),
+            input=given,
+            stdin=subprocess.DEVNULL if given is None else None,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise Stop(f"there is no git on the path, or no folder {folder}.") from None
 
 
 def read(folder: Path, *words: str, given: bytes | None = None, env: Mapping[str, str] | None = None) -> str:
     """What git printed, without the line end. Raises Stop with git's own words."""
     done = attempt(folder, *words, given=given, env=env)
     if done.returncode:
-        raise Stop(f"`git {words[0]}` failed: {done.stderr.decode(errors='replace').strip()}")
+        command = next(word for word in words if word not in WITHOUT_HOOKS)
+        raise Stop(f"`git {command}` failed: {said(done)}")
     return done.stdout.decode(errors="surrogateescape").rstrip("\n")
+
+
+def said(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Why git failed, in its own words on one line."""
+    return " ".join((done.stderr or done.stdout).decode(errors="replace").split())
+
+
+def refuse_foreign(folder: Path) -> None:
+    """git reads no repository of another user; without this, it would look as if there were none."""
+    done = attempt(folder, "rev-parse", "--git-dir")
+    if b"dubious ownership" in done.stderr:
+        raise Stop(f"{said(done)}")
 
 
 def names(folder: Path, *words: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from source import Source
 
 LEDGER = "UPGRADES.yaml"
+PARTS = ("renames", "removed", "contracts", "steps")
 SERIOUS = ("patch", "minor", "major")
 
 
@@ -22,6 +23,21 @@ class Step:
     concerns: bool
 
 
+def released(source: Source, entry: dict[str, Any], commit: str) -> bool:
+    """Whether a commit of the template has all of this version."""
+    tagged = source.commit(f"refs/tags/v{entry['version']}") or entry.get("commit")
+    return bool(tagged) and source.contains(str(tagged), commit)
+
+
+def since(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an entry says more than it did. A service of a commit on the way to a version has the rest of it."""
+    if not before:
+        return [after]
+    more = {part: [each for each in after.get(part) or [] if each not in (before.get(part) or [])] for part in PARTS}
+    serious = after.get("serious") if more["steps"] or more["contracts"] else "patch"
+    return [{**after, **more, "serious": serious}] if any(more.values()) else []
+
+
 class Ledger:
     """The entries that lie between two commits of the template, newest first."""
 
@@ -30,11 +46,12 @@ class Ledger:
             [each for each in found or [] if isinstance(each, dict) and "version" in each]
             for found in yaml(source.text(old, LEDGER), source.text(new, LEDGER))
         )
-        known = {str(each["version"]) for each in before}
-        self.entries = [each for each in after if str(each["version"]) not in known]
-        self.entries = [
-            each for each in self.entries if not (each.get("commit") and source.contains(str(each["commit"]), old))
-        ]
+        known = {str(each["version"]): each for each in before}
+        self.entries = []
+        for each in after:
+            there = known.get(str(each["version"]), {})
+            if not released(source, each, old) and (not there or there is before[0]):
+                self.entries += since(there, each)
 
     @property
     def serious(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import git
@@ -16,24 +16,39 @@ SIGNED = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "template"), ("EMAIL", "template@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
 }
+# A merge asks who merges, also where it makes no commit.
+NAMED = {name: value for name, value in SIGNED.items() if not name.endswith("_DATE")}
 FOLLOW = (
     "merge.renames=true",
     "merge.renameLimit=100000",
     "diff.renameLimit=100000",
     "merge.directoryRenames=true",
     "merge.ff=true",
+    "merge.verifySignatures=false",
 )
+# What git keeps while something of its own is under way, and what that is.
+BUSY = {
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "BISECT_LOG": "bisection",
+}
 
 
 @dataclass(frozen=True)
 class Underway:
-    """An upgrade that has begun. branch: its own. original: where the work tree was, a branch or a commit."""
+    """An upgrade that has begun. branch: its own. original: where the work tree was, a branch or a commit. merged:
+    whether the merge is in the work tree.
+    """
 
     branch: str
     original: str
     head: str
     title: str
     new: str
+    merged: bool = True
 
 
 def state_file(root: Path) -> Path:
@@ -44,10 +59,14 @@ def underway(root: Path) -> Underway | None:
     path = state_file(root)
     if not path.exists():
         return None
-    begun = Underway(**json.loads(path.read_text(encoding="utf-8")))
-    if has_branch(root, begun.branch):
+    text = path.read_text(encoding="utf-8")
+    try:
+        begun = Underway(**json.loads(text)) if text else None
+    except (ValueError, TypeError):
+        raise Stop(f"{path} cannot be read: remove it, and the branch of the upgrade, by hand.") from None
+    if begun and has_branch(root, begun.branch):
         return begun
-    path.unlink()  # committed by hand, and merged or thrown away
+    path.unlink()  # never begun, or committed by hand, and merged or thrown away
     return None
 
 
@@ -55,8 +74,19 @@ def has_branch(root: Path, branch: str) -> bool:
     return git.attempt(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}").returncode == 0
 
 
+def here(root: Path) -> str:
+    """The branch that is checked out, else the commit."""
+    branch = git.attempt(root, "symbolic-ref", "--short", "--quiet", "HEAD").stdout.decode().strip()
+    return branch or git.read(root, "rev-parse", "HEAD")
+
+
+def refuse_unmerged(begun: Underway) -> None:
+    if not begun.merged:
+        raise Stop("the upgrade was cut off before its merge was done: undo it with --abort, then upgrade again.")
+
+
 def refuse_another_branch(root: Path, begun: Underway) -> None:
-    if git.attempt(root, "symbolic-ref", "--short", "--quiet", "HEAD").stdout.decode().strip() != begun.branch:
+    if here(root) != begun.branch:
         raise Stop(f"the upgrade is on the branch {begun.branch}: run `git switch {begun.branch}` first.")
 
 
@@ -69,10 +99,16 @@ def refuse_unstaged(root: Path) -> None:
 
 def refuse_unready(root: Path) -> None:
     """A merge may begin only where every file can be brought back."""
-    if git.attempt(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
+    git.refuse_foreign(root)
+    found = git.attempt(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode == 0
+    if not found or not git.names(root, "ls-files", "-z"):
         raise Stop("this folder is no git repository with a commit: run `git init`, `git add --all`, `git commit`.")
     if underway(root):
         raise Stop("an upgrade is under way: finish it with --continue or undo it with --abort.")
+    places = git.read(root, "rev-parse", *(word for name in BUSY for word in ("--git-path", name))).splitlines()
+    busy = [what for what, place in zip(BUSY.values(), places, strict=True) if (root / place).exists()]
+    if busy:
+        raise Stop(f"a {busy[0]} is under way here: finish it first.")
     dirty = git.read(root, "status", "--porcelain").splitlines()
     if dirty:
         raise Stop(f"{dirty[0][3:]} is not committed: commit or stash what you have changed, then upgrade.")
@@ -159,20 +195,36 @@ def refuse_overwriting(root: Path, old: str, new: str) -> None:
 def start(root: Path, branch: str, title: str, ours: str, theirs: str) -> None:
     """Merges into the work tree, on a branch of its own that holds nothing else than the service and the merge."""
     head = git.read(root, "rev-parse", "HEAD")
-    original = git.attempt(root, "symbolic-ref", "--short", "--quiet", "HEAD").stdout.decode().strip() or head
-    if has_branch(root, branch):
-        raise Stop(f"the branch {branch} exists: merge it, or remove it with `git branch -D {branch}`.")
-    git.read(root, "checkout", "--quiet", "-b", branch)
-    begun = Underway(branch, original, head, title, theirs)
-    state_file(root).write_text(json.dumps(asdict(begun), indent=2), encoding="utf-8")
+    begun = Underway(branch, here(root), head, title, theirs, merged=False)
+    if git.attempt(root, "branch", "--no-track", branch, head).returncode:
+        if has_branch(root, branch):
+            raise Stop(f"the branch {branch} exists: merge it, or remove it with `git branch -D {branch}`.")
+        git.read(root, "branch", "--no-track", branch, head)  # which says why it cannot
+    remember(root, begun, first=True)
     try:
+        git.read(root, *git.WITHOUT_HOOKS, "checkout", "--quiet", branch, "--")
         git.read(root, "update-ref", f"refs/heads/{branch}", ours)
         merged(root, branch.rpartition("/")[2], theirs)
         # The two renders leave the history again: what stays is one commit on top of the service's own.
         git.read(root, "update-ref", f"refs/heads/{branch}", head)
+        remember(root, replace(begun, merged=True))
     except BaseException:
         abort(root)
         raise
+
+
+def remember(root: Path, begun: Underway, first: bool = False) -> None:
+    """Written at once or not at all. first: nobody else may have begun an upgrade here meanwhile."""
+    path, text = state_file(root), json.dumps(asdict(begun), indent=2)
+    if first:
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            git.attempt(root, "branch", "--quiet", "-D", begun.branch)
+            raise Stop("another upgrade has begun here: finish it with --continue or undo it with --abort.") from None
+    new = path.with_suffix(".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def merged(root: Path, name: str, theirs: str) -> None:
@@ -181,11 +233,11 @@ def merged(root: Path, name: str, theirs: str) -> None:
     git.read(root, "update-ref", f"refs/{label}", theirs)
     try:
         settings = [word for setting in FOLLOW for word in ("-c", setting)]
-        done = git.attempt(root, *settings, "merge", "--squash", label)
+        done = git.attempt(root, *git.WITHOUT_HOOKS, *settings, "merge", "--squash", label, env=NAMED)
     finally:
         git.attempt(root, "update-ref", "-d", f"refs/{label}")
     if done.returncode and not unmerged(root):
-        raise Stop(f"git could not merge: {(done.stderr or done.stdout).decode(errors='replace').strip()}")
+        raise Stop(f"git could not merge: {git.said(done)}")
 
 
 def unmerged(root: Path) -> list[str]:
@@ -197,8 +249,8 @@ def commit(root: Path, begun: Underway) -> None:
     if git.attempt(root, "diff", "--cached", "--quiet", "HEAD").returncode:
         done = git.attempt(root, "commit", "--quiet", "--message", begun.title)
         if done.returncode:
-            raise Stop(f"git did not commit: {(done.stderr or done.stdout).decode(errors='replace').strip()}")
-    state_file(root).unlink()
+            raise Stop(f"git did not commit ({git.said(done)}): mend that, then run --continue, or --abort.")
+    state_file(root).unlink(missing_ok=True)
 
 
 def abort(root: Path) -> Underway:
@@ -206,10 +258,13 @@ def abort(root: Path) -> Underway:
     begun = underway(root)
     if begun is None:
         raise Stop("no upgrade is under way.")
-    refuse_another_branch(root, begun)
-    git.read(root, "update-ref", f"refs/heads/{begun.branch}", begun.head)
-    git.read(root, "reset", "--quiet", "--hard", begun.head)
-    git.read(root, "checkout", "--quiet", begun.original, "--")
+    cut_off = here(root) == begun.original and git.read(root, "rev-parse", f"refs/heads/{begun.branch}") == begun.head
+    if not cut_off:
+        refuse_another_branch(root, begun)
+        git.read(root, "update-ref", f"refs/heads/{begun.branch}", begun.head)
+        git.read(root, *git.WITHOUT_HOOKS, "reset", "--quiet", "--hard", begun.head)
+        git.read(root, *git.WITHOUT_HOOKS, "checkout", "--quiet", begun.original, "--")
+    git.attempt(root, "update-ref", "-d", f"refs/template-{begun.branch.rpartition('/')[2]}")
     git.attempt(root, "branch", "--quiet", "-D", begun.branch)
     state_file(root).unlink(missing_ok=True)
     return begun

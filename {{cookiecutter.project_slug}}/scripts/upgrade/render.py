@@ -74,7 +74,10 @@ class Renderer:
 
 def asked(template: Path) -> list[str]:
     """The questions of a template, without derived answers."""
-    questions = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+    try:
+        questions = json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Stop(f"the template's cookiecutter.json cannot be read: {error}.") from None
     return [question for question in questions if not question.startswith("_")]
 
 

@@ -67,7 +67,9 @@ class Source:
     def lasting_address(self) -> str:
         """Where others find it, without a password: its origin, else the folder."""
         origin = git.attempt(self.folder, "remote", "get-url", "origin").stdout.decode().strip()
-        return re.sub(r"^(https?://)[^/]*@", r"\1", origin) or str(self.folder)
+        if origin.startswith(("ssh:", "git+ssh:")):  # the user is part of the address
+            return re.sub(r"^([a-z+]+://[^/:@]*):[^/]*@", r"\1@", origin)
+        return re.sub(r"^([a-z+]+://)[^/]*@", r"\1", origin) or str(self.folder)
 
     def text(self, commit: str, path: str) -> str:
         return (git.contents(self.folder, [f"{commit}:{path}"])[0] or b"").decode()
@@ -117,6 +119,7 @@ def open_source(address: str | None, scratch: Path) -> Source:
         raise Stop("this service does not know its template: name a clone or an address with --template.")
     local = Path(address).expanduser()
     if local.is_dir():
+        git.refuse_foreign(local)
         found = git.attempt(local, "rev-parse", "--verify", "--quiet", "HEAD")
         if found.returncode or git.attempt(local, "cat-file", "-e", "HEAD:cookiecutter.json").returncode:
             raise Stop(f"{address} is no git repository of a template: name a clone with --template.")

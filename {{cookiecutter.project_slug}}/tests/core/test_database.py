@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from app.core.database import Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import ConnectionsBusy, DatabaseUnavailable, StartRefused
-from app.core.revisions import newest
+from app.core.revisions import required
 from app.core.schema import drift, migrate, verify
 from app.wiring import State
 from tests.conftest import ROOT
@@ -209,10 +209,11 @@ def test_the_schema_migrates_down_to_nothing_and_up_again(embedded: EmbeddedPost
     name = f"test_{uuid4().hex[:12]}"
     urls = embedded.urls(name)
     try:
-        assert migrate(urls.owner, urls.service, ROOT) == (None, newest(ROOT))
-        assert migrate(urls.owner, urls.service, ROOT) == (newest(ROOT), newest(ROOT))
-        assert migrate(urls.owner, urls.service, ROOT, "base") == (newest(ROOT), None)
-        assert migrate(urls.owner, urls.service, ROOT) == (None, newest(ROOT))
+        latest = " with ".join(required(ROOT))
+        assert migrate(urls.owner, urls.service, ROOT) == (None, latest)
+        assert migrate(urls.owner, urls.service, ROOT) == (latest, latest)
+        assert migrate(urls.owner, urls.service, ROOT, "base") == (latest, None)
+        assert migrate(urls.owner, urls.service, ROOT) == (None, latest)
         with pytest.raises(StartRefused, match="no revision 'nowhere'"):
             migrate(urls.owner, urls.service, ROOT, "nowhere")
     finally:

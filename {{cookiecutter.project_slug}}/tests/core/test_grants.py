@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.core.grants import ADMINISTRATOR, greeting_of, sentence_of
-from app.core.revisions import newest
+from app.core.revisions import required
 from app.core.schema import migrate
 from tests.conftest import ROOT
 from tests.e2e.conftest import app
@@ -68,7 +68,8 @@ def test_the_statements_in_the_errors_lead_to_a_migrated_database(bare: BareServ
         [statement] = re.findall(r"run '(.+?);' in this database", error)
         bare.run(statement, database=None)
     assert len(errors) >= 2
-    assert migrate(bare.url(bare.owner), bare.url(bare.service), ROOT) == (newest(ROOT), newest(ROOT))
+    latest = " with ".join(required(ROOT))
+    assert migrate(bare.url(bare.owner), bare.url(bare.service), ROOT) == (latest, latest)
 
 
 def test_a_migration_without_ownership_of_the_tables_reports_it(bare: BareServer, tmp_path: Path) -> None:

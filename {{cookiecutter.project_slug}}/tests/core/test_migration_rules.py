@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.core.migration_rules import violations
-from app.core.revisions import newest, phases, revisions, supported
+from app.core.revisions import NO_EXTENSIONS, extensions, newest, newest_extension, phases, revisions, supported
 from app.core.schema import migrate, verify
 from app.main import create_app
 from app.settings import Settings
@@ -60,6 +60,10 @@ def statements_of(urls: Urls, revision: str) -> list[str]:
     return [each for each in seen if "alembic_version" not in each and "schema_support" not in each.split("(")[0][:35]]
 
 
+def before_the_first(revision: str) -> str:
+    return NO_EXTENSIONS if revision in extensions(ROOT) else "base"
+
+
 def test_every_new_migration_says_whether_it_expands_or_contracts() -> None:
     silent = [each for each in revisions(ROOT) if each >= FIRST_WITH_PHASE and each not in phases(ROOT)]
     assert silent == [], 'set phase = "expand" or "contract" in the migration'
@@ -67,12 +71,13 @@ def test_every_new_migration_says_whether_it_expands_or_contracts() -> None:
 
 def test_expanding_migrations_take_nothing_from_the_code_before(fresh_database: FreshDatabase) -> None:
     with fresh_database() as urls:
+        below = {**revisions(ROOT), **extensions(ROOT)}
         for revision, phase in sorted(phases(ROOT).items()):
-            migrate(urls.owner, urls.service, ROOT, revisions(ROOT)[revision] or "base")
+            migrate(urls.owner, urls.service, ROOT, below[revision] or before_the_first(revision))
             run = statements_of(urls, revision)
             assert run
             locks: dict[str, str] = {}
-            path = next((ROOT / "migrations" / "versions").glob(f"*_{revision}_*.py"))
+            path = next((ROOT / "migrations").glob(f"*/*_{revision}_*.py"))
             exec(compile(path.read_text(), str(path), "exec"), scope := {"__file__": str(path)})  # noqa: S102
             locks |= scope.get("locks", {})
             assert phase == "contract" or list(violations(run, locks)) == [], revision
@@ -156,7 +161,8 @@ async def test_two_versions_serve_one_database_while_the_newer_one_migrates_it(
                 moved = await asyncio.to_thread(migrate, urls.owner, urls.service, following)
                 done.set()
                 await asyncio.gather(*asking)
-            assert moved == (newest(ROOT), "9999")
+            own = newest_extension(ROOT)
+            assert moved == tuple(f"{each} with {own}" if own else each for each in (newest(ROOT), "9999"))
             assert set(statuses) == {200, 202}
         await verify(urls.service, ROOT)  # a process of the old version that starts again
         await verify(urls.service, following)

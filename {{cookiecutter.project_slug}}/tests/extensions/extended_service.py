@@ -19,6 +19,7 @@ from tests.forks import PATIENCE
 PAGE = ROOT / "docs" / "how-to" / "extend-the-service.md"
 EXAMPLE = re.compile(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
 PLACES = ("app/extensions", "policies/extensions", "prompts/extensions", "migrations/extensions")
+NOTES = ("__init__.py", "README.txt")
 CASE = {
     "id": "lens",
     "question": "Who cleans the lens?",
@@ -41,6 +42,15 @@ def examples() -> dict[str, str]:
     return dict(EXAMPLE.findall(PAGE.read_text(encoding="utf-8")))
 
 
+def clear(place: Path) -> None:
+    """Remove what the team of this service has there; the template's own note stays."""
+    for path in place.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in NOTES:
+            path.unlink()
+
+
 @dataclass
 class ExtendedService:
     """folder: of the copy. data: of its database."""
@@ -54,6 +64,8 @@ class ExtendedService:
         made.folder.mkdir()
         for name in ("app", "migrations", "policies", "prompts"):
             shutil.copytree(ROOT / name, made.folder / name)  # compiled as it is: compiling takes seconds
+        for place in PLACES:
+            clear(made.folder / place)
         made.write("docs/lens.md", LENS)
         made.write("evals/golden.jsonl", json.dumps(CASE) + "\n")
         corpus = {"path": "docs", "tenant": "evaluation", "source": "handbook", "groups": []}

@@ -9,10 +9,10 @@ import pytest
 
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
-from app.core.revisions import current, extensions, newest, newest_extension, reached, required
+from app.core.revisions import NO_EXTENSIONS, current, extensions, newest, newest_extension, reached, required
 from app.core.schema import migrate, verify
 from tests.conftest import ROOT, FreshDatabase
-from tests.extensions.extended_service import ExtendedService
+from tests.extensions.extended_service import ExtendedService, clear
 
 FIRST = f'''
 from alembic import op
@@ -48,10 +48,21 @@ def downgrade():
 '''
 
 
+def copy(folder: Path) -> Path:
+    """The migrations of the template alone, whatever chain this service has of its own."""
+    shutil.copytree(ROOT / "migrations", folder / "migrations")
+    clear(folder / "migrations" / "extensions")
+    return folder
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    return tmp_path
+    return copy(tmp_path / "root")
+
+
+@pytest.fixture
+def before(tmp_path: Path) -> Path:
+    return copy(tmp_path / "before")
 
 
 def own(root: Path, name: str, text: str) -> None:
@@ -120,14 +131,16 @@ def test_two_heads_in_the_templates_folder_are_refused_with_the_cure(root: Path)
         newest(root)
 
 
-async def test_both_chains_go_forward_and_back(root: Path, fresh_database: FreshDatabase) -> None:
+async def test_both_chains_go_forward_and_back(root: Path, before: Path, fresh_database: FreshDatabase) -> None:
     template = newest(ROOT)
     own(root, "1", FIRST)
     with fresh_database() as urls:
+        if extensions(ROOT):
+            migrate(urls.owner, urls.service, ROOT, NO_EXTENSIONS)
         assert applied(urls) == {template}
         assert migrate(urls.owner, urls.service, root) == (template, f"{template} with x0001")
         await verify(urls.service, root)
-        await verify(urls.service, ROOT)  # the code before it, which knows nothing of the team's chain
+        await verify(urls.service, before)  # which knows nothing of the team's chain
         own(root, "2", SECOND.format(phase="contract"))
         with pytest.raises(StartRefused, match=f"{template} with x0001, this code needs {template} with x0002"):
             await verify(urls.service, root)
@@ -136,7 +149,7 @@ async def test_both_chains_go_forward_and_back(root: Path, fresh_database: Fresh
         assert migrate(urls.owner, urls.service, root) == (f"{template} with x0001", "9999 with x0002")
         await verify(urls.service, root)
         with pytest.raises(StartRefused, match="newer than this code knows"):
-            await verify(urls.service, ROOT)  # a contracting migration takes away what the code before it uses
+            await verify(urls.service, before)  # a contracting migration takes away what the code before it uses
         assert migrate(urls.owner, urls.service, root, "x0001")[1] == "9999 with x0001"
         assert migrate(urls.owner, urls.service, root, template)[1] == f"{template} with x0001"
         assert migrate(urls.owner, urls.service, root, "extensions@base")[1] == template

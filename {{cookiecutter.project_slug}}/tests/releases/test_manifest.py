@@ -133,19 +133,21 @@ def test_a_folder_without_prompts_stops_the_start(tmp_path: Path) -> None:
         read_prompts(tmp_path)
 
 
-def test_the_code_digest_follows_names_and_bytes_of_the_sources_and_the_classifier_and_nothing_else(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "room").mkdir()
+def test_the_code_digest_follows_names_and_bytes_of_every_file_but_compiled_and_hidden_ones(tmp_path: Path) -> None:
+    def digest() -> str:
+        return read_code(tmp_path, "1").digest
+
+    (tmp_path / "room" / "__pycache__").mkdir(parents=True)
     (tmp_path / "room" / "domain.py").write_text("x = 1\n")
-    before = read_code(tmp_path, "1").digest
-    (tmp_path / "room" / "notes.txt").write_text("not code")
-    assert read_code(tmp_path, "1").digest == before
+    seen = [digest()]
+    for name in ("room/__pycache__/domain.cpython-311.pyc", "room/old.pyc", ".DS_Store", "room/.domain.py.swp"):
+        (tmp_path / name).write_bytes(b"0")
+        assert digest() == seen[0], name
     (tmp_path / "room" / "domain.py").write_text("x = 2\n")
-    changed = read_code(tmp_path, "1").digest
-    assert changed != before
+    seen.append(digest())
     (tmp_path / "room" / "domain.py").rename(tmp_path / "room" / "service.py")
-    renamed = read_code(tmp_path, "1").digest
-    assert renamed not in (before, changed)
-    (tmp_path / "room" / "coefficients.npz").write_bytes(b"0")
-    assert read_code(tmp_path, "1").digest not in (before, changed, renamed)
+    seen.append(digest())
+    for name in ("coefficients.npz", "letter.html", "terms.yaml"):
+        (tmp_path / "room" / name).write_bytes(b"0")
+        seen.append(digest())
+    assert len(set(seen)) == len(seen)

@@ -1,0 +1,129 @@
+"""Whether an upgraded service goes on with the database of the old one, and whether its own quick tests pass.
+
+`set_up` before the upgrade: the old service in an environment of its own, with a migrated database, a document and an
+answer. `used_again` after it: the new service on that very database.
+"""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+DOCUMENT = (
+    "# The lighthouse\n\nThe lamp of the lighthouse at Skerry is lit at sunset and put out at dawn. "
+    "Its keeper is called Marlow.\n"
+)
+NAME = "lighthouse.md"
+QUESTION = "Who is the keeper of the lighthouse at Skerry?"
+FACT = "Marlow"
+LOOK = """
+import json, sys
+from pathlib import Path
+import psycopg
+from app.core.embedded import start_embedded
+
+server = start_embedded(Path(".data"))
+try:
+    with psycopg.connect(server.urls().owner) as owner:
+        owner.execute("alter table answers no force row level security")
+        answers = [str(row[0]) for row in owner.execute("select id from answers order by created_at")]
+        notes = [row[0] for row in owner.execute("select note from own_notes order by id")]
+        owner.rollback()
+finally:
+    server.stop()
+json.dump({"answers": answers, "notes": notes}, sys.stdout)
+"""
+FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+PASSED = re.compile(r"(\d+) passed")
+OWN = ("APP_", "DATABASE_URL", "OPENAI_", "ANTHROPIC_")
+
+
+def call(project: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    """A command of the service as its operator runs it, in the service's folder, with the settings that are its own."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+    return subprocess.run(
+        command,
+        cwd=project,
+        env={**clean, "NO_COLOR": "1", "COLUMNS": "200", "PYTHONUTF8": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+
+
+def app(project: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return call(project, ".venv/bin/app", *words)
+
+
+def look(project: Path) -> Any:
+    """The ids of all answers, the oldest first, and the rows of the owner's own table."""
+    done = call(project, ".venv/bin/python", "-W", "ignore", "-c", LOOK)
+    return json.loads(done.stdout.rpartition("\n")[2]) if done.returncode == 0 else {"answers": [], "notes": []}
+
+
+def asked(project: Path) -> bool:
+    """Whether the service finds the document and cites it."""
+    done = app(project, "ask", QUESTION)
+    return done.returncode == 0 and FACT in done.stdout and NAME in done.stdout
+
+
+def set_up(project: Path) -> dict[str, Any]:
+    """The old service, used for the first time. Errors: RuntimeError where it does not work as it is."""
+    document = project.parent / NAME
+    document.write_text(DOCUMENT, encoding="utf-8")
+    steps = (("make", "--silent", "env"), (".venv/bin/app", "migrate"), (".venv/bin/app", "ingest", str(document)))
+    for step in steps:
+        done = call(project, *step)
+        if done.returncode:
+            raise RuntimeError(f"{step} in the old service: {done.stdout}")
+    found = asked(project) and look(project)
+    if not found or len(found["notes"]) != 3:
+        raise RuntimeError(f"the old service does not answer, or has not migrated: {found}")
+    return dict(found)
+
+
+def used_again(project: Path, before: dict[str, Any]) -> dict[str, Any]:
+    """The new service on the database of the old one."""
+    made = call(project, "make", "--silent", "env")
+    migrated = app(project, "migrate")
+    again = app(project, "migrate")
+    shown = app(project, "answers", "show", before["answers"][0])
+    return {
+        "environment": made.returncode == 0,
+        "migrated": migrated.returncode == 0,
+        "said": migrated.stdout.strip().splitlines()[-1] if migrated.stdout.strip() else "",
+        "second_migration_does_nothing": again.returncode == 0 and "→" not in again.stdout,
+        "document_found_and_cited": asked(project),
+        "old_answer_readable": shown.returncode == 0 and FACT in shown.stdout,
+        "own_rows_kept": look(project)["notes"] == before["notes"],
+    }
+
+
+def quick_tests(project: Path, control: Path) -> dict[str, Any]:
+    """`make test-quick`, and which of its failures the same edits cause in a service that was generated today.
+
+    control: such a service, with the edits.
+    """
+    done = call(project, "make", "--silent", "test-quick")
+    failed = sorted(set(FAILED.findall(done.stdout)))
+    passed = PASSED.search(done.stdout)
+    there = quick_failures(control, failed) if failed else []
+    return {
+        "passed": int(passed[1]) if passed else 0,
+        "failed_by_the_edits_themselves": [name for name in failed if name in there],
+        "failed": [name for name in failed if name not in there],
+    }
+
+
+def quick_failures(project: Path, names: list[str]) -> list[str]:
+    """Which of these tests fail in another service. A test that is not there fails nowhere."""
+    call(project, "make", "--silent", "env-dev")
+    files = sorted({name.partition("::")[0] for name in names})
+    known = [file for file in files if (project / file).is_file()]
+    done = call(project, ".venv/bin/python", "-m", "pytest", "--quick", "-q", *known)
+    return FAILED.findall(done.stdout)
