@@ -81,7 +81,7 @@ class TextBuilder:
     def name_columns(self, names: Iterable[str]) -> None:
         """Record the names of the columns of a table, in their order; of several tables of a file, those of all."""
         for name in names:
-            if len(self._columns) < MAX_COLUMNS and name not in self._columns:
+            if name not in self._columns and len(self._columns) < MAX_COLUMNS:
                 self._columns[name] = None
 
     def find(self, finding: Finding) -> None:
