@@ -82,7 +82,7 @@ def blocks_of(source: str) -> MarkdownBlocks:
                 end += 1
             part = _read(source, bounds, part, end, blocks)
             continue
-        if source[bounds[part]] == "#":
+        if source.startswith("#", bounds[part]):
             blocks.headings.append(_heading(source, bounds[part]))
         part += 1
     return blocks

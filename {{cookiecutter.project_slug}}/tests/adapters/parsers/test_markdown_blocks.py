@@ -45,7 +45,7 @@ def test_paragraphs_without_markup_are_not_read(monkeypatch: pytest.MonkeyPatch)
         raise AssertionError("read")
 
     monkeypatch.setattr(markdown_blocks, "_parser", never)
-    source = "Text with *marks*.\n\n# A heading\n\nMore `code`:\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n## End\n"
+    source = "Text with *marks*.\n\n# A heading\n\nMore `code`:\n\n- one\n- two\n\n| a |\n|---|\n| 1 |\n\n## End\n"
     blocks = blocks_of(source)
     assert [(level, title) for _, level, title in blocks.titles()] == [(1, "A heading"), (2, "End")]
     assert [source[start] for start, *_ in blocks.headings] == ["#", "#"]
