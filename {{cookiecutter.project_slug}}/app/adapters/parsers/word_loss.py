@@ -26,12 +26,20 @@ _ASCII = {code: " " for code in range(128) if not chr(code).isalnum()}
 _LETTERS = bytes(ord("a" if chr(code).isalnum() else " ") for code in range(256))
 
 
-def with_word_loss(document: ParsedDocument, places: Places) -> ParsedDocument:
+def with_word_loss(
+    document: ParsedDocument, places: Places, pieces: Callable[[], Iterable[str]] | None = None
+) -> ParsedDocument:
     """The document with the words that it lost.
 
     places: must not come from the walk that produced the document, or both miss the same. What was left out as hidden
-    is not lost: it is reported already.
+    is not lost: it is reported already. pieces: the same text, found faster and perhaps with words in parts; asked
+    first, and where it shows no loss, nothing else is.
     """
+    if pieces is not None:
+        quick = _Comparison(document)
+        quick.add_all(pieces())
+        if quick.found and quick.is_complete():
+            return replace(document, loss=WordLoss(quick.found))
     compared = _Comparison(document)
     compared.add_all(text for _, text in places())
     read = (document.hidden, document.title, document.text)
