@@ -27,11 +27,11 @@ async def compare(other: Path, short: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         async with _tree(ROOT, Path(folder) / "own") as own, _tree(other, Path(folder) / "other") as theirs:
             formats = {}
-            for kind in FORMATS:
+            for place, kind in enumerate(FORMATS):
                 pairs = []
                 for number in range(1 if short else _FILES):
                     path = Path(folder) / f"file-{number}.{kind}"
-                    path.write_bytes(plain_file(kind, _SIZE, number))
+                    path.write_bytes(plain_file(kind, _SIZE, 100 * place + number))
                     pairs.append(await _pair(own, theirs, path, number))
                 formats[kind] = _figures(pairs)
                 print(kind, formats[kind], flush=True)

@@ -7,6 +7,7 @@ from app.adapters.parsers.builder import TextBuilder
 from app.adapters.parsers.css_cascade import applied_declarations
 from app.adapters.parsers.decoding import decode
 from app.adapters.parsers.html_page import Page
+from app.adapters.parsers.html_shadow import with_shadow_trees
 from app.adapters.parsers.html_words import text_pieces, visible_words
 from app.adapters.parsers.word_loss import Places, with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
@@ -34,7 +35,7 @@ def read_html(data: bytes, *, repair: bool) -> tuple[ParsedDocument, Places]:
 def _read(data: bytes, *, repair: bool) -> tuple[ParsedDocument, LexborHTMLParser, Places]:
     text, findings = decode(data, repair=repair, declared=_declared_encoding(data[:_HEAD]))
     tree = LexborHTMLParser(text.replace("\0", " "))
-    builder, applied = TextBuilder(findings), applied_declarations(tree)
+    builder, applied = TextBuilder(findings), applied_declarations(tree, with_shadow_trees(tree))
     page = Page(builder, applied, frozenset(_opened(tree)), scripted=tree.css_first("script") is not None)
     if tree.root is not None:
         page.walk(tree.root)

@@ -11,7 +11,14 @@ from selectolax.lexbor import LexborNode
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.css_cascade import Applied, Declaration, inline_declarations
 from app.adapters.parsers.css_visibility import Style, Styles
-from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, declared_display, is_furniture
+from app.adapters.parsers.html_elements import (
+    APART,
+    CONTENT,
+    begins_line,
+    declared_display,
+    is_furniture,
+    is_never_shown,
+)
 from app.adapters.parsers.html_lines import HtmlAttributes, Leave, LineWriter, whole
 from app.adapters.parsers.html_tables import TableRows, is_layout
 from app.adapters.parsers.html_words import visible_words
@@ -36,7 +43,7 @@ _BETWEEN = {"mfrac": ("/",), "msup": ("^",), "msub": ("_",), "msubsup": ("_", "^
 _MAX_TABLES_WITHIN = 10
 _READ = (*_PRESENTATIONAL, "style", "role", "start", "value", "type", "label", "colspan", "rowspan")
 # Only of these the attributes are read, and within drawings: most elements have a class or an address at most.
-_ATTRIBUTED = ", ".join([*(f"[{name}]" for name in _READ), "dialog", "svg", "tspan"])
+_ATTRIBUTED = ", ".join([*(f"[{name}]" for name in _READ), "dialog", "iframe", "svg", "tspan"])
 _NO_ATTRIBUTES: HtmlAttributes = {}
 
 
@@ -133,7 +140,7 @@ class Page:
 
     def _inner(self, node: LexborNode, tag: str, attributes: HtmlAttributes, outer: Context) -> Context | None:
         """The context within an element, or none if it is left out."""
-        if tag in NEVER_SHOWN:
+        if is_never_shown(tag, node):
             if tag not in ("script", "style", "head", "title", "rp"):
                 self._builder.hide(unescape(_TAG.sub(" ", node.html or "")))
             return None
@@ -240,6 +247,8 @@ class Page:
 def _presentational(attributes: HtmlAttributes, tag: str, *, in_drawing: bool) -> Iterator[Declaration]:
     """Attributes that say how an element looks, as declarations, which all others override."""
     if tag == "dialog" and "open" not in attributes:
+        yield Declaration("display", "none", False)
+    if tag == "iframe" and not {attributes.get("width"), attributes.get("height")}.isdisjoint(("0", "1")):
         yield Declaration("display", "none", False)
     for name, (property_name, always) in _PRESENTATIONAL.items():
         if name in attributes:

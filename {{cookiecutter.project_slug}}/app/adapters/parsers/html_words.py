@@ -16,6 +16,7 @@ from app.adapters.parsers.html_elements import (
     begins_line,
     declared_display,
     is_furniture,
+    is_never_shown,
 )
 from app.safety.domain.text import normalise
 
@@ -110,8 +111,9 @@ def _left_out(tree: LexborHTMLParser) -> Iterator[LexborNode | None]:
         if len(around) > _MAX_DEPTH:
             yield None
             return
-        in_content = node.tag in FURNITURE and any(each.tag in CONTENT for each in around)
-        if not in_content and not any(each.mem_id in known for each in around):
+        tag = node.tag or ""
+        shown = any(each.tag in CONTENT for each in around) if tag in FURNITURE else not is_never_shown(tag, node)
+        if not shown and not any(each.mem_id in known for each in around):
             known.add(node.mem_id)
             yield node
 
@@ -129,11 +131,13 @@ def _inner(node: LexborNode, outer: _Around, applied: Applied, styled: Set[int],
         return outer
     style = node.attributes.get("style") if node.mem_id in styled else None
     display = declared_display((*declarations, *inline_declarations(style)) if style else declarations)
+    in_content = outer.in_content or furniture
     apart = tag in APART or begins_line(tag, display, outer.display) or (tag == "tspan" and bool(node.attributes))
+    shown = not is_never_shown(tag, node) and not is_furniture(tag, in_content=in_content)
     return _Around(
         node.mem_id if apart else outer.block,
         _PLACES.get(tag, outer.place),
         display,
-        outer.in_content or furniture or tag in CONTENT,
-        outer.shown and tag not in NEVER_SHOWN and not is_furniture(tag, in_content=outer.in_content or furniture),
+        in_content or tag in CONTENT,
+        outer.shown and shown,
     )

@@ -17,6 +17,7 @@ _MAX_PLACES = 20
 _MAX_PLACE_CHARACTERS = 100
 _COUNTED_TOGETHER = 100_000
 """Characters: few calls, and no long list of words in memory."""
+_MAX_JOINED, _MIN_JOINED = 1_000, 3
 _MAX_BETWEEN = 1_000
 """Characters that the parser may have added before a piece."""
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
@@ -43,7 +44,7 @@ def with_word_loss(
     compared = _Comparison(document)
     compared.add_all(text for _, text in places())
     read = (document.hidden, document.title, document.text)
-    lost = {} if compared.is_complete() else _lost(_counted(read), places())
+    lost = {} if compared.is_complete() else _lost(_counted(read), places(), _counted([document.hidden]))
     return replace(document, loss=WordLoss(compared.found, lost))
 
 
@@ -102,16 +103,29 @@ def _is_apart(text: str, start: int, end: int) -> bool:
     return not (end and text[end - 1].isalnum() and text[end : end + 1].isalnum())
 
 
-def _lost(read: Counter[str], places: Iterable[tuple[str, str]]) -> dict[str, int]:
+def _lost(read: Counter[str], places: Iterable[tuple[str, str]], hidden: Counter[str]) -> dict[str, int]:
     """How many words were not read, by place. What was read counts for the first places that have it."""
     lost = Counter[str]()
+    joined = 0
     for place, text in places:
         for word in chain.from_iterable(map(_words, _cut(text))):
             if left := read.get(word):
                 read[word] = left - 1
+            elif joined < _MAX_JOINED and _is_joined(word, read, hidden):
+                joined += 1
             else:
                 lost[place[:_MAX_PLACE_CHARACTERS]] += 1
     return _shortened(lost)
+
+
+def _is_joined(word: str, read: Counter[str], hidden: Counter[str]) -> bool:
+    """Whether it is a hidden word with what stands around it without a blank, which was read."""
+    for each in hidden if len(hidden) < _MAX_JOINED else ():
+        if len(each) >= _MIN_JOINED and each in word and word != each:
+            rest = [part for part in word.split(each, 1) if part]
+            if all(map(read.get, rest)) or read.get("".join(rest)):
+                return True
+    return False
 
 
 def _shortened(lost: Counter[str]) -> dict[str, int]:
