@@ -1,24 +1,30 @@
 """Throughput of ingestion: passages per second from upload to served, compared with the embedder alone.
 
 Run with `python -m benchmarks.ingest_throughput [--data FOLDER]`; without it passages are generated. Five minutes.
+With `--against FOLDER`, another baked service, plain files of each format are ingested by both trees of code in turns,
+and only `plain_files` of the result is measured again. Ten minutes.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from app.core.logging import configure_logging
 from app.wiring import State
 from benchmarks.datasets import squad2
-from benchmarks.harness import arguments_of, client_of, service, worker, write
+from benchmarks.harness import RESULTS, arguments_of, client_of, service, worker, write
+from benchmarks.ingest_against import compare
 
 PASSAGES = 1_000
 UPLOAD = 50
@@ -74,7 +80,24 @@ async def main(data: Path | None, embedder: str, short: bool) -> None:
         "embedder_cpu_ms_per_passage": round(alone.cpu / len(texts) * 1000, 1),
         "pipeline_cpu_ms_per_passage": round(piped.cpu / len(texts) * 1000, 1),
     }
-    write("ingest_throughput", result, short)
+    write("ingest_throughput", _earlier("plain_files") | result, short)
+
+
+async def against(other: Path, label: str, short: bool) -> None:
+    compared = {"measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "against": label}
+    compared |= await compare(other, short)
+    if short:
+        print(json.dumps(compared, indent=2))
+        return
+    path = RESULTS / "ingest_throughput.json"
+    result = json.loads(path.read_text(encoding="utf-8")) | {"plain_files": compared}
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def _earlier(name: str) -> dict[str, Any]:
+    path = RESULTS / "ingest_throughput.json"
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {name: earlier[name]} if name in earlier else {}
 
 
 def processor_seconds(state: State) -> float:
@@ -126,5 +149,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--embedder", default="minilm")
+    parser.add_argument("--against", type=Path, help="the folder of another baked service")
+    parser.add_argument("--label", default="an earlier tree", help="what the other service is, for the result")
     chosen = arguments_of(parser)
-    asyncio.run(main(chosen.data, chosen.embedder, chosen.short))
+    if chosen.against:
+        asyncio.run(against(chosen.against.resolve(), chosen.label, chosen.short))
+    else:
+        asyncio.run(main(chosen.data, chosen.embedder, chosen.short))

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.forks import Forks
 
 RESULTS = ROOT / "benchmarks" / "results"
-PARTS = {"load_driver", "pass_through", "unmonitored"}  # what other benchmarks start
+PARTS = {"ingest_driver", "load_driver", "pass_through", "unmonitored"}  # what other benchmarks start
 BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")} - PARTS
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Protocol
 
 from app.ingestion.domain.parsed_document import ParsedDocument
@@ -10,6 +11,10 @@ class Parser(Protocol):
         name: only its extension is used. repair: damaged characters are replaced instead of refused.
         Errors: Unparsable with a code of `domain.quarantine_reasons`; ParserInterrupted: another attempt may succeed.
         """
+        ...
+
+    def recognised_languages(self) -> Sequence[str]:
+        """Of the text recognition that reads scanned pages; none where it is not installed."""
         ...
 
     async def close(self) -> None: ...

@@ -2,9 +2,10 @@
 
 import pytest
 
+from app.adapters.parsers.pool import ParserPool
 from app.core.errors import StartRefused
 from app.settings import Settings
-from app.wiring import check
+from app.wiring import State, check
 from tests.adapters.parsers.made_pdf import line, page_of, pages_of
 from tests.adapters.parsers.scans import needs_tesseract, png, scanned
 from tests.adapters.parsers.test_scans import LINES, RESOURCES, WHOLE
@@ -57,3 +58,31 @@ async def test_a_file_waits_where_most_of_its_pages_were_not_read(ingest, settin
 def test_a_language_that_is_not_installed_stops_the_start(settings: Settings) -> None:
     with pytest.raises(StartRefused, match=r"names eng\+xyz, and there are only .*eng"):
         check(settings.model_copy(update={"root": ROOT, "ocr_languages": "eng+xyz"}))
+
+
+@needs_tesseract
+async def test_a_file_published_without_scanned_pages_is_read_again_once_they_can_be(
+    ingest, send, state: State, settings: Settings
+) -> None:
+    words, image = line("The office is open from nine to five."), scanned(*LINES)
+    file = ("later.pdf", pages_of([words, words, WHOLE], image))
+    if settings.ocr_languages != "off":
+        pytest.skip("begins without text recognition")
+    (without,) = await ingest(file)
+    assert [finding["rule"] for finding in without["findings"]] == ["scanned_pages"]
+    assert [each["duplicate_of"] for each in await send(file)] == [without["id"]]
+    pool = state.ingestion.deps.parser
+    assert isinstance(pool, ParserPool)
+    await install_recognition(pool, "eng")
+    (read,) = await ingest(file)
+    assert (read["id"], read["version"]) == (without["id"], 2)
+    assert [finding["rule"] for finding in read["findings"]] == ["recognised_text"]
+    assert [each["duplicate_of"] for each in await send(file)] == [without["id"]]
+    await install_recognition(pool, "off")
+
+
+async def install_recognition(pool: ParserPool, languages: str) -> None:
+    """As in a service that is started anew with this setting."""
+    await pool.close()
+    for each in (pool, *pool._children):
+        each.ocr_languages = languages

@@ -10,11 +10,19 @@ MAX_CHARACTERS = 40_000_000
 MAX_COLUMNS = 500
 
 _SPACES = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
+_OTHER_SPACE = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 
 
 def squeeze(text: str) -> str:
     """Collapse every run of white space into a single space."""
     return " ".join(text.split())
+
+
+def _even(text: str) -> str:
+    """With single blanks only; not changed where it has no others, which is quickly seen."""
+    if "  " in text or "\t" in text or (not text.isascii() and _OTHER_SPACE.search(text)):
+        return _SPACES.sub(" ", text)
+    return text
 
 
 class TextBuilder:
@@ -35,7 +43,7 @@ class TextBuilder:
 
     def block(self, text: str, separator: str = "\n\n") -> None:
         plain = text.isascii() and text.isprintable() and "  " not in text
-        self._block((text if plain else _SPACES.sub(" ", self._clean(text))).strip(), separator)
+        self._block((text if plain else _even(self._clean(text))).strip(), separator)
 
     def preformatted(self, text: str) -> None:
         """A block whose lines and indentation carry meaning, such as code."""
@@ -81,7 +89,7 @@ class TextBuilder:
     def name_columns(self, names: Iterable[str]) -> None:
         """Record the names of the columns of a table, in their order; of several tables of a file, those of all."""
         for name in names:
-            if len(self._columns) < MAX_COLUMNS and name not in self._columns:
+            if name not in self._columns and len(self._columns) < MAX_COLUMNS:
                 self._columns[name] = None
 
     def find(self, finding: Finding) -> None:

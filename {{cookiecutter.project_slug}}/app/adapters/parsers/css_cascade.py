@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import tinycss2
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 from tinycss2.ast import AtRule, Node, QualifiedRule
 
 _MAX_CHARACTERS = 200_000
@@ -49,22 +49,34 @@ def inline_declarations(style: str) -> tuple[Declaration, ...]:
     return _declarations(tinycss2.parse_blocks_contents(style[:10_000]))
 
 
-def applied_declarations(tree: LexborHTMLParser) -> Applied:
+def applied_declarations(tree: LexborHTMLParser, scoped: str = "") -> Applied:
+    """scoped: an attribute of style sheets that count within their parent only."""
     by_node: dict[int, list[tuple[tuple[int, int, int], int, _Rule]]] = defaultdict(list)
     shown = [style for style in tree.css("style") if _on_screen(style.attributes.get("media") or "")]
-    sheets = "\n".join(style.text() for style in shown[:_MAX_SHEETS])[:_MAX_CHARACTERS]
-    for place, rule in enumerate(_rules(tinycss2.parse_stylesheet(sheets, True, True))):
-        for selector in _selectors(rule.selector):
-            try:
-                nodes = tree.css(selector)
-            except Exception:  # noqa: S112  an unknown selector matches nothing
-                continue
-            for node in nodes:
-                by_node[node.mem_id].append((_specificity(selector), place, rule))
+    for scope, sheets in _sheets(tree, shown[:_MAX_SHEETS], scoped):
+        for place, rule in enumerate(_rules(tinycss2.parse_stylesheet(sheets, True, True))):
+            for selector in _selectors(rule.selector):
+                try:
+                    nodes = scope.css(selector)
+                except Exception:  # noqa: S112  an unknown selector matches nothing
+                    continue
+                for node in nodes:
+                    by_node[node.mem_id].append((_specificity(selector), place, rule))
     return {
         node: tuple(declaration for _, _, rule in sorted(rules) for declaration in rule.declarations)
         for node, rules in by_node.items()
     }
+
+
+def _sheets(
+    tree: LexborHTMLParser, styles: Sequence[LexborNode], scoped: str
+) -> Iterator[tuple[LexborHTMLParser | LexborNode, str]]:
+    """Where the sheets count, with their text: those of the page as one."""
+    within = [style for style in styles if scoped and scoped in style.attributes]
+    yield tree, "\n".join(style.text() for style in styles if style not in within)[:_MAX_CHARACTERS]
+    for style in within:
+        if style.parent is not None:
+            yield style.parent, style.text()[:_MAX_CHARACTERS]
 
 
 def _rules(nodes: Sequence[Node], depth: int = 0) -> Iterator[_Rule]:

@@ -1,5 +1,6 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from posixpath import dirname
 from urllib.parse import unquote
 
@@ -34,9 +35,8 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
             else:
                 builder.include(chapter)
         document = builder.build("epub", book.fact("title"), book.metadata())
-        return with_word_loss(
-            document, lambda: ((f"page {name}", _all_text(_as_html(book.parts.read(name)))) for name in book.pages())
-        )
+        pages = [(name, _as_html(book.parts.read(name))) for name in book.pages()]
+        return with_word_loss(document, partial(_places, pages), lambda: (_all_text(page) for _, page in pages))
 
 
 class _Book:
@@ -112,6 +112,12 @@ def _as_html(page: bytes) -> bytes:
     if encoding and encoding[1].lower() not in (b"utf-8", b"utf8") and b"\0" not in page[:200]:
         return b'<meta charset="' + encoding[1] + b'">' + page
     return page
+
+
+def _places(pages: Sequence[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+    for name, page in pages:
+        _, places = read_html(page, repair=True)
+        yield from ((f"page {name}", text) for _, text in places())
 
 
 def _all_text(page: bytes) -> str:

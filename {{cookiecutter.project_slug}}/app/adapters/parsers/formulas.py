@@ -3,7 +3,8 @@
 import re
 import unicodedata
 
-_SIGNS = "=+-@＝＋－＠"
+SIGNS = frozenset("=+-@＝＋－＠")
+"""What a formula begins with."""
 _NO_EQUATION = re.compile(r"=\s*(?:[=<>~]|$)")
 _OPERATOR = re.compile(r"[+*/^&(!|<>{]|\s-\s")
 _START = r"(?:^[-+@=\s(]*|[-+*/^&=,(]\s*)"
@@ -29,7 +30,7 @@ _MAX_CHARACTERS = 2_000
 def is_formula(cell: str) -> bool:
     """Whether the cell begins like a formula, and goes on with a function, a reference or a call of another program."""
     start = cell.lstrip()[:1]
-    if not start or start not in _SIGNS:
+    if start not in SIGNS:
         return False
     text = unicodedata.normalize("NFKC", cell[:_MAX_CHARACTERS]).strip()
     if text[0] == "=":

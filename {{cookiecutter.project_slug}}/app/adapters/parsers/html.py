@@ -7,7 +7,8 @@ from app.adapters.parsers.builder import TextBuilder
 from app.adapters.parsers.css_cascade import applied_declarations
 from app.adapters.parsers.decoding import decode
 from app.adapters.parsers.html_page import Page
-from app.adapters.parsers.html_words import visible_words
+from app.adapters.parsers.html_shadow import with_shadow_trees
+from app.adapters.parsers.html_words import text_pieces, visible_words
 from app.adapters.parsers.word_loss import Places, with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.safety.domain.text import Finding
@@ -21,15 +22,20 @@ _CONTROLS += " [role=tab][aria-controls], [data-bs-target], [data-target]"
 
 
 def parse_html(data: bytes, *, repair: bool) -> ParsedDocument:
-    document, places = read_html(data, repair=repair)
-    return with_word_loss(document, places)
+    document, tree, places = _read(data, repair=repair)
+    return with_word_loss(document, places, lambda: text_pieces(tree))
 
 
 def read_html(data: bytes, *, repair: bool) -> tuple[ParsedDocument, Places]:
     """A page, and its text as it can be counted apart from that."""
+    document, _, places = _read(data, repair=repair)
+    return document, places
+
+
+def _read(data: bytes, *, repair: bool) -> tuple[ParsedDocument, LexborHTMLParser, Places]:
     text, findings = decode(data, repair=repair, declared=_declared_encoding(data[:_HEAD]))
     tree = LexborHTMLParser(text.replace("\0", " "))
-    builder, applied = TextBuilder(findings), applied_declarations(tree)
+    builder, applied = TextBuilder(findings), applied_declarations(tree, with_shadow_trees(tree))
     page = Page(builder, applied, frozenset(_opened(tree)), scripted=tree.css_first("script") is not None)
     if tree.root is not None:
         page.walk(tree.root)
@@ -37,7 +43,7 @@ def read_html(data: bytes, *, repair: bool) -> tuple[ParsedDocument, Places]:
         builder.find(Finding("furniture", "navigation and footers were left out", page.furniture))
     title = tree.css_first("head > title, body > title")
     document = builder.build("html", title.text() if title else "", dict(_metadata(tree)))
-    return document, lambda: visible_words(tree.root, applied) if tree.root else ()
+    return document, tree, lambda: visible_words(tree.root, applied) if tree.root else ()
 
 
 def _declared_encoding(head: bytes) -> str | None:

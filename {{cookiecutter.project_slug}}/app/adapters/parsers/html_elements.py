@@ -2,6 +2,8 @@
 
 import re
 
+from selectolax.lexbor import LexborNode
+
 from app.adapters.parsers.css_cascade import Declaration
 
 _BLOCK_TAGS = (
@@ -12,6 +14,7 @@ _BLOCK_TAGS = (
 _APART_TAGS = "button input select textarea option optgroup br rt mi mn mo ms mtext math mtd mtr"
 _UNSHOWN_TAGS = (
     "head title script style noscript template iframe object embed canvas audio video datalist noframes noembed rp"
+    " progress meter"
     " annotation annotation-xml defs desc metadata symbol"
 )
 _CONTENT_TAGS = "article main section blockquote figure details dialog"
@@ -42,6 +45,13 @@ def begins_line(tag: str, display: str, outer_display: str) -> bool:
     if tag in BLOCKS:
         return True
     return bool(display and _BOXES.match(display)) or bool(outer_display and _FLEXIBLE.match(outer_display))
+
+
+def is_never_shown(tag: str, node: LexborNode) -> bool:
+    """A frame is shown where its page was put into it, as an element."""
+    if tag not in NEVER_SHOWN:
+        return False
+    return tag != "iframe" or (child := node.first_child) is None or not child.is_element_node
 
 
 def is_furniture(tag: str, *, in_content: bool) -> bool:

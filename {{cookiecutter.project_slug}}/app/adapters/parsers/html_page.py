@@ -11,7 +11,14 @@ from selectolax.lexbor import LexborNode
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.css_cascade import Applied, Declaration, inline_declarations
 from app.adapters.parsers.css_visibility import Style, Styles
-from app.adapters.parsers.html_elements import APART, CONTENT, NEVER_SHOWN, begins_line, declared_display, is_furniture
+from app.adapters.parsers.html_elements import (
+    APART,
+    CONTENT,
+    begins_line,
+    declared_display,
+    is_furniture,
+    is_never_shown,
+)
 from app.adapters.parsers.html_lines import HtmlAttributes, Leave, LineWriter, whole
 from app.adapters.parsers.html_tables import TableRows, is_layout
 from app.adapters.parsers.html_words import visible_words
@@ -20,7 +27,7 @@ _TABLE_PARTS = frozenset({"table", "thead", "tbody", "tfoot", "tr", "td", "th"})
 # With these a page hides itself until its scripts are loaded.
 _UNTIL_LOADED = frozenset({"display", "visibility", "opacity"})
 _SIZES = frozenset({"height", "max-height", "width", "max-width", "line-height"})
-_HEADING = re.compile(r"h([1-6])")
+_HEADINGS = frozenset(f"h{level}" for level in range(1, 7))
 _TAG = re.compile(r"<[^>]*>")
 _PRESENTATIONAL = {
     "hidden": ("display", "none"),
@@ -34,6 +41,10 @@ _IN_DRAWINGS = {"fill": "color", "display": "display", "visibility": "visibility
 _NO_VALUE = frozenset(["hidden", "password", "checkbox", "radio", "file", "color", "range", "image"])
 _BETWEEN = {"mfrac": ("/",), "msup": ("^",), "msub": ("_",), "msubsup": ("_", "^")}
 _MAX_TABLES_WITHIN = 10
+_READ = (*_PRESENTATIONAL, "style", "role", "start", "value", "type", "label", "colspan", "rowspan")
+# Only of these the attributes are read, and within drawings: most elements have a class or an address at most.
+_ATTRIBUTED = ", ".join([*(f"[{name}]" for name in _READ), "dialog", "iframe", "svg", "tspan"])
+_NO_ATTRIBUTES: HtmlAttributes = {}
 
 
 class Context(NamedTuple):
@@ -46,6 +57,15 @@ class Context(NamedTuple):
     display: str = ""
     in_content: bool = False
     in_drawing: bool = False
+
+
+class _Open(NamedTuple):
+    """An element that is being read. between: the signs before its elements, of some formulas."""
+
+    node: LexborNode
+    outer: Context
+    leave: Leave
+    between: Iterator[str] | None
 
 
 class Around(NamedTuple):
@@ -74,21 +94,43 @@ class Page:
         self._styles = Styles()
         self._tables: list[Around] = []
         self._rows: TableRows | None = None
+        self._attributed = set[int]()
 
     def walk(self, root: LexborNode) -> None:
-        stack: list[tuple[LexborNode, Context] | Leave] = [(root, Context())]
-        while stack:
-            top = stack.pop()
-            if not isinstance(top, tuple):
-                top()
+        selector = _ATTRIBUTED + (", [id]" if self._opened else "")
+        self._attributed = {root.mem_id, *(node.mem_id for node in root.css(selector))}
+        node, outer, opened = root, Context(), list[_Open]()
+        while True:
+            if (entered := self._enter(node, outer, opened)) is not None:
+                node, outer = entered
                 continue
-            node, outer = top
-            if not node.is_element_node:
-                self._leaf(node, outer)
-            elif (inner := self._inner(node, outer)) is not None:
-                stack.append(self._open(node, inner, outer.display))
-                stack.extend(reversed(list(self._within(node, inner))))
+            following = None
+            while opened and (following := node.next) is None:
+                node, outer, leave, _ = opened.pop()
+                leave()
+            if not opened or following is None:
+                break
+            node = following
         self._lines.flush()
+
+    def _enter(self, node: LexborNode, outer: Context, opened: list[_Open]) -> tuple[LexborNode, Context] | None:
+        """Begin a node; returns the first one within it, if there is one. opened: the elements around it."""
+        if not node.is_element_node:
+            self._leaf(node, outer)
+            return None
+        if opened and (between := opened[-1].between) is not None and (sign := next(between, "")):
+            self._lines.add(sign)
+        tag = (node.tag or "").lower()
+        attributes = node.attributes if outer.in_drawing or node.mem_id in self._attributed else _NO_ATTRIBUTES
+        if (inner := self._inner(node, tag, attributes, outer)) is None:
+            return None
+        leave = self._open(node, tag, attributes, inner, outer.display)
+        child = node.first_child
+        if child is None:
+            leave()
+            return None
+        opened.append(_Open(node, outer, leave, iter(("", *_BETWEEN[tag])) if tag in _BETWEEN else None))
+        return child, inner
 
     def _leaf(self, node: LexborNode, outer: Context) -> None:
         if node.is_text_node:
@@ -96,15 +138,14 @@ class Page:
         elif node.is_comment_node:
             self._builder.hide(node.comment_content or "")
 
-    def _inner(self, node: LexborNode, outer: Context) -> Context | None:
+    def _inner(self, node: LexborNode, tag: str, attributes: HtmlAttributes, outer: Context) -> Context | None:
         """The context within an element, or none if it is left out."""
-        tag = (node.tag or "").lower()
-        if tag in NEVER_SHOWN:
+        if is_never_shown(tag, node):
             if tag not in ("script", "style", "head", "title", "rp"):
                 self._builder.hide(unescape(_TAG.sub(" ", node.html or "")))
             return None
         in_drawing = (outer.in_drawing or tag == "svg") and tag != "foreignobject"
-        declarations = self._declarations(node, tag, in_drawing=in_drawing)
+        declarations = self._declarations(node, tag, attributes, in_drawing=in_drawing)
         style = self._styles.of(outer.style if tag != "svg" else outer.style.on_unknown(), declarations)
         if style.gone:
             self._lines.hide(self._all_text(node))
@@ -112,17 +153,22 @@ class Page:
         if is_furniture(tag, in_content=outer.in_content):
             self.furniture += len(squeeze(node.text(separator=" ")))
             return None
+        in_content = outer.in_content or tag in CONTENT
+        same_place = in_content is outer.in_content and in_drawing is outer.in_drawing
+        if same_place and style is outer.style and not declarations and not outer.display:
+            return outer
         shown = outer.shown if style is outer.style else style.shows_text
-        return Context(style, shown, declared_display(declarations), outer.in_content or tag in CONTENT, in_drawing)
+        return Context(style, shown, declared_display(declarations), in_content, in_drawing)
 
     def _all_text(self, node: LexborNode) -> str:
         return "\n".join(text for _, text in visible_words(node, self._applied, furniture=True))
 
-    def _declarations(self, node: LexborNode, tag: str, *, in_drawing: bool) -> tuple[Declaration, ...]:
-        attributes = node.attributes
+    def _declarations(
+        self, node: LexborNode, tag: str, attributes: HtmlAttributes, *, in_drawing: bool
+    ) -> tuple[Declaration, ...]:
         if self._opened and attributes.get("id") in self._opened:
             return ()
-        own = self._applied.get(node.mem_id, ())
+        own = self._applied.get(node.mem_id, ()) if self._applied else ()
         if attributes or tag == "dialog":
             style = attributes.get("style")
             first = tuple(_presentational(attributes, tag, in_drawing=in_drawing))
@@ -134,26 +180,16 @@ class Page:
             return tuple(declaration for declaration in own if declaration.name not in _SIZES)
         return own
 
-    def _within(self, node: LexborNode, inner: Context) -> Iterator[tuple[LexborNode, Context] | Leave]:
-        if node.tag not in _BETWEEN:
-            yield from ((child, inner) for child in _children(node))
-            return
-        between, first = list(_BETWEEN[node.tag]), True
-        for child in _children(node):
-            if between and not first and child.is_element_node:
-                yield partial(self._lines.add, between.pop(0))
-            first = first and not child.is_element_node
-            yield child, inner
-
-    def _open(self, node: LexborNode, inner: Context, outer_display: str) -> Leave:
+    def _open(
+        self, node: LexborNode, tag: str, attributes: HtmlAttributes, inner: Context, outer_display: str
+    ) -> Leave:
         """Begin an element; returns what ends it."""
-        tag, attributes = (node.tag or "").lower(), node.attributes
         if level := _heading_level(tag, attributes):
             return self._lines.open_heading(level)
         if tag == "table":
             return self._open_table(node)
         if self._rows is not None and tag in _TABLE_PARTS:
-            return self._open_table_part(node, tag, self._rows)
+            return self._open_table_part(node, tag, attributes, self._rows)
         if begins_line(tag, inner.display, outer_display):
             return self._lines.open_block(tag, attributes)
         if tag in APART or (tag == "tspan" and not {"x", "y", "dy"}.isdisjoint(attributes)):
@@ -197,20 +233,22 @@ class Page:
         else:
             self._lines.rows(rows.lines())
 
-    def _open_table_part(self, node: LexborNode, tag: str, rows: TableRows) -> Leave:
+    def _open_table_part(self, node: LexborNode, tag: str, attributes: HtmlAttributes, rows: TableRows) -> Leave:
         self._lines.end_block()
         if tag == "tr":
             rows.start_row()
             return partial(rows.end_row, in_head=node.parent is not None and node.parent.tag == "thead")
         if tag in ("td", "th"):
             self._lines.in_cell = True
-            return lambda: rows.cell(self._lines.cell(), node)
+            return lambda: rows.cell(self._lines.cell(), tag, attributes)
         return rows.end_group
 
 
 def _presentational(attributes: HtmlAttributes, tag: str, *, in_drawing: bool) -> Iterator[Declaration]:
     """Attributes that say how an element looks, as declarations, which all others override."""
     if tag == "dialog" and "open" not in attributes:
+        yield Declaration("display", "none", False)
+    if tag == "iframe" and not {attributes.get("width"), attributes.get("height")}.isdisjoint(("0", "1")):
         yield Declaration("display", "none", False)
     for name, (property_name, always) in _PRESENTATIONAL.items():
         if name in attributes:
@@ -224,19 +262,12 @@ def _presentational(attributes: HtmlAttributes, tag: str, *, in_drawing: bool) -
 
 def _heading_level(tag: str, attributes: HtmlAttributes) -> int:
     """From 1 to 6; 0 for what is no heading."""
-    if match := _HEADING.fullmatch(tag):
-        return int(match[1])
-    if attributes.get("role") != "heading":
+    if tag in _HEADINGS:
+        return int(tag[1])
+    if not attributes or attributes.get("role") != "heading":
         return 0
     return min(6, max(1, whole(attributes.get("aria-level"), 2)))
 
 
 def _nothing() -> None:
     pass
-
-
-def _children(node: LexborNode) -> Iterator[LexborNode]:
-    child = node.first_child
-    while child is not None:
-        yield child
-        child = child.next

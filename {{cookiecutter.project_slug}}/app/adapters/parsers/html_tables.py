@@ -4,6 +4,8 @@ import re
 
 from selectolax.lexbor import LexborNode
 
+from app.adapters.parsers.html_lines import HtmlAttributes
+
 _NUMBER = re.compile(r"\s*\+?(\d{1,5})")
 _MAX_SPAN = 1_000
 _MAX_REPEATED_CHARACTERS = 200
@@ -27,9 +29,8 @@ class TableRows:
     def start_row(self) -> None:
         self._row, self._cells, self._headers = [], 0, 0
 
-    def cell(self, text: str, node: LexborNode) -> None:
+    def cell(self, text: str, tag: str, attributes: HtmlAttributes) -> None:
         self._fill()
-        attributes = node.attributes
         columns, rows = _span(attributes.get("colspan")), _span(attributes.get("rowspan"))
         repeated = text if len(text) <= _MAX_REPEATED_CHARACTERS else ""
         for number in range(max(1, columns)):
@@ -37,7 +38,7 @@ class TableRows:
                 self._below[len(self._row)] = (rows - 1 if rows else _MAX_SPAN, repeated)
             self._row.append(repeated if number else text)
         self._cells += 1
-        self._headers += node.tag == "th"
+        self._headers += tag == "th"
 
     def end_row(self, *, in_head: bool) -> None:
         alone = self._cells == 1 and not self._below

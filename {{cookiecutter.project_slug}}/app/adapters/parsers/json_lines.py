@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ _TEXT_KEYS = ("text", "content", "body", "passage", "contents", "abstract", "pag
 _TITLE_KEYS = ("title", "heading", "name", "subject")
 _ID_KEYS = ("id", "_id", "doc_id", "docid", "uid", "url", "uri")
 _MAX_DEPTH = 32
+_CONTAINERS = (dict, list)
 _STRING = re.compile(r"\"([^\"\\]*+(?:\\.[^\"\\]*+)*+)\"(\s*+:)?")
 _ARRAY = "The file is one JSON array, not JSON lines: write each of its elements on a line of its own, without commas."
 _SPREAD = "The file is one JSON value over several lines, not JSON lines: write each record on one line."
@@ -63,7 +64,9 @@ def _why_not(line: str, number: int, lines: list[str]) -> str:
 
 def _places(lines: list[str]) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(lines, 1):
-        yield from ((f"line {number}", normalise(text).text) for text in _strings(line))
+        place = f"line {number}"
+        for text in _strings(line):
+            yield place, text if text.isascii() and text.isprintable() else normalise(text).text
 
 
 def _strings(line: str) -> Iterator[str]:
@@ -77,18 +80,16 @@ def _strings(line: str) -> Iterator[str]:
 
 
 def _deeper_than(value: Any, levels: int) -> bool:
-    layer = [value]
+    layer = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(levels):
-        layer = [child for parent in layer for child in _children(parent) if isinstance(child, dict | list)]
+        layer = [child for parent in layer for child in _children(parent) if isinstance(child, _CONTAINERS)]
         if not layer:
             return False
     return True
 
 
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+def _children(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _write_record(builder: TextBuilder, record: Any) -> None:
@@ -112,10 +113,10 @@ def _scalars(value: Any, name: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             path = f"{name}.{key}" if name else str(key)
-            if isinstance(inner, str):
-                yield from (f"{path}: {squeeze(inner)}",) if inner else ()
-            else:
+            if isinstance(inner, _CONTAINERS):
                 yield from _scalars(inner, path)
+            elif inner is not None and inner != "":
+                yield f"{path}: {squeeze(inner) if isinstance(inner, str) else inner}"
     elif isinstance(value, list):
         for inner in value:
             yield from _scalars(inner, name)

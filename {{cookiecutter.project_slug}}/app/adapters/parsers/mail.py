@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.calendar_events import events
 from app.adapters.parsers.decoding import decode
 from app.adapters.parsers.html import read_html
 from app.adapters.parsers.word_loss import with_word_loss
@@ -30,9 +31,17 @@ _CHARSETS = {
     "shift_jis": "cp932",
 }
 _ENCRYPTED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ENCRYPTED_TEXT = "The message is encrypted."
+_SEALED = "The text of the message is inside its signature (S/MIME); save it with its signature apart, or as text."
+_PGP = re.compile(r"\s*-----BEGIN PGP MESSAGE-----\n.*-----END PGP MESSAGE-----\s*", re.DOTALL)
+_PGP_SIGNED = re.compile(
+    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:\w+:[^\n]*\n)*\n(.*?)\n-----BEGIN PGP SIGNATURE-----"
+    r".*?-----END PGP SIGNATURE-----",
+    re.DOTALL,
+)
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _NOT_FOR_READERS = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
-_SOFT_BREAK = re.compile(r"(?<!^--) \n(?![>\s])")
+_SOFT_BREAK = re.compile(r"(?m)(?<!^--) \n(?![>\s])")
 _MBOX_LINE = re.compile(rb"\A\s*From [^\n]*\n")
 
 
@@ -40,8 +49,8 @@ def parse_eml(data: bytes, *, repair: bool) -> ParsedDocument:
     message = message_from_bytes(
         _MBOX_LINE.sub(b"", data.removeprefix(b"\xef\xbb\xbf"), count=1), policy=policy.default
     )
-    if message.get_content_type() in _ENCRYPTED and message.get_param("smime-type") != "signed-data":
-        raise Unparsable("encrypted", "The message is encrypted.")
+    if message.get_content_type() in _ENCRYPTED:
+        raise Unparsable("encrypted", _SEALED if message.get_param("smime-type") == "signed-data" else _ENCRYPTED_TEXT)
     mail = _Mail(message)
     mail.write()
     return with_word_loss(mail.document(), partial(_places, message))
@@ -86,6 +95,8 @@ class _Mail:
             return
         elif kind in ("text/plain", "text/html") and part.get_content_disposition() != "attachment":
             self._read_body(part, kind)
+        elif kind == "text/calendar":
+            self._write_event(part)
         elif not _is_inline_picture(part):
             self._attach(part)
 
@@ -102,7 +113,9 @@ class _Mail:
         if chosen is not None:
             self._read(chosen)
         for child in children:
-            if child is not chosen and child.get_content_maintype() not in ("text", "multipart"):
+            if child is not chosen and (
+                child.get_content_type() == "text/calendar" or child.get_content_maintype() not in ("text", "multipart")
+            ):
                 self._read(child)
             elif child is not chosen and child.get_content_maintype() == "multipart":
                 self._read_files(child)
@@ -119,9 +132,13 @@ class _Mail:
             page, _ = read_html(b"\xef\xbb\xbf" + text.encode("utf-8", "replace"), repair=True)
             self.builder.include(page, level=1)
             return
-        if part.get_param("format") == "flowed":
-            text = _SOFT_BREAK.sub(" ", text)
+        if _PGP.fullmatch(text):
+            raise Unparsable("encrypted", _ENCRYPTED_TEXT)
         self.builder.block(text)
+
+    def _write_event(self, part: Message) -> None:
+        for event in events(_text(part)):
+            self.builder.block(event)
 
     def _attach(self, part: Message) -> None:
         data = _content(part)
@@ -145,7 +162,9 @@ def _places(message: EmailMessage) -> Iterator[tuple[str, str]]:
             unread.update(id(each) for other in _others(part) for each in other.walk())
         if part.get_content_disposition() == "attachment":
             continue
-        if part.get_content_type() == "text/plain":
+        if part.get_content_type() == "text/calendar":
+            yield f"part {number}", "\n".join(events(_text(part)))
+        elif part.get_content_type() == "text/plain":
             yield f"part {number}", normalise(_text(part)).text
         elif part.get_content_type() == "text/html":
             _, places = read_html(b"\xef\xbb\xbf" + _text(part).encode("utf-8", "replace"), repair=True)
@@ -180,11 +199,26 @@ def _text(part: Message) -> str:
     data = part.get_payload(decode=True)
     if not isinstance(data, bytes):
         return ""
-    charset = (part.get_content_charset() or "").lower()
+    text = _decoded(data, (part.get_content_charset() or "").lower()).replace("\r\n", "\n")
+    if "-----BEGIN PGP SIGNED MESSAGE-----" in text:
+        text = _PGP_SIGNED.sub(r"\1", text)
+    if part.get_param("format") == "flowed":  # RFC 3676
+        return _SOFT_BREAK.sub("" if str(part.get_param("delsp")).lower() == "yes" else " ", text)
+    return text
+
+
+def _decoded(data: bytes, charset: str) -> str:
+    """Valid UTF-8 counts for more than the charset that the part names, unless that is a shift code, as ISO-2022."""
+    with suppress(LookupError, UnicodeDecodeError):
+        if charset.startswith(("iso-2022", "utf-16", "utf-7", "hz-")):
+            return data.decode(charset)
+        if data.isascii():
+            return data.decode("ascii")
+        return data.decode("utf-8")
     with suppress(LookupError, UnicodeDecodeError):
         if charset and charset not in ("utf-8", "utf8"):
-            return data.decode(_CHARSETS.get(charset, charset)).replace("\r\n", "\n")
-    return decode(data, repair=True, declared="cp1252")[0].replace("\r\n", "\n")
+            return data.decode(_CHARSETS.get(charset, charset))
+    return decode(data, repair=True, declared="cp1252")[0]
 
 
 def _header(message: Message, name: str) -> str:

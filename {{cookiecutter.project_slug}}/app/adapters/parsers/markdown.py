@@ -6,25 +6,20 @@ import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from html import unescape
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.decoding import decode
 from app.adapters.parsers.hidden_markup import HiddenSpan, hidden_elements, merged
+from app.adapters.parsers.markdown_blocks import blocks_of
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
 from app.retrieval.domain.chunking import Heading
 from app.safety.domain.text import Finding, normalise
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
-    from markdown_it.rules_inline import StateInline
-    from markdown_it.token import Token
 
 _YAML = re.compile(r"\A---[ \t]*\n(.{0,50000}?\n|)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(.{0,50000}?\n|)\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -41,17 +36,15 @@ def parse_markdown(data: bytes, *, repair: bool) -> ParsedDocument:
     decoded, findings = decode(data, repair=repair)
     clean = normalise(decoded.replace("\0", " "))
     source, metadata = _without_front_matter(clean.text)
-    env: dict[str, Any] = {}
-    tokens = _parser().parse(source, env)
-    starts = [0, *accumulate(len(line) + 1 for line in source.split("\n"))]
-    markup = _only_html(source, merged(_html(source, tokens, starts)))
+    blocks = blocks_of(source)
+    markup = _only_html(source, merged(blocks.html))
     unrendered = [match.span() for match in _UNRENDERED.finditer(markup)]
     elements = hidden_elements(_blanked(markup, unrendered))
-    cuts = merged([*unrendered, *elements, *_comments(env, starts)])
+    cuts = merged([*unrendered, *elements, *blocks.comments])
     text, moved = _cut(source, cuts)
     headings = tuple(
         Heading(level, title[:_MAX_HEADING_CHARACTERS], moved(start))
-        for start, level, title in sorted([*_headings(tokens, starts, env), *_html_headings(source, markup)])
+        for start, level, title in sorted([*blocks.titles(), *_html_headings(source, markup)])
         if title and not any(start in range(*cut) for cut in _around(cuts, start))
     )
     taken = (Finding("hidden_text", "markup that is not shown was removed", len(elements)),) if elements else ()
@@ -105,75 +98,10 @@ def _scalars(fields: dict[Any, Any]) -> Iterator[tuple[str, str]]:
                 yield squeeze(str(key)).lower()[:40], text[:1000]
 
 
-@lru_cache(1)
-def _parser() -> "MarkdownIt":
-    """Finds blocks; the inline rules run where they are needed."""
-    # Imported late: the parser processes of other files need it not.
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark").enable("table")
-    parser.core.ruler.disable(["inline", "text_join"])
-    return parser
-
-
-@lru_cache(1)
-def _html_finder() -> "MarkdownIt":
-    """Knows only what decides whether a "<" begins a tag, so that its time is linear. `env["spans"]` gets the tags."""
-    from markdown_it import MarkdownIt
-    from markdown_it.rules_inline import html_inline
-
-    def recorded(state: "StateInline", silent: bool) -> bool:
-        start = state.pos
-        found = html_inline(state, silent)
-        if found and not silent:
-            state.env["spans"].append((start, state.pos))
-        return found
-
-    finder = MarkdownIt("commonmark")
-    finder.inline.ruler.enableOnly(["text", "escape", "backticks", "autolink", "html_inline"])
-    finder.inline.ruler2.enableOnly([])
-    finder.inline.ruler.at("html_inline", recorded)
-    return finder
-
-
-def _html(source: str, tokens: Sequence["Token"], starts: Sequence[int]) -> Iterator[HiddenSpan]:
-    """Where the source is HTML."""
-    line, cursor = -1, 0
-    for token in tokens:
-        if token.map is None:
-            continue
-        if token.type == "html_block":
-            yield starts[token.map[0]], starts[token.map[1]]
-        elif token.type == "inline" and "<" in token.content:
-            cursor = cursor if token.map[0] == line else starts[token.map[0]]
-            line = token.map[0]
-            places = list(_places(source, token.content, cursor, starts[token.map[1]]))
-            cursor = places[0][1] if places else cursor
-            env: dict[str, Any] = {"spans": []}
-            _html_finder().inline.parse(token.content, _html_finder(), env, [])
-            yield from ((_located(places, start), _located(places, end - 1) + 1) for start, end in env["spans"])
-
-
-def _places(source: str, content: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """For each line of a block's content, its offsets in the content and in the source, which has marks around it."""
-    offset = 0
-    for line in content.split("\n"):
-        at = source.find(line, start, end)
-        if at < 0:
-            return
-        yield offset, at
-        offset, start = offset + len(line) + 1, at + len(line)
-
-
-def _located(places: Sequence[tuple[int, int]], offset: int) -> int:
-    if not places:
-        return 0
-    inside, at = places[bisect_right(places, (offset, 1 << 62)) - 1]
-    return at + offset - inside
-
-
 def _only_html(source: str, spans: Sequence[HiddenSpan]) -> str:
-    """The source, in which only HTML has a "<"."""
+    """The source, in which only HTML has a "<"; nothing where there is none."""
+    if not spans:
+        return ""
     parts, position = [], 0
     for start, end in spans:
         parts += [source[position:start].replace("<", _NO_TAG), source[start:end]]
@@ -187,14 +115,6 @@ def _blanked(text: str, spans: Sequence[HiddenSpan]) -> str:
         parts += [text[position:start], " " * (end - start)]
         position = end
     return "".join([*parts, text[position:]])
-
-
-def _comments(env: dict[str, Any], starts: Sequence[int]) -> Iterator[HiddenSpan]:
-    """Definitions of links that lead nowhere, which are the comments of Markdown."""
-    for definition in (*env.get("references", {}).values(), *env.get("duplicate_refs", ())):
-        if definition["href"] in ("", "#"):
-            first, last = definition["map"]
-            yield starts[first], starts[last] - 1
 
 
 def _cut(source: str, spans: Sequence[HiddenSpan]) -> tuple[str, Callable[[int], int]]:
@@ -211,29 +131,6 @@ def _cut(source: str, spans: Sequence[HiddenSpan]) -> tuple[str, Callable[[int],
 def _around(spans: Sequence[HiddenSpan], place: int) -> Sequence[HiddenSpan]:
     at = bisect_right(spans, (place, 1 << 62))
     return spans[max(0, at - 1) : at]
-
-
-def _headings(tokens: Sequence["Token"], starts: Sequence[int], env: dict[str, Any]) -> Iterator[tuple[int, int, str]]:
-    for token, inline in pairwise(tokens):
-        if token.type == "heading_open" and token.level == 0 and token.map:
-            yield starts[token.map[0]], int(token.tag[1]), _plain(inline.content[:_MAX_HEADING_CHARACTERS], env)
-
-
-def _plain(content: str, env: dict[str, Any]) -> str:
-    """The text of a heading without its markup."""
-    tokens: list[Token] = []
-    _parser().inline.parse(content, _parser(), env, tokens)
-    return squeeze("".join(_words(tokens)))
-
-
-def _words(tokens: Sequence["Token"]) -> Iterator[str]:
-    for token in tokens:
-        if token.type in ("text", "code_inline", "text_special"):
-            yield token.content
-        elif token.type in ("softbreak", "hardbreak"):
-            yield " "
-        elif token.children:
-            yield from _words(token.children)
 
 
 def _html_headings(source: str, markup: str) -> Iterator[tuple[int, int, str]]:

@@ -13,9 +13,10 @@ BLOCK_ENDS = re.compile(
 """Where one word ends and another begins, in an untagged text."""
 
 _HIDDEN = "text that is not visible to a reader of the document was left out"
-_SKIPPED = frozenset(
-    {"forms", "sequence-decls", "variable-decls", "user-field-decls", "title", "desc", "creator", "date"}
-)
+_SKIPPED = frozenset({"forms", "sequence-decls", "variable-decls", "user-field-decls"})
+# The same names are also fields within a text, which are read.
+_FACTS = frozenset({"title", "desc", "creator", "date"})
+_TEXT_SPACE = ":text:1.0}"
 _TEMPLATES = frozenset(
     {
         "table-of-content-source",
@@ -32,6 +33,10 @@ _APART = frozenset({"note", "annotation", "frame", "custom-shape", "text-box", "
 _MAX_SPACES = 1_000
 
 
+def _is_skipped(element: Element, tag: str) -> bool:
+    return tag in _SKIPPED or (tag in _FACTS and _TEXT_SPACE not in str(element.tag))
+
+
 def inline_text(element: Element) -> str:
     """All text inside, whether it is shown or not."""
     return "".join(_pieces(element))
@@ -42,7 +47,7 @@ def _pieces(element: Element) -> Iterator[str]:
     if tag == "s":
         yield " " * min(_MAX_SPACES, int(attribute(element, "c") or 1))
     yield _SPACES.get(tag, "")
-    if tag not in _SKIPPED:
+    if not _is_skipped(element, tag):
         yield element.text or ""
         for child in element:
             yield from _pieces(child)
@@ -75,7 +80,7 @@ class Flow:
             self.builder.hide(inline_text(element), _HIDDEN)
         elif tag == "annotation":
             self._write_annotation(element)
-        elif tag not in _SKIPPED and tag not in _TEMPLATES:
+        elif not _is_skipped(element, tag) and tag not in _TEMPLATES:
             self.write(element, mark)
 
     def _write_paragraph(self, paragraph: Element, mark: str) -> None:
@@ -98,7 +103,7 @@ class Flow:
             self.builder.hide(inline_text(element), _HIDDEN)
             return ""
         tag = local(element)
-        if tag in _SKIPPED:
+        if _is_skipped(element, tag):
             return ""
         if tag == "s":
             return " " * min(_MAX_SPACES, int(attribute(element, "c") or 1))

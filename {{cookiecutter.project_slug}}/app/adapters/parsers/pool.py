@@ -77,6 +77,7 @@ class ParserPool:
     ) -> None:
         """ocr_languages: as the setting."""
         self.limits = limits
+        self.ocr_languages = ocr_languages
         self._children = [_Child(limits, formats, ocr_languages) for _ in range(processes)]
         self._free: asyncio.LifoQueue[_Child] | None = None
 
@@ -89,6 +90,10 @@ class ParserPool:
             return await child.parse(data, name, repair)
         finally:
             free.put_nowait(child)
+
+    def recognised_languages(self) -> Sequence[str]:
+        program = tesseract(self.ocr_languages)
+        return program.languages if program else ()
 
     async def close(self) -> None:
         for child in self._children:

@@ -16,7 +16,8 @@ _TITLES = frozenset({"title", "ctrTitle"})
 _FIELD_PLACEHOLDERS = frozenset({"sldNum", "dt"})
 _SHAPES = frozenset({"sp", "pic", "graphicFrame", "cxnSp"})
 _SLIDE = re.compile(r"/(slides|notesSlides)/[^/]*?(\d*)\.xml$", re.IGNORECASE)
-_FIELDS = re.compile(rb"<a:fld\b.*?</a:fld>", re.DOTALL)
+# Fields hold the number of the slide and the date; a fallback is the same as what it stands for.
+_NOT_COUNTED = re.compile(rb"<a:fld\b.*?</a:fld>|<mc:Fallback\b.*?</mc:Fallback>", re.DOTALL)
 
 
 def parse_pptx(data: bytes, *, repair: bool) -> ParsedDocument:
@@ -102,5 +103,4 @@ def _places(parts: Parts) -> Iterator[tuple[str, str]]:
     for name in parts.names:
         if match := _SLIDE.search(name):
             place = f"slide {match[2]}" if match[1].lower() == "slides" else f"notes {match[2]}"
-            # Fields hold the number of the slide and the date.
-            yield from ((place, text) for text in raw_texts(_FIELDS.sub(b"", parts.read(name)), "t"))
+            yield from ((place, text) for text in raw_texts(_NOT_COUNTED.sub(b"", parts.read(name)), "t"))

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.csv_shape import SAMPLE_ROWS, Shape, delimiter_of, named_delimiter, shape_of
 from app.adapters.parsers.decoding import decode
-from app.adapters.parsers.formulas import is_formula
+from app.adapters.parsers.formulas import SIGNS, is_formula
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import Finding, normalise
@@ -25,10 +25,10 @@ def parse_csv(data: bytes, *, repair: bool) -> ParsedDocument:
     csv.field_size_limit(max(csv.field_size_limit(), len(data) + 1))  # a global limit: never lowered
     rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=False, skipinitialspace=True)
     try:
-        title = _write_rows(builder, ([squeeze(cell) for cell in row] for row in rows))
+        title = _write_rows(builder, map(_squeezed, rows))
     except csv.Error as error:
         raise Unparsable("unreadable", f"The table cannot be read: {error}.") from error
-    return with_word_loss(builder.build("csv", title), partial(_lines, text))
+    return with_word_loss(builder.build("csv", title), partial(_raw_cells, text, delimiter))
 
 
 def _write_rows(builder: TextBuilder, rows: Iterator[list[str]]) -> str:
@@ -64,16 +64,25 @@ def _joined(builder: TextBuilder, row: Iterable[str]) -> str:
 
 
 def _harmless(builder: TextBuilder, row: Iterable[str]) -> list[str]:
-    cells = []
-    for cell in row:
-        if is_formula(cell):
+    cells = list(row)
+    for column in [column for column, cell in enumerate(cells) if cell[:1] in SIGNS]:
+        if is_formula(cells[column]):
             detail = "cells that a spreadsheet would evaluate were turned into plain text"
             builder.find(Finding("formula_cells", detail))
-            cell = "'" + cell
-        cells.append(cell)
+            cells[column] = "'" + cells[column]
     return cells
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
+def _squeezed(row: list[str]) -> list[str]:
+    """The cells without needless blanks: all at once, where none is at the edge of a cell."""
+    joined = " ".join("\0".join(row).split())
+    if not row or " \0" in joined or "\0 " in joined:
+        return [squeeze(cell) for cell in row]
+    return joined.split("\0")
+
+
+def _raw_cells(text: str, delimiter: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(normalise(text).text.split("\n"), 1):
-        yield f"line {number}", line
+        place = f"line {number}"
+        for part in line.split(delimiter):
+            yield place, part.strip('" ')

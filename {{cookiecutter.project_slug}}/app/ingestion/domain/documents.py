@@ -128,7 +128,7 @@ class ContentKey(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class LiveDuplicate:
     """A version that is published, or being processed, with the content of an upload. flagged: as in UploadResult.
-    newest: no later version of its document has come in.
+    newest: no later version of its document has come in. unread: as `unread_pages` tells.
     """
 
     document_id: UUID
@@ -136,6 +136,7 @@ class LiveDuplicate:
     status: str
     flagged: bool = False
     newest: bool = True
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from app.core.ids import new_id
 from app.encryption.domain import Sealed
 from app.ingestion.domain.documents import ContentKey, ExistingDocument, LiveDuplicate, Upload, UploadOptions
 from app.ingestion.domain.quality import rules_for_readers
+from app.ingestion.domain.scanned_pages import unread_pages
 
 _LIVE_CONTENT = text(
     """
@@ -150,7 +151,8 @@ async def find_live_content(
     found: dict[ContentKey, list[LiveDuplicate]] = {}
     for row in rows:
         flagged = bool(rules_for_readers(f["rule"] for f in row.findings))
-        duplicate = LiveDuplicate(row.document_id, row.version, row.status, flagged, row.newest)
+        unread = unread_pages(row.findings)
+        duplicate = LiveDuplicate(row.document_id, row.version, row.status, flagged, row.newest, unread)
         found.setdefault(ContentKey(bytes(row.sha256), tuple(row.access_groups)), []).append(duplicate)
     return found
 

@@ -26,6 +26,7 @@ from app.ingestion.domain.documents import (
     check_name,
     check_uri,
 )
+from app.ingestion.domain.scanned_pages import may_be_read_further
 from app.ingestion.repository import sharing_queries, versions
 from app.ingestion.service.attachments import restrict
 from app.ingestion.service.dependencies import (
@@ -127,7 +128,7 @@ async def _store_all(
             existing_id = existing.document_id if existing else None
             own = next((each for each in same if each.document_id == existing_id and each.newest), None)
             own_options = replace(options, access_groups=groups)
-            if own:
+            if own and not await _may_be_read_further(deps, own):
                 results[index] = _unchanged(own_options, file, own)
                 continue
             original = next((each for each in same if each.document_id != existing_id), None)
@@ -143,6 +144,13 @@ async def _store_all(
         for job_versions in group_into_jobs(received):
             await enqueue_processing(connection, tenant_id, job_versions, bulk)
     return results
+
+
+async def _may_be_read_further(deps: IngestionDependencies, own: LiveDuplicate) -> bool:
+    """The first look for the recognition runs a program."""
+    return bool(own.unread) and may_be_read_further(
+        own.unread, await asyncio.to_thread(deps.parser.recognised_languages)
+    )
 
 
 def group_into_jobs(received: Iterable[tuple[UUID, int, int]]) -> list[dict[UUID, int]]:

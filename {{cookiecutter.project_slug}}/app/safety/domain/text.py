@@ -57,6 +57,8 @@ def normalise(text: str) -> Normalised:
     if text.isascii() and text.isprintable():
         return Normalised(text)
     text = text.removeprefix("\ufeff")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     if not _UNUSUAL.search(text):

@@ -208,3 +208,58 @@ def test_a_page_from_the_field_is_read_whole(name: str, texts: list[str]) -> Non
     document = parse((FIELD_CASES / name).read_bytes(), name)
     assert [text for text in texts if text not in document.text] == []
     assert document.findings == ()
+
+
+BESIDE_ITS_ELEMENTS = {
+    "a shadow tree around its text": (
+        "<x-a><template shadowrootmode='open'>Fee: <slot></slot>.</template>42</x-a>",
+        "Fee: 42.",
+        "",
+    ),
+    "a closed shadow tree": ("<x-a><template shadowrootmode=closed><p>Within.</p></template></x-a>", "Within.", ""),
+    "slots by name": (
+        "<x-a><template shadowrootmode=open><h2><slot name=t>none</slot></h2><slot></slot></template>"
+        "<p>Body.</p><span slot=t>Title</span></x-a>",
+        "Title\n\nBody.",
+        "",
+    ),
+    "a slot of nothing": ("<x-a><template shadowrootmode=open><slot>Default.</slot></template></x-a>", "Default.", ""),
+    "a shadow tree within another": (
+        "<x-a><template shadowrootmode=open><x-b><template shadowrootmode=open>[<slot></slot>]</template>"
+        "<slot></slot></x-b></template><b>in</b></x-a>",
+        "[in]",
+        "",
+    ),
+    "a shadow tree in what is slotted": (
+        "<x-a><template shadowrootmode=open><p>A <slot></slot></p></template>"
+        "<x-b><template shadowrootmode=open>B</template></x-b></x-a>",
+        "A B",
+        "",
+    ),
+    "a slot in the default of another": (
+        "<x-a><template shadowrootmode=open><slot name=n><slot>d</slot></slot>.</template>C</x-a>",
+        "C.",
+        "",
+    ),
+    "styles of a shadow tree count within it": (
+        "<x-a><template shadowrootmode=open><style>.n{display:none}</style><p class=n>x</p>Seen.</template></x-a>"
+        "<p class=n>Also seen.</p>",
+        "Seen.\n\nAlso seen.",
+        "x",
+    ),
+    "what has no slot": ("<x-a><template shadowrootmode=open><p>C</p></template><i slot=none>x</i></x-a>", "C", "x"),
+    "a page within a frame": ("<p>A</p><iframe srcdoc='<p>B <b>b</b></p>'>f</iframe><p>C</p>", "A\n\nB b\n\nC", ""),
+    "a hidden frame": ("<iframe hidden srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
+    "a frame that a style hides": ("<iframe style='display:none' srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
+    "a frame of no size": ("<iframe width=0 height=0 srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
+    "a common template": ("<template><p>x</p></template><p>C</p>", "C", "x"),
+    "a bar of progress": ("<p>Done <progress value=3>x</progress></p>", "Done", "x"),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE_ITS_ELEMENTS)
+def test_what_a_browser_shows_beside_the_elements_of_a_page_is_read_in_its_place(case: str) -> None:
+    body, text, hidden = BESIDE_ITS_ELEMENTS[case]
+    document = page(body)
+    assert document.text == text
+    assert ("x" in document.hidden.split()) == bool(hidden)

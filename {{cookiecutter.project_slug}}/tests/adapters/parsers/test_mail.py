@@ -108,3 +108,78 @@ def test_an_encrypted_message_says_so(kind: str) -> None:
 )
 def test_a_damaged_header_does_not_lose_the_body(header: bytes) -> None:
     assert body(read(b"Message-ID: <1@x>\nSubject: a\n" + header + b"\n\nThe lamp is lit.\n"))[-1] == "The lamp is lit."
+
+
+EVENT = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+SUMMARY;LANGUAGE=en:Berth meeting\\, second
+DTSTART;TZID="Europe/Paris":20240506T100000
+DTEND:20240506T110000Z
+LOCATION:Pier 4
+DESCRIPTION:Bring the ledger\\nand the
+  stamp.
+BEGIN:VALARM
+DESCRIPTION:Reminder
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+"""
+READ_EVENT = """Event: Berth meeting, second
+Starts: 2024-05-06 10:00
+Ends: 2024-05-06 11:00 UTC
+Place: Pier 4
+Bring the ledger
+and the stamp."""
+
+
+def test_the_event_of_an_invitation_is_read() -> None:
+    mail = message(text="Please come.")
+    mail.add_alternative(EVENT, subtype="calendar", params={"method": "REQUEST"})
+    document = read(mail)
+    assert document.text.endswith(f"\n\nPlease come.\n\n{READ_EVENT}")
+    assert not document.attachments
+    assert document.loss is not None
+    assert not document.loss.lost
+
+
+def raw(body_text: bytes, kind: str = "text/plain", more: str = "") -> bytes:
+    return f"From: a@example.org\nSubject: Notice\nContent-Type: {kind}\n{more}\n".encode() + body_text
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (raw("Gebühr 5 €".encode(), "text/plain; charset=iso-8859-1"), "Gebühr 5 €"),
+        (raw("Gebühr".encode("latin-1"), "text/plain; charset=us-ascii"), "Gebühr"),
+        (raw("料金".encode("iso-2022-jp"), "text/plain; charset=iso-2022-jp"), "料金"),
+        (raw(b"One \ntwo.\n-- \nAnn", "text/plain; format=flowed"), "One two.\n-- \nAnn"),
+        (raw("泊位 \n费用".encode(), "text/plain; charset=utf-8; format=flowed; delsp=yes"), "泊位费用"),
+        (
+            raw(
+                b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nThe berth is free.\n"
+                b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n"
+            ),
+            "The berth is free.",
+        ),
+    ],
+    ids=["UTF-8 with another label", "a wrong label", "a shift code", "a signature", "flowed words", "signed by PGP"],
+)
+def test_a_text_is_read_whatever_its_sender_did_to_it(data: bytes, text: str) -> None:
+    document = read(data)
+    assert document.text.endswith(text)
+    assert document.loss is not None
+    assert not document.loss.lost
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        raw(b"-----BEGIN PGP MESSAGE-----\n\nhQEMA\n-----END PGP MESSAGE-----\n"),
+        raw(b"MIIB", "application/pkcs7-mime; smime-type=signed-data"),
+    ],
+    ids=["PGP in the text", "a text inside of its signature"],
+)
+def test_a_message_whose_text_cannot_be_read_says_so(data: bytes) -> None:
+    with pytest.raises(Unparsable) as refused:
+        read(data)
+    assert refused.value.code == "encrypted"

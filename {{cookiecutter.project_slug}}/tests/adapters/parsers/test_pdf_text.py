@@ -214,8 +214,10 @@ def columns(*, shift: float = 0, by_row: bool = True) -> str:
     return at(*(each for pair in zip(left, right, strict=True) for each in pair) if by_row else (*right, *left))
 
 
-@pytest.mark.parametrize("content", [columns(), columns(shift=5), columns(shift=9), columns(by_row=False)])
-def test_columns_are_read_one_after_the_other(content: str) -> None:
+@pytest.mark.parametrize("shift", [0, 5, 9, -10, -14, -18])
+@pytest.mark.parametrize("by_row", [True, False])
+def test_columns_are_read_one_after_the_other(shift: float, by_row: bool) -> None:
+    content = columns(shift=shift, by_row=by_row)
     title, foot = (
         "Notes for the guests of the harbour and of its club",
         "Printed by the harbour office, which also answers.",
@@ -229,6 +231,17 @@ def test_the_rows_of_a_table_stay_together() -> None:
         (cell, x, 700 - 14 * number) for number, row in enumerate(ROWS) for x, cell in zip((60, 320), row, strict=True)
     ]
     assert parse(page_of(at(*cells)), "a.pdf").text.split("\n") == [f"{item} {limit}" for item, limit in ROWS]
+
+
+def test_a_lonely_line_on_the_right_above_columns_is_no_part_of_them() -> None:
+    page = page_of(f"{line('Page 3 of 9', 400, 760)} {columns()}")
+    assert parse(page, "a.pdf").text.split("\n\n")[0] == "Page 3 of 9"
+
+
+def test_letters_of_arabic_are_read_and_not_their_forms() -> None:
+    codes = "begincmap 3 beginbfchar <41> <FEE1> <42> <FEFC> <43> <FEB3> endbfchar endcmap"
+    page = page_of(line("ABC", 60), stream(codes), font=f"{HELVETICA} /ToUnicode 6 0 R")
+    assert parse(page, "a.pdf").text == "سلام"
 
 
 def test_lines_that_run_to_the_left_are_read_from_the_right() -> None:

@@ -81,6 +81,14 @@ def test_a_diagram_is_read_and_its_number_of_the_slide_is_not() -> None:
     assert document.loss == WordLoss(5, {})
 
 
+def test_a_choice_and_its_fallback_are_one_text() -> None:
+    space = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    both = f"<mc:Choice Requires='p14'>{shape('Lamp')}</mc:Choice><mc:Fallback>{shape('Lamp')}</mc:Fallback>"
+    document = parse(pptx(f"<mc:AlternateContent {space}>{both}</mc:AlternateContent>"), "a.pptx")
+    assert lines(document) == ["Slide 1", "Lamp"]
+    assert document.loss == WordLoss(1, {})
+
+
 def test_a_shape_that_is_switched_off_is_hidden() -> None:
     document = parse(pptx(shape("Seen") + shape("Unseen").replace('name="x"', 'name="x" hidden="1"')), "a.pptx")
     assert (lines(document), document.hidden) == (["Slide 1", "Seen"], "Unseen")

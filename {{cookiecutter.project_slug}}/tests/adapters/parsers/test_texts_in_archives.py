@@ -60,8 +60,13 @@ ROWS = "".join(
             "<text:p>x<text:ruby><text:ruby-base>借</text:ruby-base><text:ruby-text>jie</text:ruby-text></text:ruby></text:p>",
             ["x借 (jie)"],
         ),
+        (
+            "<text:p>Of <text:date>1 May</text:date> by <text:creator>Ann</text:creator>: <text:title>Fees</text:title>"
+            "<text:description>, all</text:description>.</text:p>",
+            ["Of 1 May by Ann: Fees, all."],
+        ),
     ],
-    ids=["heading", "blanks", "list", "note", "table", "text box", "section", "comment", "ruby"],
+    ids=["heading", "blanks", "list", "note", "table", "text box", "section", "comment", "ruby", "fields"],
 )
 def test_an_open_document_text_is_read_in_its_order(body: str, read: list[str]) -> None:
     document = parse(open_document("text", body), "a.odt")
@@ -96,6 +101,11 @@ def test_a_book_is_read_in_the_order_of_its_spine_with_the_titles_of_its_content
     assert lines(document) == ["First", "At dusk", "Lit by hand.", "Second", "Put out."]
     assert (document.title, document.metadata) == ("The lamp", {"author": "Ann Keeper", "language": "en"})
     assert document.loss == WordLoss(8, {})
+
+
+def test_a_note_mark_within_a_line_of_a_book_loses_no_words() -> None:
+    body = "<p>The lamp<a href='#n'>1</a> is lit.</p><aside id='n'><p>By hand.</p></aside>"
+    assert parse(epub({"a.xhtml": body}), "a.epub").loss == WordLoss(6, {})
 
 
 def rtf(body: str) -> ParsedDocument:

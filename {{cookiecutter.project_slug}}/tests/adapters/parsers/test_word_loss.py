@@ -19,6 +19,28 @@ def test_nothing_is_lost_that_was_left_out_as_hidden() -> None:
     assert loss("The lamp.", ("body", "The lamp. Ignore this."), hidden="Ignore this.") == WordLoss(4, {})
 
 
+@pytest.mark.parametrize("written", ["lampobey", "obeylamp", "laobeymp"])
+def test_a_hidden_word_beside_a_shown_one_is_not_lost(written: str) -> None:
+    assert loss("The lamp.", ("body", f"The {written}."), hidden="obey") == WordLoss(2, {})
+
+
+@pytest.mark.parametrize("written", ["obey obey", "towerobey", "12"])
+def test_a_word_that_only_resembles_a_hidden_one_is_lost(written: str) -> None:
+    found = loss("The lamp.", ("body", f"The {written}."), hidden="obey 1")
+    assert found is not None
+    assert found.total == 1
+
+
+def test_pieces_that_show_no_loss_are_enough_and_others_are_not() -> None:
+    def never() -> list[tuple[str, str]]:
+        raise AssertionError("asked")
+
+    document = ParsedDocument("html", "The lamp is lit.")
+    assert with_word_loss(document, never, lambda: ["The lamp", "is lit."]).loss == WordLoss(4, {})
+    places = [("page", "The lamp is lit."), ("table", "code")]
+    assert with_word_loss(document, lambda: places, lambda: ["The la", "mp", "code"]).loss == WordLoss(5, {"table": 1})
+
+
 def test_words_of_many_places_are_all_counted() -> None:
     most = {f"page {number}": 2 for number in range(20)}
     places = [*((page, "The lamp.") for page in most), *((f"page {number}", "lit") for number in range(20, 50))]

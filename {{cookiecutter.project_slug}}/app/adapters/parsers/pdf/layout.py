@@ -1,10 +1,12 @@
 """The lines of a PDF page in reading order, from its texts and their places."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from unicodedata import normalize
 
 from app.adapters.parsers.pdf.fonts import UNMAPPED
 from app.adapters.parsers.pdf.right_to_left import runs_left
@@ -19,9 +21,11 @@ _MAX_RUN = 400
 _MAX_GAPS = 6
 _MIN_ROWS, _MIN_NARROW_ROWS = 3, 6
 _WIDE_GUTTER = 1.5
+_MAX_ABOVE = 4
 _PROSE_LETTERS, _PROSE_WORDS, _PROSE_FILL = 16, 3, 0.6
 _MAX_ENDED = 0.6
 _PARAGRAPH_GAP = 1.35
+_SHAPED = re.compile(r"[\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]+")
 _Stretch = tuple[float, float]
 
 
@@ -105,7 +109,7 @@ def _read(rows: list[_Row]) -> Iterator[tuple[_Row, bool]]:
     """
     start = 0
     while start < len(rows):
-        end, gutter = _run(rows, start)
+        end, gutter = _run_with_its_top(rows, start)
         if gutter is None:
             yield rows[start], False
             start += 1
@@ -115,6 +119,19 @@ def _read(rows: list[_Row]) -> Iterator[tuple[_Row, bool]]:
         for number, (row, further) in enumerate(_read(right)):
             yield row, further or number == 0
         start = end
+
+
+def _run_with_its_top(rows: list[_Row], start: int) -> tuple[int, _Stretch | None]:
+    """As `_run`, also where the column on the right begins some lines above the one on the left."""
+    end, gutter = _run(rows, start)
+    for first in range(start + 1, min(len(rows), start + 1 + _MAX_ABOVE)) if gutter is None else ():
+        if _is_apart(rows, first) or rows[start].extent[0] <= rows[first].extent[0] + _GUTTER * rows[first].size:
+            break
+        further, found = _run(rows, first)
+        if found is not None:
+            on_the_right = all(row.extent[0] > found[1] - 0.01 for row in rows[start:first])
+            return (further, found) if on_the_right else (end, None)
+    return end, gutter
 
 
 def _run(rows: list[_Row], start: int) -> tuple[int, _Stretch | None]:
@@ -198,7 +215,12 @@ def _text(row: _Row) -> str:
         texts.append((piece.text, gap))
         reached = piece.x if leftwards else piece.end
         edge = reached if edge is None else min(edge, reached) if leftwards else max(edge, reached)
-    return _without_symbols(joined(texts, min(piece.blank for piece in pieces)).split())
+    return _unshaped(_without_symbols(joined(texts, min(piece.blank for piece in pieces)).split()))
+
+
+def _unshaped(text: str) -> str:
+    """With the letters of Arabic themselves, instead of the forms that they have within a word."""
+    return _SHAPED.sub(lambda match: normalize("NFKC", match[0]), text)
 
 
 def _without_symbols(words: list[str]) -> str:

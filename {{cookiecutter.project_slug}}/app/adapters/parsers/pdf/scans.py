@@ -9,6 +9,7 @@ from app.adapters.parsers.builder import squeeze
 from app.adapters.parsers.ocr import Recognised, engine, recognised_finding
 from app.adapters.parsers.pdf.layout import TextLine
 from app.ingestion.domain.parsed_document import Unparsable
+from app.ingestion.domain.scanned_pages import recognised_by
 from app.safety.domain.text import Finding
 
 MAX_PAGES = 50
@@ -48,7 +49,8 @@ class Scans:
             yield recognised_finding(len(self.confidences), fmean(self.confidences))
         if self.unread:
             rule = "mostly_scanned" if 2 * self.unread > pages else "scanned_pages"
-            yield Finding(rule, f"pages that are pictures without text were not read, of {pages}", self.unread)
+            by = f" {recognised_by(program.languages)}" if (program := engine()) else ""
+            yield Finding(rule, f"pages that are pictures without text were not read{by}, of {pages}", self.unread)
 
     def close(self) -> None:
         if self._document is not None:

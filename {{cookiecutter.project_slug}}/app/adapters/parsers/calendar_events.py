@@ -1,0 +1,43 @@
+"""The events of a calendar part (RFC 5545) as lines for a reader."""
+
+import re
+from collections.abc import Iterator
+
+_FOLD = re.compile(r"\r?\n[ \t]")
+_LINE = re.compile(r"([A-Za-z-]+)(?:;[^:\n\"]*(?:\"[^\"\n]*\"[^:\n\"]*)*)?:(.*)")
+_ESCAPED = re.compile(r"\\(.)")
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
+_NAMES = {
+    "SUMMARY": "Event",
+    "DTSTART": "Starts",
+    "DTEND": "Ends",
+    "LOCATION": "Place",
+    "STATUS": "Status",
+    "DESCRIPTION": "",
+}
+
+
+def events(calendar: str) -> Iterator[str]:
+    """A block of lines for each event: what, when, where, and its description."""
+    lines, around = dict[str, str](), list[str]()
+    for line in _FOLD.sub("", calendar).splitlines():
+        if not (match := _LINE.fullmatch(line)):
+            continue
+        name, value = match[1].upper(), match[2].strip()
+        if name == "BEGIN":
+            around.append(value.upper())
+        elif name == "END":
+            if value.upper() == "VEVENT" and lines:
+                yield "\n".join(lines[each] for each in _NAMES if each in lines)
+                lines.clear()
+            del around[-1:]
+        elif name in _NAMES and around[-1:] == ["VEVENT"] and value:
+            lines[name] = _line(_NAMES[name], value)
+
+
+def _line(label: str, value: str) -> str:
+    text = _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
+    if moment := _MOMENT.fullmatch(text):
+        year, month, day, hour, minute, utc = moment.groups()
+        text = f"{year}-{month}-{day}" + (f" {hour}:{minute}{' UTC' if utc else ''}" if hour else "")
+    return f"{label}: {text}" if label else text
