@@ -44,12 +44,19 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     for token in (token for found in _CODE.finditer(sentence) for token in found[0].strip("`").split()):
         if token.lower().strip(".,;") not in low and "<" not in token:
             return Disagreement("name", token)
+    if _denied_by_only(sentence, passages):
+        return None
     short = _abbreviated(sentence, whole)
     plain = _CODE.sub(" ", sentence)
     for found in _WORD.finditer(plain):
         if _is_name(found, plain) and found[0].lower() not in short and not _known_name(found[0], low, whole):
             return Disagreement("name", found[0])
     return None
+
+
+def _denied_by_only(sentence: str, passages: tuple[str, ...]) -> bool:
+    """What is denied may be all but the only one that the evidence names."""
+    return not NOT.isdisjoint(sentence.lower().split()) and any("only" in passage.lower() for passage in passages)
 
 
 def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
@@ -116,8 +123,7 @@ def _acronyms(text: str) -> frozenset[str]:
 def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """New words, where the rest of the sentence is copied. Among others they may be other words for the same."""
     known = frozenset[str]().union(*map(_known, passages))
-    if not NOT.isdisjoint(sentence.lower().split()) and any("only" in passage.lower() for passage in passages):
-        # What is denied may be all the rest.
+    if _denied_by_only(sentence, passages):
         return None
     short = _abbreviated(sentence, "\n".join(passages))
     speaker = any(_FIRST_PERSON.search(passage) for passage in passages)

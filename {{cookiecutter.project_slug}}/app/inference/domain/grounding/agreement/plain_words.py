@@ -56,6 +56,7 @@ read rose risen saw seen shown sold spent spoke spoken chose chosen driven drove
 became earlier sooner easier shorter higher smaller larger greater lesser fourth fifth sixth handbook documentation
 passage text guide manual page paragraph policy notes young younger older elder woman chance possibility worry
 succession row consecutive
+deadline date decade fortnight amount load weight height length width depth speed temperature price duration distance volume value level quantity
 myself yourself himself herself ourselves yourselves themselves
 """
 _FIGURES = """
@@ -64,7 +65,7 @@ nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand 
 fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth
 eighteenth nineteenth twentieth once twice percent second minute hour day week month year newton january february march
 april may june july august september october november december monday tuesday wednesday thursday friday saturday sunday
-spring summer autumn winter noon midnight morning afternoon evening night past
+spring summer autumn winter noon midnight st nd rd th morning afternoon evening night past
 """
 PLAIN: frozenset[str] = frozenset(stem(word) for word in (_PLAIN + _FIGURES).split())
 """By their stems. Words for figures and dates are here because they are compared as such."""
@@ -99,7 +100,14 @@ revoke annul | extend prolong lengthen | shorten abbreviate | join enter | exit 
 travel journey trip | meal food dish lunch dinner | drink beverage | street road | shop store | money cash funds |
 attorney lawyer
 | court judge | guilty fault | owner possess own belong | neighbour neighbourhood nearby next | sow
-seed | soil earth ground
+seed | film shoot shot video movie | hear listen | advert ad advertise advertisement | ask check consult | watch see stream | stand standing | electricity power energy current | forest wood | illness unwell |
+quiet silent noiseless | kilogram kilo | refuse decline reject turn | agree accept consent | shut close closed | hotel
+accommodation lodging | pupil student | teacher instructor | parcel package | luggage baggage | ticket fare |
+password passcode | login sign-in log | holiday vacation leave | rubbish waste trash garbage | glasses spectacles |
+salary income earnings | dwelling home flat | cheap inexpensive affordable | expensive costly dear | begin open |
+fix mend repair | employee colleague worker | participant attendee | visitor guest | passenger traveller rider | pet
+animal dog cat | driver motorist | cyclist cycle bicycle bike | pedestrian foot walker | child young minor | adult
+grown-up | parent mother father guardian | soil earth ground
 """
 _IRREGULAR = """
 be was were been | begin began begun | bite bit bitten | break broke broken | bring brought | buy bought | catch

@@ -12,7 +12,7 @@ from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, l
 SECONDS, MONTHS = "time", "months"
 _SIZES: dict[str, dict[str, float]] = {
     SECONDS: {"ms|millisecond": 1e-3, "s|sec|second": 1, "min|minute": 60, "h|hr|hour": 3600}
-    | {"day": 86_400, "week": 604_800},
+    | {"day": 86_400, "week": 604_800, "fortnight": 1_209_600},
     MONTHS: {"month": 1, "year": 12, "decade": 120},
     "length": {"mm|millimetre|millimeter": 1e-3, "cm|centimetre|centimeter": 0.01, "m|metre|meter": 1}
     | {"km|kilometre|kilometer": 1e3, "inch": 0.0254, "foot|feet": 0.3048, "mile": 1609.344},
@@ -81,11 +81,12 @@ _DAY_FIRST = re.compile(
 )
 _MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(\d{{1,2}}){_ORD}\b(?!:)")
 # "May" is mostly a verb.
-_MONTH_ALONE = re.compile(rf"(?<=\s)(?:(?!May\b)(?:{_MONTH})|(?<=[a-z]\s)May)\b|^(?!May\b)(?:{_MONTH})\b")
+_MONTH_ALONE = re.compile(rf"(?<=[\s-])(?:(?!May\b)(?:{_MONTH})|(?<=[a-z][\s-])May)\b|^(?!May\b)(?:{_MONTH})\b")
 _DAY_NAME = re.compile(
     r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(spring|summer|autumn|winter)\b", re.IGNORECASE
 )
 _QUARTERLY = re.compile(r"\b(?:(?:each|every|per) quarter|quarterly)\b", re.I)
+_FORTNIGHTLY = re.compile(r"\b(every )(?:second|other) (?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)", re.I)
 _PART_NAME = re.compile(r"\b(morning|afternoon|evening|night)s?\b", re.IGNORECASE)
 _BREAKS = re.compile(r"[.;:,!?]")
 _HALF_DAY = r"(?:\s*([ap])\.?m\b\.?)"
@@ -111,6 +112,12 @@ _QUANTITY = re.compile(
 )
 _AND_A = re.compile(r"\band a \Z")
 _RANGE = re.compile(r"\s*(?:to|or|and|-|–)\s*")
+_SHARE = re.compile(
+    rf"\b(?:(?:(?P<count>{'|'.join(_ONES[1:10])})|an?)[\s-](?P<part>{'|'.join(_ORDINALS)})s?(?= of\b)"
+    rf"|(?:one|1) (?:in|out of) (?P<whole>\d+|{'|'.join((*_ONES[2:], *_TENS))})\b)",
+    re.IGNORECASE,
+)
+_AGED = re.compile(r"\b(under|over)-(\d+)s?(?![\w-])", re.IGNORECASE)
 _COUNTED = frozenset(
     listed(
         """
@@ -159,6 +166,8 @@ class Figures:
 @lru_cache(maxsize=CACHED_TEXTS)
 def figures(text: str) -> Figures:
     text = _WORDED_DAY.sub(lambda found: str(_DAYS[found[0].lower()]).ljust(len(found[0])), text)
+    text = _SHARE.sub(_decimal, _AGED.sub(r"\1 \2 ", text))
+    text = _FORTNIGHTLY.sub(lambda found: found[1] + "2 week".ljust(len(found[0]) - len(found[1])), text)
     reader = _Reader(_QUARTERLY.sub(lambda found: "3 months".ljust(len(found[0])), text))
     days, months = reader.dates()
     times = reader.times()
@@ -173,18 +182,29 @@ def _read_together(one: Quantity, other: Quantity, text: str) -> Iterator[Quanti
     """Other readings of both: "twice a year" is every six months, "one hour and 39 minutes" are 99 minutes, and 600 per
     minute are ten per second."""
     between = text[one.start + len(one.words) : other.start]
-    if not one.size or not one.firm or between.count(" ") > 3 or _BREAKS.search(between):
+    if not one.size or between.count(" ") > 3 or _BREAKS.search(between):
         return
-    if one.dimension == other.dimension == SECONDS and other.firm and between.strip() in ("", "and"):
+    together = one.firm or between.strip() == "and"
+    if together and one.dimension == other.dimension == SECONDS and other.firm and between.strip() in ("", "and"):
         for each in (one, other):
             yield replace(each, value=one.size + other.size, size=one.size + other.size, firm=True)
-    if other.dimension not in (SECONDS, MONTHS) or other.firm:
+    if not one.firm or other.dimension not in (SECONDS, MONTHS) or other.firm:
         return
     if one.dimension == "times":
         yield replace(other, value=other.value / one.value, size=other.size / one.value, firm=True)
     for each in (one, other):
         rate, dimension = one.size / other.size, f"{one.dimension} per {other.dimension}"
         yield replace(each, value=rate, size=rate, dimension=dimension, firm=True)
+
+
+def _decimal(found: re.Match[str]) -> str:
+    """A fifth of, one in five: 0.2; never longer."""
+    if found["whole"]:
+        whole = found["whole"].lower()
+        share = 1 / float(whole if whole.isdigit() else _WORDS[whole])
+    else:
+        share = _WORDS.get((found["count"] or "").lower(), 1.0) / _ORDINALS[found["part"].lower().removesuffix("s")]
+    return f"{share:.6g}"[: len(found[0])].ljust(len(found[0]))
 
 
 class _Reader:
