@@ -155,7 +155,8 @@ def _same_figures(claim: _Claim, covered: float, text: str) -> bool:
         return False
     said, known = figures(claim.text), figures(text)
     times, known_times = ({time % 720 for time, _ in each.times} for each in (said, known))
-    quantities = [each for each in said.quantities if each.firm] if covered >= SUPPORTED_WITH_FIGURES else []
+    few = covered < SUPPORTED_WITH_FIGURES
+    quantities = [each for each in said.quantities if each.firm and (each.dimension or not few)]
     if not (times or said.months or quantities):
         return False
     stands = all(any(equal(each, other) for other in known.quantities) for each in quantities)

@@ -77,7 +77,7 @@ _POSSIBLE = stem("possible")
 """What is not possible stands behind it."""
 _UN = re.compile(r"un(?!it|der|ti|i|less|ion)[a-z]{2,}(?:ed|able|en)$")
 _GOES_ON = (",", "and", "also")
-_PLACING = frozenset(listed("in on at by for from with during after before to within among"))
+_PLACING = frozenset(listed("in on at by for from with during after before to within among outside inside abroad above below beyond under over until since"))
 """What opens the setting of a sentence, which by itself affirms nothing."""
 _VERBS = frozenset(listed("is are was were can may must will shall should has have do does did"))
 _FUNCTION = frozenset(
@@ -92,7 +92,7 @@ _FUNCTION |= frozenset(
 
 _LOOSE = r"\s+(?:the |about |around |age of |of )*\Z"
 _UP_BEFORE = re.compile(
-    r"\b(?:at least|minimum(?: of)?|more than|above|over|exceed(?:s|ing)?|(?:old|long|heavi|great|larg|high|furth"
+    r"\b(?:at least|minimum(?: of)?|more than|above|(?<=[a-z,)] )over|exceed(?:s|ing)?|(?:old|long|heavi|great|larg|high|furth"
     rf"|strong)er than|from|starting at|beyond){_LOOSE}",
     re.IGNORECASE,
 )
@@ -235,7 +235,8 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
 def _is_condition(opener: str, words: list[str]) -> bool:
     """Of a relative clause that which is denied at once: the rest of the sentence may follow in the same piece."""
     if opener in ("which", "that", "who", "whoever"):
-        return any(map(_negates, words[:2]))
+        verbs = sum(word in _VERBS or word.endswith("n't") for word in words)
+        return any(map(_negates, words[:2])) and verbs > 1
     return opener in ("if", "when", "whenever", "while", "as long as")
 
 

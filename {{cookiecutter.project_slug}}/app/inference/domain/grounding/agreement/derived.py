@@ -3,14 +3,19 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import permutations
+from itertools import combinations, pairwise, permutations
 
 from app.core.languages.sentences import sentences
 from app.inference.domain.grounding.agreement.alignment import read
+from app.inference.domain.grounding.agreement.opposites import opposed
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS
 from app.inference.domain.grounding.agreement.quantities import MONTHS, SECONDS, Quantity, figures, same_value
 
 _CENTURY = re.compile(r"\s*century\b", re.IGNORECASE)
+_ITEMS = re.compile(r"\s+[\w'-]+(?: [\w'-]+)?[,:]\s+((?:[^,;.:]+,\s+)*[^,;.:]+ and [^,;.:]+)")
+_JOIN = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
+_TOTAL = re.compile(r"\b(?:total\w*|altogether|together|sum|combined)\b", re.IGNORECASE)
+_WORD = re.compile(r"[a-z]+")
 _OTHERS = re.compile(r"\s+(?:others?|further|more)\b", re.IGNORECASE)
 _ABOUT = re.compile(r"\b(?:about|around|roughly|approximately|some|nearly|almost|just (?:over|under)|close to) \Z", re.I)
 _OVER = re.compile(r"\b(?:more than|over|above|well over) \Z", re.IGNORECASE)
@@ -18,16 +23,20 @@ _UNDER = re.compile(r"\b(?:less than|fewer than|under|below) \Z", re.IGNORECASE)
 _REST = re.compile(r"\b(?:rest|remain\w*|remainder|others?|still|left|lost|loses?|keeps?|saves?|saved)\b", re.IGNORECASE)
 _NEAR, _WITHIN = 0.06, 0.35
 """How far "about", and "more than" or "less than", may be from the figure of the evidence."""
-_MONTH = 30.44 * 86_400
+_DAY = 86_400
+_MONTH = 30.44 * _DAY
 
 
 def derived(claimed: Quantity, sentence: str, passages: Sequence[str], held: Sequence[Quantity]) -> bool:
     """Whether the evidence gives the figure in another way."""
     return (
-        _counted(claimed, passages)
+        _itemised(claimed, sentence)
+        or _counted(claimed, passages)
         or _part_of(claimed, passages)
         or _the_rest(claimed, sentence, passages, held)
         or _others(claimed, sentence, held)
+        or _reckoned(claimed, sentence, held)
+        or any(_same_duration(claimed, each) for each in map(_durations, passages))
         or _century(claimed, sentence, held)
         or any(_roughly(claimed, sentence, each) for each in _exact(passages))
     )
@@ -38,6 +47,12 @@ def rate_of_a_list(claimed: Quantity, counts: Iterable[Quantity], passages: Sequ
     unit = claimed.words.rsplit(" ", maxsplit=1)[-1].lower()
     wholes = {each.value for each in counts if each.start < claimed.start and each.dimension in ("", "times")}
     return any(wholes & listed.get(unit, frozenset()) for listed in map(_lists, passages))
+
+
+def _itemised(claimed: Quantity, sentence: str) -> bool:
+    """Two places, here and there: the sentence itself counts what it names."""
+    found = _ITEMS.match(sentence, claimed.start + len(claimed.words))
+    return found is not None and len(_JOIN.split(found[1])) == claimed.value
 
 
 def _counted(claimed: Quantity, passages: Sequence[str]) -> bool:
@@ -74,7 +89,7 @@ def _part_of(claimed: Quantity, passages: Sequence[str]) -> bool:
 def _the_rest(claimed: Quantity, sentence: str, passages: Sequence[str], held: Sequence[Quantity]) -> bool:
     """Two thirds, where a third is named and the rest."""
     share = _share(claimed)
-    if share is None or not any(map(_REST.search, (sentence, *passages))):
+    if share is None or not (any(map(_REST.search, (sentence, *passages))) or _opposed(sentence, passages)):
         return False
     return any((other := _share(each)) is not None and same_value(share, 1 - other) for each in held)
 
@@ -84,6 +99,39 @@ def _others(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:
     if claimed.dimension or not _OTHERS.match(sentence, claimed.start + len(claimed.words)):
         return False
     return any(not each.dimension and each.value == claimed.value + 1 for each in held)
+
+
+def _opposed(sentence: str, passages: Sequence[str]) -> bool:
+    """Nine of ten succeed: one of ten fails."""
+    said = frozenset(_WORD.findall(sentence.lower()))
+    return any(opposed(said, frozenset(_WORD.findall(passage.lower()))) for passage in passages)
+
+
+def _reckoned(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:
+    """What remains, or the sum, of two amounts."""
+    if not claimed.dimension:
+        return False
+    same = [each.size for each in held if each.dimension == claimed.dimension and each.firm]
+    left = _REST.search(sentence) and any(same_value(one - other, claimed.size) for one, other in permutations(same, 2))
+    total = _TOTAL.search(sentence) and any(same_value(one + other, claimed.size) for one, other in combinations(same, 2))
+    return bool(left or total)
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _durations(text: str) -> frozenset[int]:
+    """In seconds: between the times of one sentence, and of a range of days in one month with and without its last."""
+    found: set[int] = set()
+    for span in sentences(text):
+        read = figures(text[span.start : span.end])
+        found |= {(end - start) * 60 for (start, _), (end, _) in pairwise(read.times) if end > start}
+        for (start, month), (end, same) in pairwise(read.days):
+            if month == same and end > start:
+                found |= {(end - start) * _DAY, (end - start + 1) * _DAY}
+    return frozenset(found)
+
+
+def _same_duration(claimed: Quantity, known: frozenset[int]) -> bool:
+    return claimed.dimension == SECONDS and claimed.firm and any(same_value(each, claimed.size) for each in known)
 
 
 def _share(quantity: Quantity) -> float | None:
@@ -105,7 +153,7 @@ def _exact(passages: Sequence[str]) -> list[Quantity]:
 
 def _roughly(claimed: Quantity, sentence: str, known: Quantity) -> bool:
     size, other = _comparable(claimed), _comparable(known)
-    if size is None or other is None or size[0] != other[0] or not size[1]:
+    if size is None or other is None or size[0] != other[0] or not size[1] or (known.bare and not known.dimension):
         return False
     ratio = other[1] / size[1]
     before = sentence[: claimed.start]

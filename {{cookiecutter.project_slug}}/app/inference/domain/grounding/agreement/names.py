@@ -21,6 +21,8 @@ _NUMBERED = re.compile(r"\b([A-Za-z]{3,}) (\d+)\b(?![.,:]?\d)")
 _OPENS = re.compile(r"(?:^|[:.!?\"“‘(*#•|>\n-])\s*\Z")
 _RUN = re.compile(r"(?:\b[A-Z][\w-]+(?:\s+(?:of|and|for|the)\b)?\s*){2,6}")
 
+_PURPOSE = re.compile(r"\A(?:In order )?[Tt]o \w+(?: \w+){0,2},")
+"""What for: that is mostly added so that a sentence can stand by itself."""
 _OPENERS = (
     "an?|the|of|in|with|by|at|on|into|onto|from|for|to|one|its|his|her|their|your|our|this|that|each|every|no|any"
 )
@@ -78,7 +80,7 @@ def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
 def _is_name(found: re.Match[str], sentence: str) -> bool:
     word = found[0]
     low = word.lower()
-    if not word[0].isupper() or len(word) < 2 or low in ENGLISH or is_unit(word) or _calendar(word):
+    if not word[0].isupper() or len(word) < 2 or low in ENGLISH or is_unit(word) or is_unit(low) or _calendar(word):
         return False
     if word.isupper():
         return True
@@ -152,7 +154,7 @@ def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> flo
 
 
 def _telling(sentence: str) -> list[str]:
-    words = fold(sentence)
+    words = fold(_PURPOSE.sub("", sentence))
     return [
         word
         for word, after in zip(words, [*words[1:], ""], strict=True)

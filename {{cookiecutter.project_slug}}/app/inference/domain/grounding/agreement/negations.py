@@ -46,9 +46,11 @@ def _denied(
 
 
 def _turned(claims: Sequence[Clause], near: Clause) -> bool:
-    """ "Not if it is granted" is "only if it is not granted"."""
+    """ "Not if it is granted" is "only if it is not granted", and "unless it is granted"."""
     denied = any(each.negated for each in claims if not each.condition)
-    return denied and near.condition and bool(near.sentence & _ONLY)
+    cases = [each.stems for each in claims if each.condition]
+    exception = near.sentence & _EXCEPTIONS - _ONLY and any(case and case <= near.around for case in cases)
+    return bool(exception or (denied and near.condition and near.sentence & _ONLY))
 
 
 def _beside(claim: Clause) -> frozenset[str]:
@@ -59,6 +61,9 @@ def _beside(claim: Clause) -> frozenset[str]:
 def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -> bool:
     if other.negated is None or claim.condition is not other.condition:
         # "What is not used is sold" says nothing of whether it is used.
+        return False
+    if "unlike" in other.words and "like" not in claim.words:
+        # It is the other things that are affirmed.
         return False
     if _conditioned(claim, other, known):
         # "Who is late cannot borrow" says nothing of the others.
@@ -126,7 +131,7 @@ def _opposite_limits(claim: Clause, known: Sequence[Clause]) -> bool:
 def limits(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     known = read(passages)[0]
     for claim in clauses(sentence):
-        for mine in claim.limits:
+        for mine in () if claim.condition else claim.limits:
             same = [(each, its.side) for each in known for its in each.limits if equal(mine.quantity, its.quantity)]
             if mine.side and same and all(side == -mine.side and each.negated is claim.negated for each, side in same):
                 return Disagreement("scope", mine.quantity.words)

@@ -55,6 +55,9 @@ _EITHER_WAY = [*OPPOSITES, *_COMPLEMENTS, *([theirs, mine] for mine, theirs in _
 SWITCHED = (frozenset(["on"]), frozenset(["off"]))
 """Opposites only where all else is the same: mostly they are no words of their own."""
 
+OPENING = frozenset(map(stem, ("open", "close", "closed", "begin", "beginning", "start", "end", "finish")))
+"""Beside a time no opposites: what is open until six closes at six."""
+
 
 @lru_cache(maxsize=2048)
 def stems_of(words: frozenset[str]) -> frozenset[str]:

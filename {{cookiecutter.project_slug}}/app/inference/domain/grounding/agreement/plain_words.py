@@ -56,7 +56,7 @@ read rose risen saw seen shown sold spent spoke spoken chose chosen driven drove
 became earlier sooner easier shorter higher smaller larger greater lesser fourth fifth sixth handbook documentation
 passage text guide manual page paragraph policy notes young younger older elder woman chance possibility worry
 succession row consecutive
-deadline date decade fortnight amount load weight height length width depth speed temperature price duration distance volume value level quantity
+term deadline date decade fortnight amount load weight height length width depth speed temperature price duration distance volume value level quantity
 myself yourself himself herself ourselves yourselves themselves
 """
 _FIGURES = """
@@ -110,7 +110,7 @@ animal dog cat | driver motorist | cyclist cycle bicycle bike | pedestrian foot 
 grown-up | parent mother father guardian | soil earth ground
 """
 _IRREGULAR = """
-be was were been | begin began begun | bite bit bitten | break broke broken | bring brought | buy bought | catch
+be was were been | bear bore born birth | begin began begun | bite bit bitten | break broke broken | bring brought | buy bought | catch
 caught |
 choose chose chosen | come came | drink drank drunk | drive drove driven | eat ate eaten | fall fell fallen | feed fed |
 feel felt | find found | fly flew flown | forget forgot forgotten | forgive forgave forgiven | freeze froze frozen |

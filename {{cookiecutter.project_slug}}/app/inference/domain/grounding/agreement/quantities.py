@@ -67,21 +67,21 @@ _RATES = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"
 _RATES |= {"hourly": "hour"}
 
 _MONTHS = listed("january february march april may june july august september october november december")
-_MONTH = "|".join(name[:3] + (f"(?:{name[3:]})?" if len(name) > 3 else "") for name in map(str.capitalize, _MONTHS))
+MONTH = "|".join(name[:3] + (f"(?:{name[3:]})?" if len(name) > 3 else "") for name in map(str.capitalize, _MONTHS))
 _ORD = "(?:st|nd|rd|th)?"
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 _DAYS = {word: n for n, word in enumerate(("first", "second", "third", *_ORDINALS), 1)}
 _DAYS |= {f"twenty-{word}": 20 + n for word, n in tuple(_DAYS.items())[:9]} | {"thirtieth": 30, "thirty-first": 31}
 _WORDED_DAY = re.compile(
-    rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{_MONTH})\b)", re.I
+    rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{MONTH})\b)", re.I
 )
-_DOTTED = re.compile(r"\b(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\b")
+_DOTTED = re.compile(r"\b(\d{1,2})(?:\.\s?|/)(\d{1,2})(?:\.\s?|/)(\d{4})\b")
 _DAY_FIRST = re.compile(
-    rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({_MONTH})\b"
+    rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({MONTH})\b"
 )
-_MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(\d{{1,2}}){_ORD}\b(?!:)")
+_MONTH_FIRST = re.compile(rf"\b({MONTH})\.?\s+(\d{{1,2}}){_ORD}\b(?!:)")
 # "May" is mostly a verb.
-_MONTH_ALONE = re.compile(rf"(?<=[\s-])(?:(?!May\b)(?:{_MONTH})|(?<=[a-z][\s-])May)\b|^(?!May\b)(?:{_MONTH})\b")
+_MONTH_ALONE = re.compile(rf"(?<=[\s-])(?:(?!May\b)(?:{MONTH})|(?<=[a-z][\s-])May)\b|^(?!May\b)(?:{MONTH})\b")
 _DAY_NAME = re.compile(
     r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(spring|summer|autumn|winter)\b", re.IGNORECASE
 )
@@ -104,7 +104,7 @@ _DIGITS = r"\d{1,3}(?:[ ,’'\u00a0\u202f]\d{3})+(?![\d])(?:\.\d+)?|\d+(?:[.,]\d
 _NUMBER_WORD = "|".join((*_TENS, *_ONES, *_ORDINALS))
 _HEAD = rf"(?:{_DIGITS})(?:st|nd|rd|th)?|(?:{'|'.join(_TENS)})-(?:{'|'.join(_ONES[1:10])})\b|(?:{_NUMBER_WORD})\b"
 _QUANTITY = re.compile(
-    rf"(?<![\w.,-])(?P<sign>[€$£]\s?)?(?:(?P<part>half|(?:a\s+|one\s+)?(?:quarter|third))(?:\s+of)?\s+(?:an?\s+)"
+    rf"(?<![\w.,-])(?P<sign>(?:[€$£]|(?:EUR|USD|GBP)\b)\s?)?(?:(?P<part>half|(?:a\s+|one\s+)?(?:quarter|third))(?:\s+of)?\s+(?:an?\s+)"
     rf"|(?P<head>{_HEAD})(?:[\s-]+(?P<parts>half|halves|thirds?|quarters?)\b)?|(?P<one>an?|per|each|every|one)\s+"
     rf"|(?P<rate>{'|'.join(_RATES)})\b|(?P<alone>half|third|quarter|once|twice)\b)"
     rf"(?:[\s-]*(?P<scale>{'|'.join(_SCALES)})s?\b)?(?:(?:[\s-]|(?<=\d))*(?P<unit>{_UNIT})(?:s|es)?(?![\w°]))?",
@@ -223,9 +223,9 @@ class _Reader:
         iso, dotted = self._take(_ISO), self._take(_DOTTED)
         days = [(int(m[3]), int(m[2])) for m in iso] + [(int(m[1]), int(m[2])) for m in dotted]
         for m in self._take(_DAY_FIRST):
-            days += [(int(day), _month(m[3])) for day in (m[1], m[2]) if day]
-        days += [(int(m[2]), _month(m[1])) for m in self._take(_MONTH_FIRST)]
-        months = [month for _, month in days] + [_month(m[0]) for m in self._take(_MONTH_ALONE)]
+            days += [(int(day), month_of(m[3])) for day in (m[1], m[2]) if day]
+        days += [(int(m[2]), month_of(m[1])) for m in self._take(_MONTH_FIRST)]
+        months = [month for _, month in days] + [month_of(m[0]) for m in self._take(_MONTH_ALONE)]
         self.rest += "".join(f" ; {year}" for year in [m[1] for m in iso] + [m[3] for m in dotted])
         return tuple(days), tuple(months)
 
@@ -236,7 +236,7 @@ class _Reader:
         return tuple(found)
 
 
-def _month(name: str) -> int:
+def month_of(name: str) -> int:
     return [each[:3] for each in _MONTHS].index(name[:3].lower()) + 1
 
 

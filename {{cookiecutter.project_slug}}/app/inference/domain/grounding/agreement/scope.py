@@ -8,7 +8,7 @@ from app.inference.domain.grounding.agreement.alignment import aligned, text_of
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
-from app.inference.domain.grounding.agreement.opposites import OPPOSITES, SWITCHED, stems_of
+from app.inference.domain.grounding.agreement.opposites import OPENING, OPPOSITES, SWITCHED, stems_of
 from app.inference.domain.grounding.agreement.plain_words import listed
 
 _WHEN = re.compile(
@@ -72,6 +72,8 @@ _RESTRICT = frozenset(listed("only except unless solely exclusively apart withou
 _SOLELY = frozenset(["only", "solely", "exclusively"])
 _ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
 _ALLOWED = frozenset(listed("may can allowed permitted possible available"))
+_PARTLY = frozenset(listed("mostly mainly usually largely partly"))
+_HOURS = frozenset(listed("noon midnight o'clock am pm m"))
 _ONCE = frozenset(["once", "single"])
 _MUST = frozenset(listed("must shall require requires required need needs obliged has have"))
 _MAY = frozenset(["may", "optional", "optionally", "voluntary", "voluntarily"])
@@ -90,14 +92,16 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 
 def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
-    claimed, evidence = stems_of(claim.words), [stems_of(each.words) for each in near]
+    claimed, evidence, around = stems_of(claim.words), [stems_of(each.words) for each in near], stems_of(claim.sentence)
+    timed = any(":" in word or word in _HOURS for word in claim.words)
     if any(each.negated is not claim.negated for each in near):
         return False
     whole = all(claim.stems <= each.stems for each in near)
     return any(
         (whole or mine not in SWITCHED)
         and claimed & mine
-        and not claimed & theirs
+        and not around & theirs
+        and not (timed and mine <= OPENING)
         and all(each & theirs and not each & mine for each in evidence)
         for mine, theirs in OPPOSITES
     )
@@ -106,6 +110,8 @@ def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
 def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     """Whether it says "all" or "always" where the evidence sets a limit."""
     context = frozenset(chain.from_iterable(each.words for each in near))
+    if claim.words & frozenset(["all", "always"]) and context & _PARTLY and not claim.words & _PARTLY:
+        return True
     if "several" in claim.words and context & _ONCE:
         return True
     sentence_words = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
