@@ -77,7 +77,11 @@ _POSSIBLE = stem("possible")
 """What is not possible stands behind it."""
 _UN = re.compile(r"un(?!it|der|ti|i|less|ion)[a-z]{2,}(?:ed|able|en)$")
 _GOES_ON = (",", "and", "also")
-_PLACING = frozenset(listed("in on at by for from with during after before to within among outside inside abroad above below beyond under over until since"))
+_PLACING = frozenset(
+    listed(
+        "in on at by for from with during after before to within among outside inside abroad above below beyond under over until since"
+    )
+)
 """What opens the setting of a sentence, which by itself affirms nothing."""
 _VERBS = frozenset(listed("is are was were can may must will shall should has have do does did"))
 _FUNCTION = frozenset(

@@ -17,10 +17,14 @@ _JOIN = re.compile(r",\s+(?:and\s+)?|\s+and\s+")
 _TOTAL = re.compile(r"\b(?:total\w*|altogether|together|sum|combined)\b", re.IGNORECASE)
 _WORD = re.compile(r"[a-z]+")
 _OTHERS = re.compile(r"\s+(?:others?|further|more)\b", re.IGNORECASE)
-_ABOUT = re.compile(r"\b(?:about|around|roughly|approximately|some|nearly|almost|just (?:over|under)|close to) \Z", re.I)
+_ABOUT = re.compile(
+    r"\b(?:about|around|roughly|approximately|some|nearly|almost|just (?:over|under)|close to) \Z", re.I
+)
 _OVER = re.compile(r"\b(?:more than|over|above|well over) \Z", re.IGNORECASE)
 _UNDER = re.compile(r"\b(?:less than|fewer than|under|below) \Z", re.IGNORECASE)
-_REST = re.compile(r"\b(?:rest|remain\w*|remainder|others?|still|left|lost|loses?|keeps?|saves?|saved)\b", re.IGNORECASE)
+_REST = re.compile(
+    r"\b(?:rest|remain\w*|remainder|others?|still|left|lost|loses?|keeps?|saves?|saved)\b", re.IGNORECASE
+)
 _NEAR, _WITHIN = 0.06, 0.35
 """How far "about", and "more than" or "less than", may be from the figure of the evidence."""
 _DAY = 86_400
@@ -113,7 +117,9 @@ def _reckoned(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> boo
         return False
     same = [each.size for each in held if each.dimension == claimed.dimension and each.firm]
     left = _REST.search(sentence) and any(same_value(one - other, claimed.size) for one, other in permutations(same, 2))
-    total = _TOTAL.search(sentence) and any(same_value(one + other, claimed.size) for one, other in combinations(same, 2))
+    total = _TOTAL.search(sentence) and any(
+        same_value(one + other, claimed.size) for one, other in combinations(same, 2)
+    )
     return bool(left or total)
 
 

@@ -20,7 +20,6 @@ from app.inference.domain.grounding.agreement.quantities import (
     same_value,
 )
 
-
 _EDGE = re.compile(rf"\b(end|beginning|start) of ({MONTH})\b", re.IGNORECASE)
 _SLASHED = re.compile(r"\b\d\d?/\d\d?/\d{4}\b")
 """Day and month, in either order."""
@@ -32,9 +31,10 @@ def numbers(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     held = [quantity for passage in passages for quantity in figures(passage).quantities]
     claimed = figures(sentence).quantities
     for same in _readings(claimed):
-        if not any(_stands(each, held) or derived(each, sentence, passages, held) for each in same):
-            if same[0].firm or not rate_of_a_list(same[0], claimed, passages):
-                return _number(same[0], held)
+        if any(_stands(each, held) or derived(each, sentence, passages, held) for each in same):
+            continue
+        if same[0].firm or not rate_of_a_list(same[0], claimed, passages):
+            return _number(same[0], held)
     return next(filter(None, (_in_place(claim, sentence, passages) for claim in clauses(sentence))), None)
 
 

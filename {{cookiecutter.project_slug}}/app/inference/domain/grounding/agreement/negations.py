@@ -35,9 +35,7 @@ def negations(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     return Disagreement("negation", text_of(sentence, claim), ", ".join(sorted(near.words)))
 
 
-def _denied(
-    claim: Clause, passages: tuple[str, ...], foci: frozenset[str], known: Sequence[Clause]
-) -> Clause | None:
+def _denied(claim: Clause, passages: tuple[str, ...], foci: frozenset[str], known: Sequence[Clause]) -> Clause | None:
     for about in sorted((claim.focus | claim.flipped | claim.lacked | (claim.stems & foci)) - _beside(claim)):
         near = aligned(claim, passages, about, ENOUGH)
         if near and all(_denies(claim, each, about, known) for each in near):
@@ -105,7 +103,8 @@ def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -
 
 def _conditioned(claim: Clause, other: Clause, known: Sequence[Clause]) -> bool:
     """Whether the evidence speaks of a case that the claim does not name."""
-    cases = [each.stems - other.stems for each in known if each.around == other.around and each.condition]
+    own = frozenset(map(concept, other.words))
+    cases = [each.stems - own for each in known if each.around == other.around and each.condition]
     return not other.condition and any(cases) and not any(case & claim.around for case in cases)
 
 
@@ -114,9 +113,7 @@ def _elsewhere(claim: Clause, other: Clause, known: Sequence[Clause]) -> bool:
     further = claim.stems - other.stems
     if not further or not other.stems - claim.stems:
         return False
-    return any(
-        each.around == other.around and each.negated is claim.negated and further & each.stems for each in known
-    )
+    return any(each.around == other.around and each.negated is claim.negated and further & each.stems for each in known)
 
 
 def _opposite_limits(claim: Clause, known: Sequence[Clause]) -> bool:

@@ -67,4 +67,6 @@ def stems_of(words: frozenset[str]) -> frozenset[str]:
 def opposed(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether one holds a word and the other only its opposite."""
     said, known = stems_of(one), stems_of(other)
-    return any(said & mine and known & theirs and not said & theirs and not known & mine for mine, theirs in _EITHER_WAY)
+    return any(
+        said & mine and known & theirs and not said & theirs and not known & mine for mine, theirs in _EITHER_WAY
+    )

@@ -72,9 +72,7 @@ _ORD = "(?:st|nd|rd|th)?"
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 _DAYS = {word: n for n, word in enumerate(("first", "second", "third", *_ORDINALS), 1)}
 _DAYS |= {f"twenty-{word}": 20 + n for word, n in tuple(_DAYS.items())[:9]} | {"thirtieth": 30, "thirty-first": 31}
-_WORDED_DAY = re.compile(
-    rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{MONTH})\b)", re.I
-)
+_WORDED_DAY = re.compile(rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{MONTH})\b)", re.I)
 _DOTTED = re.compile(r"\b(\d{1,2})(?:\.\s?|/)(\d{1,2})(?:\.\s?|/)(\d{4})\b")
 _DAY_FIRST = re.compile(
     rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({MONTH})\b"

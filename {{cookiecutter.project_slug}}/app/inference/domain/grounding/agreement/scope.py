@@ -127,9 +127,13 @@ def _elsewhere(claim: Clause, near: Sequence[Clause]) -> bool:
     if claim.negated or not claim.words & _ALLOWED or claim.sentence & (_RESTRICT | NOT):
         return False
     return all(
-        each.words & _SOLELY and each.words & _ALLOWED and not each.negated
+        each.words & _SOLELY
+        and each.words & _ALLOWED
+        and not each.negated
         # The same is allowed, of which neither says all.
-        and claim.stems & each.stems and claim.stems - each.around and each.stems - claim.stems
+        and claim.stems & each.stems
+        and claim.stems - each.around
+        and each.stems - claim.stems
         for each in near
     )
 
