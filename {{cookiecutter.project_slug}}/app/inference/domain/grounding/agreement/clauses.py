@@ -96,8 +96,8 @@ _FUNCTION |= frozenset(
 
 _LOOSE = r"\s+(?:the |about |around |age of |of )*\Z"
 _UP_BEFORE = re.compile(
-    r"\b(?:at least|minimum(?: of)?|more than|above|(?<=[a-z,)] )over|exceed(?:s|ing)?|(?:old|long|heavi|great|larg|high|furth"
-    rf"|strong)er than|from|starting at|beyond){_LOOSE}",
+    r"\b(?:at least|minimum(?: of)?|more than|above|(?<=[a-z,)] )over|exceed(?:s|ing)?|(?:old|long|heavi|great|larg"
+    rf"|high|furth|strong)er than|from|starting at|beyond){_LOOSE}",
     re.IGNORECASE,
 )
 _DOWN_BEFORE = re.compile(
