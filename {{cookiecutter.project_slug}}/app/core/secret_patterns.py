@@ -14,7 +14,7 @@ _PREFIXED = {
     "stripe_key": r"[sr]k_(?:live|test)_[A-Za-z0-9]{10,}",
     "model_provider_key": r"(?:sk-|gsk_|xai-|pplx-|nvapi-|fw_|r8_|csk-|tgp_v1_)[A-Za-z0-9_-]{16,}",
     "aws_access_key": r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{12,}",
-    "github_token": r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}",
+    "github_token": r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{16,}",
     "gitlab_token": r"gl(?:pat|ptt|dt|rt|cbt|soat|agent|oas|ft|imt)-[A-Za-z0-9_-]{16,}",
     "slack_token": r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{10,}",
     "slack_webhook": r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{20,}",
@@ -52,21 +52,24 @@ _USER_INFO = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"'<>`]{0,100}:([^\s/\"'<>`]{1,200})@(?=[^\s\"'<>`])", re.IGNORECASE
 )
 _HEADER = re.compile(
-    r"(?:\b(?:Bearer|Basic|Token|Digest)\s+|\b(?:x-api-key|authorization|(?:set-)?cookie)[\"']?\s*:\s*[\"']?)"
+    r"(?:\b(?:Bearer|Basic|Token|Digest)\s+|\b(?:x-api-key|authorization|(?:set-)?cookie)[\"']?\s*:\s*[\"']?|\"auth\"\s*:\s*\")"
     r"([A-Za-z0-9._~+/=-]{16,}+)",
     re.IGNORECASE,
 )
 _NAMES = (
     r"pass(?:word|wd|phrase|code)?|pwd|secrets?|tokens?|(?:api|access|auth|account|private|client|signing|encryption"
-    r"|master|shared|service|storage|primary|webhook|session|hmac|deploy)[_ -]?(?:key|secret|token)|credentials?|apikey"
-    r"|accesskey|accountkey|sharedaccesskey|passwort|contrase(?:ñ|n)a|mot de passe"
+    r"|master|shared|service|storage|primary|webhook|session|hmac|deploy|unseal|recovery)[_ -]?(?:key|secret|token)"
+    r"|credentials?|apikey|accesskey|accountkey|sharedaccesskey|passwort|contrase(?:ñ|n)a|mot de passe"
 )
 _ASSIGNED = re.compile(
     rf"(?<![a-z])(?:[\w.-]{{0,60}}?[_.-])?(?:{_NAMES})(?:[_ -]?(?:prod|production|live|staging|dev|value|v?\d))?"
-    r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:is|was|lautet|es|est)\s*:?\s+)"
+    r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:(?:for|of|to|on|at|für|zu|de|del|pour|para)\s[^.:=\n]{1,40}?\s)?(?:is|was|lautet|es|est)\s*:?\s+)"
     r"(?:export\s+)?[\"'`*]{0,3}([^\s\"'`<>(){}\[\]|;,•]{8,200})",
     re.IGNORECASE,
 )
+# As in .netrc: nothing between the word and the value.
+_FOLLOWS = re.compile(r"\b(?:password|passwd|pwd)[ \t]+([^\s\"'`<>(){}\[\]|;,•]{8,200})", re.IGNORECASE)
+_KEY_PART = re.compile(r"\"(?:d|p|q|dp|dq|qi|k)\"\s*:\s*\"([A-Za-z0-9_-]{16,})\"")
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 # What an assignment or a header needs, and most texts lack: found much faster than the patterns fail.
 _ASSIGNS = re.compile(r"[=:→]|\s(?:is|was|lautet|es|est)\b", re.IGNORECASE)
@@ -96,6 +99,18 @@ def secrets_in(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _ASSIGNED.finditer(text) if _ASSIGNS.search(text) else ():
         value = match[1].rstrip(".,:!?*_")
         if len(value) >= 8 and _is_random(value):
+            yield "assigned", match.start(1), match.start(1) + len(value)
+    yield from _without_sign(text)
+
+
+def _without_sign(text: str) -> Iterator[tuple[str, int, int]]:
+    """The private parts of a JSON web key, and what follows the word password and has three kinds of characters."""
+    for match in _KEY_PART.finditer(text) if '"kty"' in text else ():
+        yield "json_web_key", *match.span(1)
+    for match in _FOLLOWS.finditer(text):
+        value = match[1].rstrip(".,:!?*_")
+        kinds = (str.isupper, str.islower, str.isdigit)
+        if _is_random(value) and len(value) >= 8 and all(any(map(kind, value)) for kind in kinds):
             yield "assigned", match.start(1), match.start(1) + len(value)
 
 

@@ -29,6 +29,20 @@ GONE = 410
 DeliveryResult = Literal["delivered", "gone", "refused", "key_revoked"]
 _ADDRESS = re.compile(r"(?i:https?)://[a-z0-9.:\[\]-]+(?:[/?][!-\[\]-~]*)?", re.IGNORECASE)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""The only IPv6 addresses that lead to public hosts; `is_global` of Python counts others too."""
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # protocol assignments
+            "192.88.99.0/24",  # relays of 6to4
+            "168.63.129.16/32",  # the host of a virtual machine at Azure, which tells it its secrets
+            "3fff::/20",  # documentation
+        ),
+    )
+)
 
 
 class DeliveryFailed(Exception):
@@ -102,7 +116,7 @@ def _place(url: str) -> tuple[str, str, int] | None:
         scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
     except ValueError:
         return None
-    return (scheme, host, port or PORTS[scheme]) if host else None
+    return (scheme, host, PORTS[scheme] if port is None else port) if host else None
 
 
 def is_public(address: str) -> bool:
@@ -110,10 +124,12 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
-        if ip in _NAT64:
+        if ip in _NAT64 or (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
             embedded = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if embedded is None and ip not in _GLOBAL_UNICAST:
+            return False
         ip = embedded or ip
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 @dataclass(frozen=True, slots=True)

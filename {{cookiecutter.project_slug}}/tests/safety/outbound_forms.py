@@ -199,5 +199,10 @@ DISGUISES: Mapping[str, Callable[[str], str]] = {
     "character codes": lambda text: " ".join(str(byte) for byte in text.encode()),
     "binary": lambda text: " ".join(f"{byte:08b}" for byte in text.encode()),
     "entities": lambda text: "".join(f"&#{ord(sign)};" for sign in text),
+    "base64, twice": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
+    "base85": lambda text: base64.b85encode(text.encode()).decode(),
+    "octal": lambda text: " ".join(f"{byte:03o}" for byte in text.encode()),
+    "quoted printable": lambda text: "".join(f"={byte:02X}" for byte in text.encode()),
+    "rot47": lambda text: "".join(chr(33 + (ord(c) - 33 + 47) % 94) if "!" <= c <= "~" else c for c in text),
     "escapes": lambda text: "".join(f"\\u{ord(sign):04x}" for sign in text),
 }

@@ -113,6 +113,19 @@ def test_a_neutralised_address_is_readable() -> None:
     assert neutralise("![logo](https://evil.example/c)") == "! [logo] (https:/ /evil.example/c)"
 
 
+@pytest.mark.parametrize(
+    "host", ["0.It was", "x.It was", "10.IT", "a1b2c3d4e5f6a7b8c9d0.it", f"{'abc' * 12}.me", "2024.in"]
+)
+def test_what_is_no_file_name_is_no_host_either(host: str) -> None:
+    """A sentence behind a full stop without a space, and a label that could hold a secret."""
+    assert active_tags(neutralise(host)) == set()
+
+
+@pytest.mark.parametrize("name", ["setup.py", "README.md", "README.MD", "test_2024_11.sh", "e.g. main.rs"])
+def test_a_file_name_is_not_changed(name: str) -> None:
+    assert neutralise(name) == name
+
+
 def test_matches_are_returned_verbatim() -> None:
     assert loads_or_links("Look: ![a](https://evil.example/x) now.")[0] == "![a](https://evil.example/x)"
     assert loads_or_links("Go to https://evil.example/x now.") == ["https://evil.example/x"]

@@ -11,12 +11,13 @@ _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 # Host endings that linkifiers accept without a scheme: country codes and common top-level domains.
 _COMMON = "com|net|org|edu|gov|mil|int|biz|info|xyz|online|site|shop|store|cloud|click|museum|aero|coop|asia|xxx|рф"
 _SEEDY = "pro|web|name|app|dev|link|live|top|page|zip|mov|host|space|website|xn--[a-z0-9-]+"
-# File names and attributes have these endings too. A single such name without a path cannot carry a secret.
+# File names and attributes have these endings too. A short such name without a path carries next to nothing.
 _FILES = re.compile(
     "md|py|sh|rs|pl|cc|ps|ml|in|tf|so|is|id|to|my|me|it|as|pro|web|name|app|dev|link|live|top|page|zip|mov|host|space"
     "|website",
     re.IGNORECASE,
 )
+_MAX_FILE_NAME, _MAX_FILE_DIGITS = 32, 8
 _ENDING = rf"(?:{_COMMON}|{_SEEDY}|[a-z]{{2}})(?![\w-])"
 _HOST = re.compile(rf"(?<![\w-])((?:[\w-]{{1,63}}\.){{1,20}})({_ENDING})(?!\.\w)(?=(:\d|[/?#]\S)?)", re.IGNORECASE)
 _BEFORE_ENDING = re.compile(rf"\.(?={_ENDING})", re.IGNORECASE)
@@ -78,9 +79,16 @@ def _separate_entity(match: re.Match[str]) -> str:
 
 def _separate_host(match: re.Match[str]) -> str:
     labels, ending, more = match.groups()
-    if labels.count(".") == 1 and _FILES.fullmatch(ending) and not more:
+    if _FILES.fullmatch(ending) and _is_file_name(labels.removesuffix("."), ending) and not more:
         return match[0]
     return _BEFORE_ENDING.sub(". ", match[0])
+
+
+def _is_file_name(stem: str, ending: str) -> bool:
+    """Not a sentence that begins behind a full stop without a space, nor a label that could hold a secret."""
+    plain = "." not in stem and len(stem) <= _MAX_FILE_NAME and not stem.isdigit()
+    few_digits = sum(letter.isdigit() for letter in stem) <= _MAX_FILE_DIGITS
+    return plain and few_digits and (ending.islower() or (ending.isupper() and stem.isupper()))
 
 
 def _all(pattern: str, flags: re.RegexFlag = re.IGNORECASE) -> Callable[[str], Iterator[str]]:

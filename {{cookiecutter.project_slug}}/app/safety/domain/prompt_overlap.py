@@ -12,6 +12,8 @@ from html import unescape
 from operator import sub
 from urllib.parse import unquote
 
+from app.safety.domain.letter_codes import STYLED, letter_codes
+
 WORDS, DISTINCTIVE, LETTERS = 8, 5, 40
 """Runs of so many words, of so many longer words, or of so many letters are not a coincidence."""
 _BEGINNING_LETTERS = 16
@@ -21,7 +23,7 @@ _SENTENCE_END = re.compile(r"[.!?:;\n]+(?:\s|$)")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _CODE_WORD = re.compile(r"(?=[\w-]*\d)(?=[\w-]*[^\W\d_])\w[\w-]{4,}\w")
 _PACKED = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,6}")
-_HEX_PAIR = re.compile(r"(?:\\x|0x|%)?([0-9A-Fa-f]{2})[\s,:;-]{0,2}")
+_HEX_PAIR = re.compile(r"(?:\\x|0x|[%=])?([0-9A-Fa-f]{2})[\s,:;-]{0,2}")
 _HEX = re.compile(rf"(?:{_HEX_PAIR.pattern}){{12,}}")
 _BITS = re.compile(r"(?:[01]{7,8}[\s,]{0,2}){12,}")
 _CODES = re.compile(r"(?:\d{2,3}[\s,;-]{1,2}){12,}\d{0,3}")
@@ -37,7 +39,7 @@ _SIGNS = "".join(c for c in _ASCII if not c.isalnum()).encode()
 def _plain(text: str) -> str:
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKD", text).casefold().translate(_LOOKALIKES)
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_LOOKALIKES | STYLED)
     return "".join(c for c in text if not unicodedata.combining(c)) if not text.isascii() else text
 
 
@@ -182,7 +184,11 @@ def views_of(text: str) -> Iterator[str]:
     for marked, undo in _UNESCAPES:
         if marked in text:
             yield undo(text)
-    yield from _decoded(text)
+    yield from letter_codes(text)
+    for read in _decoded(text):
+        yield read
+        if _PACKED.search(read):
+            yield from _decoded(read)
 
 
 _UNESCAPES: tuple[tuple[str, Callable[[str], str]], ...] = (
@@ -218,6 +224,7 @@ def _unpacked(run: str) -> Iterator[str]:
     if run.isupper() and not set(run) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"):
         for start in range(8):
             part = run[start:]
+            yield _read(_bytes(base64.b32decode, part + "=" * (-len(part) % 8)))
             yield _read(_bytes(base64.b32decode, part[: len(part) // 8 * 8]))
 
 

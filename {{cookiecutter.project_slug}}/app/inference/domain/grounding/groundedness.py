@@ -1,6 +1,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Protocol, runtime_checkable
 
 from app.core.languages.identification import language_of
@@ -9,7 +10,7 @@ from app.core.languages.words import terms
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.agreement import disagreement
 from app.inference.domain.grounding.agreement.plain_words import FIGURES, PLAIN, same_meaning
-from app.inference.domain.grounding.agreement.quantities import is_unit
+from app.inference.domain.grounding.agreement.quantities import equal, figures, is_unit
 from app.inference.domain.grounding.citations import cited_numbers, without_citations
 from app.inference.domain.grounding.extractive import Readable
 
@@ -17,6 +18,9 @@ _LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
 
 SUPPORTED = 0.4
 """The share of a sentence's words that must be in the passages that support it."""
+SUPPORTED_WITH_FIGURES = 0.2
+"""The same where its figures stand there too."""
+_ROUNDING = 1e-9
 _PLAIN_WORD = 1 / 3
 """What a word counts that a paraphrase may add."""
 ENOUGH_SUPPORTED: Mapping[RiskTier, float] = {"low": 0.34, "medium": 0.5, "high": 1.0}
@@ -137,9 +141,26 @@ def _overlapping(claim: _Claim, named: list[int], passages: Sequence[Readable]) 
     if not named:
         best = max(overlap, key=lambda n: len(overlap[n]), default=None)
         overlap = {} if best is None else {best: overlap[best]}
-    if not overlap or _share(stems, frozenset[str]().union(*overlap.values())) < SUPPORTED:
+    covered = _share(stems, frozenset[str]().union(*overlap.values())) if overlap else 0.0
+    if covered < SUPPORTED and not any(_same_figures(claim, covered, passages[n].text) for n in overlap):
         return []
     return [_best(n, passages[n].text, words, language) for n, words in overlap.items() if words or len(overlap) == 1]
+
+
+def _same_figures(claim: _Claim, covered: float, text: str) -> bool:
+    """Whether it says figures that all stand in the passage, in any form, and enough of its words do; none need to
+    where a paraphrase may add them all."""
+    plain = all(each in PLAIN or each in FIGURES or each[0].isdigit() for each in claim.stems)
+    if covered < SUPPORTED_WITH_FIGURES and not plain:
+        return False
+    said, known = figures(claim.text), figures(text)
+    times, known_times = ({time % 720 for time, _ in each.times} for each in (said, known))
+    few = covered < SUPPORTED_WITH_FIGURES
+    quantities = [each for each in said.quantities if each.firm and (each.dimension or not few)]
+    if not (times or said.months or quantities):
+        return False
+    stands = all(any(equal(each, other) for other in known.quantities) for each in quantities)
+    return stands and times <= known_times and {*said.days, *said.months} <= {*known.days, *known.months}
 
 
 def shared_words(stems: frozenset[str], text: str) -> float:
@@ -159,7 +180,7 @@ def _share(stems: frozenset[str], shared: frozenset[str]) -> float:
     if figures & shared and words <= PLAIN:
         return 1.0
     weights = {each: _PLAIN_WORD if each in PLAIN else 1.0 for each in words or stems}
-    return sum(weight for each, weight in weights.items() if each in shared) / sum(weights.values())
+    return fsum(weight for each, weight in weights.items() if each in shared) / fsum(weights.values()) + _ROUNDING
 
 
 def _best(number: int, text: str, words: frozenset[str], language: str) -> Support:

@@ -3,11 +3,18 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
+from itertools import chain
 from uuid import UUID
+
+from app.safety.domain.letter_codes import STYLED
 
 _MARK, _BODY, _CHECK = "qzx", 16, 4
 _LETTERS = "bcdfghjklmnpqrstvwxyz"
 _SHAPE = re.compile(rf"{_MARK}([{_LETTERS}]{{{_BODY}}})([{_LETTERS}]{{{_CHECK}}})")
+_FIRST_STEP, _SECOND_STEP = (ord(_MARK[n + 1]) - ord(_MARK[n]) for n in range(2))
+PART = 8
+"""Letters of a canary that show where a text comes from, whatever stands around them."""
 _NO_LETTERS = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz"))
 
 
@@ -23,12 +30,35 @@ def with_canary(prompt: str, canary: str) -> str:
 
 def canaries_in(text: str) -> frozenset[str]:
     """Every canary in a text, of whichever tenant and release, whatever stands between its letters."""
-    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    letters = _letters(text)
+    return frozenset(chain.from_iterable(_whole(each) for each in (letters, *_deciphered(letters))))
+
+
+def has_part_of(canary: str, text: str) -> bool:
+    """Whether the text has a part of this canary, however it goes on."""
+    letters = _letters(text) if canary else ""
+    return any(canary[at : at + PART] in letters for at in range(len(canary) - PART + 1))
+
+
+def _whole(letters: str) -> Iterator[str]:
+    if _MARK in letters:
+        yield from (found[0] for found in _SHAPE.finditer(letters) if found[2] == _spelled(found[1], _CHECK))
+
+
+def _deciphered(letters: str) -> Iterator[str]:
+    """The letters moved along the alphabet, or mirrored, so that the mark stands where its pattern does."""
+    for at in range(len(letters) - len(_MARK) - _BODY - _CHECK + 1):
+        first, second, third = letters[at : at + 3].encode()
+        for sign in (1, -1):
+            if (second - first - sign * _FIRST_STEP) % 26 == 0 == (third - second - sign * _SECOND_STEP) % 26:
+                part = letters[at : at + len(_MARK) + _BODY + _CHECK]
+                yield "".join(chr(97 + (sign * (ord(c) - first) + ord(_MARK[0]) - 97) % 26) for c in part)
+
+
+def _letters(text: str) -> str:
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text).translate(STYLED)
     # Deleting bytes is several times faster than replacing text; none of those of another character is a letter's.
-    letters = plain.casefold().encode(errors="ignore").translate(None, _NO_LETTERS).decode()
-    if _MARK not in letters:
-        return frozenset()
-    return frozenset(found[0] for found in _SHAPE.finditer(letters) if found[2] == _spelled(found[1], _CHECK))
+    return plain.casefold().encode(errors="ignore").translate(None, _NO_LETTERS).decode()
 
 
 def _spelled(text: str, length: int) -> str:

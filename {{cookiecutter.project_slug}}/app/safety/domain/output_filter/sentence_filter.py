@@ -5,7 +5,7 @@ from itertools import chain
 
 from app.core.redaction import SensitiveSpan, TextDetector, mask_spans, spans_in
 from app.core.secret_patterns import KEY_BEGINS, KEY_BODY, KEY_ENDS
-from app.safety.domain.output_filter.canary import canaries_in
+from app.safety.domain.output_filter.canary import canaries_in, has_part_of
 from app.safety.domain.output_filter.described_instructions import describes_instructions
 from app.safety.domain.output_filter.hidden_spelling import ends_spelling, hides_token, spelled
 from app.safety.domain.output_filter.link_filter import LinkFilter
@@ -114,6 +114,8 @@ class SentenceFilter:
         views = [*views_of(self._window), *spelled(self._window)]
         if canaries := self._canaries(views):
             raise _Stopped("prompt_leak" if self._canary in canaries else "other_tenant")
+        if any(has_part_of(self._canary, view) for view in (self._window, *views)):
+            raise _Stopped("prompt_leak")
         if overlaps_prompt(self._window, self._prompt, views):
             raise _Stopped("prompt_leak")
         if hides_token(self._window, views):

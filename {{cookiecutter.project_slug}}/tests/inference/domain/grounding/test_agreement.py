@@ -56,6 +56,12 @@ STORE = (
         ("date", "Keys are rotated in the evening.", "The keys are rotated in the morning."),
         ("scope", "The alarm is on at night.", "The alarm is off at night, and it must be."),
         ("negation", "The soup contains gluten.", "The soup is free of gluten, and it is vegan."),
+        ("negation", "Students pay half on premieres.", "The students pay half of it, except on premieres."),
+        ("negation", "Another grant may be held.", "It is not possible to hold another grant."),
+        ("number", "The pump is covered for two years.", "The pump is covered for five years and the rest for two."),
+        ("scope", "All trees are apples.", "It holds 312 trees, mostly apples, and they are old."),
+        ("number", "Two thirds are sold.", "A third is used and the fee is 4 euros."),
+        ("number", "More than 60 orders are read.", "Orders above 80 are read."),
     ],
 )
 def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: str, evidence: str) -> None:
@@ -91,6 +97,29 @@ def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: s
         ("The alarm is not on at night.", "The alarm is off at night, and it must be."),
         ("Do not plant them before the frost.", "Plant them after the frost."),
         ("Hand it in no later than six weeks before the trip.", "Hand it in at least six weeks before the trip."),
+        ("The committee meets twice a year.", "The committee meets in April and October."),
+        ("There are three ferries a day.", "The ferry leaves at 7:10, 12:40 and 18:05."),
+        ("The data is in two places, here and there.", "The data is here and there."),
+        ("Students pay half of the fee.", "The fee is 120 euros, for students 60 euros."),
+        ("Two thirds are sold.", "A third is used, the rest is sold."),
+        ("The remaining 240 euros are due in May.", "It costs 340 euros. A deposit of 100 euros is due in May."),
+        ("The trip takes five days.", "The trip is from 8 to 12 June."),
+        ("It burned in the 17th century.", "It burned in 1689."),
+        ("The log is kept for more than a year.", "The log is kept for 400 days."),
+        ("Seven other files are stored.", "Eight files are stored."),
+        ("20 % of the costs are borne by you.", "A fifth of the costs is borne by you."),
+        ("The crossing takes an hour and 25 minutes.", "The crossing takes 85 minutes."),
+        ("An episode appears every two weeks.", "An episode appears every second Thursday."),
+        ("The pool opens at 8:00 on Saturdays.", "The pool opens at 8:00 at weekends."),
+        ("You can't withdraw more than 90 euros.", "You can withdraw 90 euros."),
+        ("Hives must stand at least ten metres away.", "A hive may not stand closer than ten metres."),
+        ("The heat that isn't used is sold.", "A third of the heat is used, the rest is sold."),
+        ("If the loan is granted, it is not charged.", "It is charged only if the loan is not granted."),
+        ("While a case is open, logs are not deleted.", "Logs are deleted after 30 days, unless a case is open."),
+        ("You can borrow a key.", "If you come late by a week, you cannot borrow a key."),
+        ("Polling stations close at 18:00.", "Polling stations are open from 8 a.m. to 6 p.m."),
+        ("The light was seen on 12/03/2008.", "The light was seen on 12 March 2008."),
+        ("The door cannot be opened until it is cold.", "The door stays locked until it is cold."),
         ("Two things are needed: an order above 10,000 euros needs two signatures.", STORE),
     ],
 )
@@ -145,11 +174,15 @@ def test_the_headings_above_a_passage_are_evidence() -> None:
     assert check_grounding(sentence, [Passage(STORE)]).unsupported == 1
 
 
-@pytest.mark.parametrize(("half", "false_alarms"), [("tune", 0.03), ("held_out", 0.07), ("fresh", 0.17)])
-def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(half: str, false_alarms: float) -> None:
+@pytest.mark.parametrize(
+    ("half", "caught", "false_alarms"), [("tune", 0.9, 0.03), ("held_out", 0.9, 0.05), ("fresh", 0.75, 0.15)]
+)
+def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(
+    half: str, caught: float, false_alarms: float
+) -> None:
     rows = [pair for pair in pairs() if pair.half == half]
     found, words = judged(rows, flagged), judged(rows, flagged_by_words)
-    assert found["caught"] >= 0.9
+    assert found["caught"] >= caught
     assert found["false_alarms"] <= false_alarms
     assert words["caught"] <= 0.1, "words alone see none of it"
 

@@ -1,6 +1,7 @@
 """Which clauses of the evidence a clause of a sentence is to be compared with."""
 
 from functools import lru_cache
+from math import fsum
 
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS
@@ -39,7 +40,7 @@ def aligned(claim: Clause, passages: tuple[str, ...], about: str = "", enough: f
 def _overlap(claim: Clause, other: Clause, weight: dict[str, float]) -> float:
     own = claim.stems & other.stems
     aside = (claim.stems & other.around) - own
-    return sum(weight.get(each, 1.0) for each in own) + _ASIDE * sum(weight.get(each, 1.0) for each in aside)
+    return fsum(weight.get(each, 1.0) for each in own) + _ASIDE * fsum(weight.get(each, 1.0) for each in aside)
 
 
 def text_of(sentence: str, claim: Clause) -> str:

@@ -14,12 +14,20 @@ from app.inference.domain.grounding.agreement.quantities import Quantity, figure
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _BREAK = re.compile(
     r"[;()—–|]|[,:](?!\s?\d)|\s-\s|\b(?:and(?!\s\d)|but|because|since|if|when|whenever|while|whereas|although|though|unless"
-    r"|except|apart from|so|which|that|who|whoever|where|also)\b",
+    r"|as long as|except|apart from|so|which|that|who|whoever|where|also)\b",
     re.IGNORECASE,
 )
+_ALL_BUT = re.compile(r"\b(?:every(?:where|one|body|thing)?|any(?:where|one|body|thing)?|all)(?: \w+)? \Z", re.I)
 _UNIT_STOP = re.compile(r"(?:(?<=\d [A-Za-z])|(?<=\d[A-Za-z]))\.(?=\s+[A-Z])")
 # What is worded with a negation and negates nothing, and what negates without one; of the same length.
 _BEFOREHAND = r"(?= [\w-]+ \w+ (?:before|ahead|prior|in advance)\b)"
+_GREATER = "more|longer|later|older|higher|larger|further|greater|heavier|faster|deeper|taller|wider|hotter"
+_SMALLER = "less|fewer|shorter|earlier|smaller|lower|closer|nearer|lighter|slower|cooler|colder"
+_NEGATED_VERB = re.compile(
+    r"\b(?P<verb>can|may|must|will|should|shall|does|do|is|are)(?:n?'t| ?not) (?P<rest>(?:(?!not\b)[\w'-]+ ){0,3})"
+    rf"(?:(?P<more>{_GREATER})|(?P<less>{_SMALLER})) than\b(?= (?:[\d€$£]|an?\b|one\b|t\w+\b|f\w+\b|[sen]\w+\b))",
+    re.IGNORECASE,
+)
 _REWORDED = tuple(
     (re.compile(pattern, re.IGNORECASE), plain)
     for pattern, plain in (
@@ -65,8 +73,16 @@ _DENIALS = {
 """Words that negate what they are said of."""
 _SAME_AS = {stem(word): same for same, (words, _) in _RULES.items() for word in words.split()} | _DENIALS
 _NEGATED_AS = {stem(word): same for same, (_, words) in _RULES.items() for word in words.split()}
+_POSSIBLE = stem("possible")
+"""What is not possible stands behind it."""
 _UN = re.compile(r"un(?!it|der|ti|i|less|ion)[a-z]{2,}(?:ed|able|en)$")
 _GOES_ON = (",", "and", "also")
+_PLACING = frozenset(
+    listed(
+        "in on at by for from with during after before to within among outside inside abroad above below beyond under over until since"
+    )
+)
+"""What opens the setting of a sentence, which by itself affirms nothing."""
 _VERBS = frozenset(listed("is are was were can may must will shall should has have do does did"))
 _FUNCTION = frozenset(
     listed(
@@ -80,8 +96,8 @@ _FUNCTION |= frozenset(
 
 _LOOSE = r"\s+(?:the |about |around |age of |of )*\Z"
 _UP_BEFORE = re.compile(
-    r"\b(?:at least|minimum(?: of)?|more than|above|over|exceed(?:s|ing)?|(?:old|long|heavi|great|larg|high|furth"
-    rf"|strong)er than|from|starting at|beyond){_LOOSE}",
+    r"\b(?:at least|minimum(?: of)?|more than|above|(?<=[a-z,)] )over|exceed(?:s|ing)?|(?:old|long|heavi|great|larg"
+    rf"|high|furth|strong)er than|from|starting at|beyond){_LOOSE}",
     re.IGNORECASE,
 )
 _DOWN_BEFORE = re.compile(
@@ -109,7 +125,8 @@ class QuantityLimit:
 class Clause:
     """words: all of them. stems: of those with meaning. around: the stems of the whole sentence. sentence: its words.
     negated: None where that cannot be told. focus: what is negated. flipped: what a word such as "forbidden" negates by
-    itself. lacked: what stands behind "without". early: what stands behind "before".
+    itself. lacked: what stands behind "without". early: what stands behind "before". condition: whether it only says
+    of what or when the rest of the sentence speaks.
     """
 
     span: TextSpan
@@ -123,6 +140,7 @@ class Clause:
     lacked: frozenset[str]
     early: frozenset[str]
     limits: tuple[QuantityLimit, ...]
+    condition: bool
 
     def denies(self, about: str) -> bool:
         return about in self.lacked or bool(self.negated) is not (about in self.flipped)
@@ -150,8 +168,16 @@ def clauses(text: str) -> tuple[Clause, ...]:
     plain = text.replace("’", "'")
     for pattern, other in _REWORDED:
         plain = pattern.sub(lambda found, other=other: other.ljust(len(found[0])), plain)  # type: ignore[misc]
+    plain = _NEGATED_VERB.sub(_as_limit, plain)
     limits = tuple(_limits(plain))
     return tuple(clause for span in _sentences(plain) for clause in _of_sentence(plain, span, limits))
+
+
+def _as_limit(found: re.Match[str]) -> str:
+    """ "Cannot take more than" is "can take at most"."""
+    limit = "at most" if found["more"] else "at least"
+    verb = found["verb"] if found["more"] or found["verb"].lower() not in ("may", "can") else "must"
+    return f"{verb} {found['rest']}{limit}".ljust(len(found[0]))[: len(found[0])]
 
 
 def _sentences(text: str) -> Iterator[TextSpan]:
@@ -184,9 +210,12 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
         if own:
             inherited = _inherited(words, own, before) if negated is False and cues else []
             focus = frozenset(inherited) if inherited and words[-1] == "not" else focus
+            focus |= frozenset(own if opener in ("except", "apart from") else ())
             untold = negated is not False and before and not cues and opener in _GOES_ON and _VERBS.isdisjoint(words)
             negated = None if untold else (cues + (opener in ("unless", "except", "apart from"))) % 2 == 1
             before = own + inherited
+            if text[piece.end : piece.end + 1] == "," and words[0] in _PLACING and _VERBS.isdisjoint(words):
+                negated = None
         stems = frozenset(before if own else ())
         flipped = frozenset(same for word in words if (same := _NEGATED_AS.get(stem(word))))
         mine = tuple(each for each in limits if piece.start <= each.quantity.start < piece.end)
@@ -203,13 +232,24 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
                 _lacked(words),
                 _early(words),
                 mine,
+                _is_condition(opener, words),
             )
+
+
+def _is_condition(opener: str, words: list[str]) -> bool:
+    """Of a relative clause that which is denied at once: the rest of the sentence may follow in the same piece."""
+    if opener in ("which", "that", "who", "whoever"):
+        verbs = sum(word in _VERBS or word.endswith("n't") for word in words)
+        return any(map(_negates, words[:2])) and verbs > 1
+    return opener in ("if", "when", "whenever", "while", "as long as")
 
 
 def _inherited(words: list[str], own: list[str], before: list[str]) -> list[str]:
     """What is left out because it stands in the clause before: "but not to others", "the others are not"."""
     cue = next(place for place, word in enumerate(words) if _negates(word))
-    if len(own) > 2 or (_concepts(words[:cue]) and _concepts(words[cue:])):
+    if len(own) > 2 and not _negates(words[-1]):
+        return []
+    if words[0] == "no" or (_concepts(words[:cue]) and _concepts(words[cue:])):
         return []
     return before[len(own) :] or before if _concepts(words[:cue]) else before
 
@@ -228,6 +268,8 @@ def _pieces(text: str, span: TextSpan) -> Iterator[tuple[TextSpan, str]]:
         if found.start() > start:
             yield TextSpan(start, found.start()), opener
         start, opener = found.end(), found[0].lower().strip()
+        if opener == "but" and _ALL_BUT.search(text, span.start, found.start()):
+            opener = "except"
     if span.end > start:
         yield TextSpan(start, span.end), opener
 
@@ -250,7 +292,8 @@ def _focus(words: list[str]) -> frozenset[str]:
         if _negates(word) and not _UN.match(word):
             before = list(filter(None, reversed(concepts[:place])))[:1]
             own = [concepts[place], *before] if concepts[place] else []
-            found += own or list(filter(None, concepts[place:]))[:1] or before
+            behind = list(filter(None, concepts[place:]))
+            found += own or behind[: None if behind[:1] == [_POSSIBLE] else 1] or before
     return frozenset(found)
 
 

@@ -1,28 +1,41 @@
 """Numbers, quantities and dates of a sentence that its evidence does not hold."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from app.inference.domain.grounding.agreement.alignment import aligned, read
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses
+from app.inference.domain.grounding.agreement.derived import derived, rate_of_a_list
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.quantities import (
+    MONTH,
     MONTHS,
     SECONDS,
     Figures,
     Quantity,
     equal,
     figures,
+    month_of,
     same_value,
 )
+
+_EDGE = re.compile(rf"\b(end|beginning|start) of ({MONTH})\b", re.IGNORECASE)
+_SLASHED = re.compile(r"\b\d\d?/\d\d?/\d{4}\b")
+"""Day and month, in either order."""
+_LAST = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_SEASONS = ("", *("winter",) * 2, *("spring",) * 3, *("summer",) * 3, *("autumn",) * 3, "winter")
 
 
 def numbers(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     held = [quantity for passage in passages for quantity in figures(passage).quantities]
-    for same in _readings(figures(sentence).quantities):
-        if not any(_stands(each, held) for each in same):
+    claimed = figures(sentence).quantities
+    for same in _readings(claimed):
+        if any(_stands(each, held) or derived(each, sentence, passages, held) for each in same):
+            continue
+        if same[0].firm or not rate_of_a_list(same[0], claimed, passages):
             return _number(same[0], held)
-    return next(filter(None, (_in_place(claim, passages) for claim in clauses(sentence))), None)
+    return next(filter(None, (_in_place(claim, sentence, passages) for claim in clauses(sentence))), None)
 
 
 def _readings(quantities: Iterable[Quantity]) -> list[list[Quantity]]:
@@ -33,19 +46,32 @@ def _readings(quantities: Iterable[Quantity]) -> list[list[Quantity]]:
     return list(by_place.values())
 
 
-def _in_place(claim: Clause, passages: tuple[str, ...]) -> Disagreement | None:
+def _in_place(claim: Clause, sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """A figure that stands elsewhere, where the sentence that says all the rest has another."""
     near = aligned(claim, passages) if claim.limits and len(claim.stems) > 1 else []
     if not near or any(each.around != near[0].around or not claim.stems <= each.around for each in near):
         return None
     same = [each for each in read(passages)[0] if each.around == near[0].around]
-    held = [limit.quantity for each in same for limit in each.limits]
+    held = [limit.quantity for each in _telling(claim, same) for limit in each.limits]
     for readings in _readings(limit.quantity for limit in claim.limits):
         kinds = {each.dimension for each in readings} - {""}
-        rivals = [each for each in held if each.dimension in kinds]
-        if rivals and not any(equal(mine, each) for mine in readings for each in held):
+        rivals = [each for each in held if each.dimension in kinds or (kinds and each.bare)]
+        if not rivals or any(equal(mine, each) for mine in readings for each in held):
+            continue
+        if any(derived(mine, sentence, passages, held) for mine in readings):
+            continue
+        if readings[0].firm or not rate_of_a_list(readings[0], figures(sentence).quantities, passages):
             return Disagreement("number", readings[0].words, rivals[0].words)
     return None
+
+
+def _telling(claim: Clause, same: Sequence[Clause]) -> Sequence[Clause]:
+    """The clauses with figures that speak of no less than the claim does, or of one thing of it more closely; all where
+    there are none."""
+    with_figures = [each for each in same if each.limits and each.stems]
+    whole = [each for each in with_figures if claim.stems <= each.stems]
+    closer = [each for each in with_figures if each.stems < claim.stems and len(each.stems) == 1]
+    return whole or (closer if len(closer) == 1 else []) or same
 
 
 def _stands(claimed: Quantity, held: Sequence[Quantity]) -> bool:
@@ -70,11 +96,32 @@ def _number(claimed: Quantity, held: Sequence[Quantity]) -> Disagreement:
 
 def dates(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     claimed, held = figures(sentence), [figures(passage) for passage in passages]
-    for name in ("days", "months", "named"):
+    for name in ("days", "named") if _SLASHED.search(sentence) else ("days", "months", "named"):
         known = set(chain.from_iterable(getattr(each, name) for each in held))
-        if wrong := [each for each in getattr(claimed, name) if each not in known]:
+        said = getattr(claimed, name)
+        known |= _implied(said, passages) if name == "named" else _bounds(name, passages)
+        known |= {(month, day) for day, month in known} if name == "days" and _SLASHED.search(sentence) else set()
+        if wrong := [each for each in said if each not in known]:
             return Disagreement("date", str(wrong[0]), ", ".join(map(str, known)))
     return _times(claimed, held) or _parts_of_day(claimed, held)
+
+
+def _implied(said: Sequence[str], passages: tuple[str, ...]) -> set[str]:
+    """The days of a weekend where the evidence names it, those of a working week, and the season of a month."""
+    text = "\n".join(passages).lower()
+    days = {day for day in ("saturday", "sunday") if re.search(r"\bweekends?\b", text)}
+    if {"monday", "friday"} <= set(said) and re.search(r"\b(?:weekdays?|working days?)\b", text):
+        days |= {"monday", "friday"}
+    months = chain.from_iterable(figures(passage).months for passage in passages)
+    return days | {*(_SEASONS[month] for month in months)}
+
+
+def _bounds(name: str, passages: tuple[str, ...]) -> set[tuple[int, int]]:
+    """The first and the last day of a month where the evidence names its beginning or end."""
+    if name != "days":
+        return set()
+    found = [(m[1].lower(), month_of(m[2])) for passage in passages for m in _EDGE.finditer(passage)]
+    return {(1 if edge in ("beginning", "start") else _LAST[month - 1], month) for edge, month in found}
 
 
 def _parts_of_day(claimed: Figures, held: Sequence[Figures]) -> Disagreement | None:

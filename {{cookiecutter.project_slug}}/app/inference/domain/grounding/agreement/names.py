@@ -21,6 +21,8 @@ _NUMBERED = re.compile(r"\b([A-Za-z]{3,}) (\d+)\b(?![.,:]?\d)")
 _OPENS = re.compile(r"(?:^|[:.!?\"“‘(*#•|>\n-])\s*\Z")
 _RUN = re.compile(r"(?:\b[A-Z][\w-]+(?:\s+(?:of|and|for|the)\b)?\s*){2,6}")
 
+_PURPOSE = re.compile(r"\A(?:In order )?[Tt]o \w+(?: \w+){0,2},")
+"""What for: that is mostly added so that a sentence can stand by itself."""
 _OPENERS = (
     "an?|the|of|in|with|by|at|on|into|onto|from|for|to|one|its|his|her|their|your|our|this|that|each|every|no|any"
 )
@@ -44,12 +46,19 @@ def names(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     for token in (token for found in _CODE.finditer(sentence) for token in found[0].strip("`").split()):
         if token.lower().strip(".,;") not in low and "<" not in token:
             return Disagreement("name", token)
+    if _denied_by_only(sentence, passages):
+        return None
     short = _abbreviated(sentence, whole)
     plain = _CODE.sub(" ", sentence)
     for found in _WORD.finditer(plain):
         if _is_name(found, plain) and found[0].lower() not in short and not _known_name(found[0], low, whole):
             return Disagreement("name", found[0])
     return None
+
+
+def _denied_by_only(sentence: str, passages: tuple[str, ...]) -> bool:
+    """What is denied may be all but the only one that the evidence names."""
+    return not NOT.isdisjoint(sentence.lower().split()) and any("only" in passage.lower() for passage in passages)
 
 
 def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
@@ -71,7 +80,7 @@ def _numbered_otherwise(sentence: str, whole: str) -> Disagreement | None:
 def _is_name(found: re.Match[str], sentence: str) -> bool:
     word = found[0]
     low = word.lower()
-    if not word[0].isupper() or len(word) < 2 or low in ENGLISH or is_unit(word) or _calendar(word):
+    if not word[0].isupper() or len(word) < 2 or low in ENGLISH or is_unit(word) or is_unit(low) or _calendar(word):
         return False
     if word.isupper():
         return True
@@ -116,8 +125,7 @@ def _acronyms(text: str) -> frozenset[str]:
 def invented(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """New words, where the rest of the sentence is copied. Among others they may be other words for the same."""
     known = frozenset[str]().union(*map(_known, passages))
-    if not NOT.isdisjoint(sentence.lower().split()) and any("only" in passage.lower() for passage in passages):
-        # What is denied may be all the rest.
+    if _denied_by_only(sentence, passages):
         return None
     short = _abbreviated(sentence, "\n".join(passages))
     speaker = any(_FIRST_PERSON.search(passage) for passage in passages)
@@ -146,7 +154,7 @@ def _needed(word: str, sentence: str, known: frozenset[str], noun: float) -> flo
 
 
 def _telling(sentence: str) -> list[str]:
-    words = fold(sentence)
+    words = fold(_PURPOSE.sub("", sentence))
     return [
         word
         for word, after in zip(words, [*words[1:], ""], strict=True)

@@ -37,18 +37,26 @@ _PAIRS = [
         "import|export",
         "buy|sell",
         "rare rarely|common commonly often frequently",
-        "same|different",
+        "same|different separate",
+        "whole entire|part partly",
         "full|empty",
         "wet|dry",
         "safe|dangerous",
         "day|night",
+        "automatically automatic|manually manual yourself hand",
         "on|off",
     )
 ]
+_COMPLEMENTS = [(frozenset(map(stem, ("stay", "remain"))), frozenset([stem("leave")]))]
+"""Opposites only where one of both is denied."""
 OPPOSITES = [*_PAIRS, *([theirs, mine] for mine, theirs in _PAIRS)]
+_EITHER_WAY = [*OPPOSITES, *_COMPLEMENTS, *([theirs, mine] for mine, theirs in _COMPLEMENTS)]
 
 SWITCHED = (frozenset(["on"]), frozenset(["off"]))
 """Opposites only where all else is the same: mostly they are no words of their own."""
+
+OPENING = frozenset(map(stem, ("open", "close", "closed", "begin", "beginning", "start", "end", "finish")))
+"""Beside a time no opposites: what is open until six closes at six."""
 
 
 @lru_cache(maxsize=2048)
@@ -59,4 +67,6 @@ def stems_of(words: frozenset[str]) -> frozenset[str]:
 def opposed(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether one holds a word and the other only its opposite."""
     said, known = stems_of(one), stems_of(other)
-    return any(said & mine and known & theirs and not said & theirs and not known & mine for mine, theirs in OPPOSITES)
+    return any(
+        said & mine and known & theirs and not said & theirs and not known & mine for mine, theirs in _EITHER_WAY
+    )

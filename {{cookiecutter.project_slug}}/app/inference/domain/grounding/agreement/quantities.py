@@ -12,7 +12,7 @@ from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, l
 SECONDS, MONTHS = "time", "months"
 _SIZES: dict[str, dict[str, float]] = {
     SECONDS: {"ms|millisecond": 1e-3, "s|sec|second": 1, "min|minute": 60, "h|hr|hour": 3600}
-    | {"day": 86_400, "week": 604_800},
+    | {"day": 86_400, "week": 604_800, "fortnight": 1_209_600},
     MONTHS: {"month": 1, "year": 12, "decade": 120},
     "length": {"mm|millimetre|millimeter": 1e-3, "cm|centimetre|centimeter": 0.01, "m|metre|meter": 1}
     | {"km|kilometre|kilometer": 1e3, "inch": 0.0254, "foot|feet": 0.3048, "mile": 1609.344},
@@ -67,25 +67,24 @@ _RATES = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"
 _RATES |= {"hourly": "hour"}
 
 _MONTHS = listed("january february march april may june july august september october november december")
-_MONTH = "|".join(name[:3] + (f"(?:{name[3:]})?" if len(name) > 3 else "") for name in map(str.capitalize, _MONTHS))
+MONTH = "|".join(name[:3] + (f"(?:{name[3:]})?" if len(name) > 3 else "") for name in map(str.capitalize, _MONTHS))
 _ORD = "(?:st|nd|rd|th)?"
 _ISO = re.compile(r"\b(\d{4})-(\d\d)-(\d\d)\b")
 _DAYS = {word: n for n, word in enumerate(("first", "second", "third", *_ORDINALS), 1)}
 _DAYS |= {f"twenty-{word}": 20 + n for word, n in tuple(_DAYS.items())[:9]} | {"thirtieth": 30, "thirty-first": 31}
-_WORDED_DAY = re.compile(
-    rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{_MONTH})\b)", re.I
-)
-_DOTTED = re.compile(r"\b(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})\b")
+_WORDED_DAY = re.compile(rf"\b(?:{'|'.join(sorted(_DAYS, key=len, reverse=True))})(?=\s+(?:of\s+)?(?:{MONTH})\b)", re.I)
+_DOTTED = re.compile(r"\b(\d{1,2})(?:\.\s?|/)(\d{1,2})(?:\.\s?|/)(\d{4})\b")
 _DAY_FIRST = re.compile(
-    rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({_MONTH})\b"
+    rf"\b(?:(\d{{1,2}}){_ORD}\s*(?:to|and|until|-|–)\s*)?(\d{{1,2}}){_ORD}\.?\s+(?:of\s+)?({MONTH})\b"
 )
-_MONTH_FIRST = re.compile(rf"\b({_MONTH})\.?\s+(\d{{1,2}}){_ORD}\b(?!:)")
+_MONTH_FIRST = re.compile(rf"\b({MONTH})\.?\s+(\d{{1,2}}){_ORD}\b(?!:)")
 # "May" is mostly a verb.
-_MONTH_ALONE = re.compile(rf"(?<=\s)(?:(?!May\b)(?:{_MONTH})|(?<=[a-z]\s)May)\b|^(?!May\b)(?:{_MONTH})\b")
+_MONTH_ALONE = re.compile(rf"(?<=[\s-])(?:(?!May\b)(?:{MONTH})|(?<=[a-z][\s-])May)\b|^(?!May\b)(?:{MONTH})\b")
 _DAY_NAME = re.compile(
     r"\b((?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)s?\b|\b(spring|summer|autumn|winter)\b", re.IGNORECASE
 )
 _QUARTERLY = re.compile(r"\b(?:(?:each|every|per) quarter|quarterly)\b", re.I)
+_FORTNIGHTLY = re.compile(r"\b(every )(?:second|other) (?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)", re.I)
 _PART_NAME = re.compile(r"\b(morning|afternoon|evening|night)s?\b", re.IGNORECASE)
 _BREAKS = re.compile(r"[.;:,!?]")
 _HALF_DAY = r"(?:\s*([ap])\.?m\b\.?)"
@@ -103,7 +102,7 @@ _DIGITS = r"\d{1,3}(?:[ ,’'\u00a0\u202f]\d{3})+(?![\d])(?:\.\d+)?|\d+(?:[.,]\d
 _NUMBER_WORD = "|".join((*_TENS, *_ONES, *_ORDINALS))
 _HEAD = rf"(?:{_DIGITS})(?:st|nd|rd|th)?|(?:{'|'.join(_TENS)})-(?:{'|'.join(_ONES[1:10])})\b|(?:{_NUMBER_WORD})\b"
 _QUANTITY = re.compile(
-    rf"(?<![\w.,-])(?P<sign>[€$£]\s?)?(?:(?P<part>half|(?:a\s+|one\s+)?(?:quarter|third))(?:\s+of)?\s+(?:an?\s+)"
+    rf"(?<![\w.,-])(?P<sign>(?:[€$£]|(?:EUR|USD|GBP)\b)\s?)?(?:(?P<part>half|(?:a\s+|one\s+)?(?:quarter|third))(?:\s+of)?\s+(?:an?\s+)"
     rf"|(?P<head>{_HEAD})(?:[\s-]+(?P<parts>half|halves|thirds?|quarters?)\b)?|(?P<one>an?|per|each|every|one)\s+"
     rf"|(?P<rate>{'|'.join(_RATES)})\b|(?P<alone>half|third|quarter|once|twice)\b)"
     rf"(?:[\s-]*(?P<scale>{'|'.join(_SCALES)})s?\b)?(?:(?:[\s-]|(?<=\d))*(?P<unit>{_UNIT})(?:s|es)?(?![\w°]))?",
@@ -111,6 +110,12 @@ _QUANTITY = re.compile(
 )
 _AND_A = re.compile(r"\band a \Z")
 _RANGE = re.compile(r"\s*(?:to|or|and|-|–)\s*")
+_SHARE = re.compile(
+    rf"\b(?:(?:(?P<count>{'|'.join(_ONES[1:10])})|an?)[\s-](?P<part>{'|'.join(_ORDINALS)})s?(?= of\b)"
+    rf"|(?:one|1) (?:in|out of) (?P<whole>\d+|{'|'.join((*_ONES[2:], *_TENS))})\b)",
+    re.IGNORECASE,
+)
+_AGED = re.compile(r"\b(under|over)-(\d+)s?(?![\w-])", re.IGNORECASE)
 _COUNTED = frozenset(
     listed(
         """
@@ -159,6 +164,8 @@ class Figures:
 @lru_cache(maxsize=CACHED_TEXTS)
 def figures(text: str) -> Figures:
     text = _WORDED_DAY.sub(lambda found: str(_DAYS[found[0].lower()]).ljust(len(found[0])), text)
+    text = _SHARE.sub(_decimal, _AGED.sub(r"\1 \2 ", text))
+    text = _FORTNIGHTLY.sub(lambda found: found[1] + "2 week".ljust(len(found[0]) - len(found[1])), text)
     reader = _Reader(_QUARTERLY.sub(lambda found: "3 months".ljust(len(found[0])), text))
     days, months = reader.dates()
     times = reader.times()
@@ -173,18 +180,29 @@ def _read_together(one: Quantity, other: Quantity, text: str) -> Iterator[Quanti
     """Other readings of both: "twice a year" is every six months, "one hour and 39 minutes" are 99 minutes, and 600 per
     minute are ten per second."""
     between = text[one.start + len(one.words) : other.start]
-    if not one.size or not one.firm or between.count(" ") > 3 or _BREAKS.search(between):
+    if not one.size or between.count(" ") > 3 or _BREAKS.search(between):
         return
-    if one.dimension == other.dimension == SECONDS and other.firm and between.strip() in ("", "and"):
+    together = one.firm or between.strip() == "and"
+    if together and one.dimension == other.dimension == SECONDS and other.firm and between.strip() in ("", "and"):
         for each in (one, other):
             yield replace(each, value=one.size + other.size, size=one.size + other.size, firm=True)
-    if other.dimension not in (SECONDS, MONTHS) or other.firm:
+    if not one.firm or other.dimension not in (SECONDS, MONTHS) or other.firm:
         return
     if one.dimension == "times":
         yield replace(other, value=other.value / one.value, size=other.size / one.value, firm=True)
     for each in (one, other):
         rate, dimension = one.size / other.size, f"{one.dimension} per {other.dimension}"
         yield replace(each, value=rate, size=rate, dimension=dimension, firm=True)
+
+
+def _decimal(found: re.Match[str]) -> str:
+    """A fifth of, one in five: 0.2; never longer."""
+    if found["whole"]:
+        whole = found["whole"].lower()
+        share = 1 / float(whole if whole.isdigit() else _WORDS[whole])
+    else:
+        share = _WORDS.get((found["count"] or "").lower(), 1.0) / _ORDINALS[found["part"].lower().removesuffix("s")]
+    return f"{share:.6g}"[: len(found[0])].ljust(len(found[0]))
 
 
 class _Reader:
@@ -203,9 +221,9 @@ class _Reader:
         iso, dotted = self._take(_ISO), self._take(_DOTTED)
         days = [(int(m[3]), int(m[2])) for m in iso] + [(int(m[1]), int(m[2])) for m in dotted]
         for m in self._take(_DAY_FIRST):
-            days += [(int(day), _month(m[3])) for day in (m[1], m[2]) if day]
-        days += [(int(m[2]), _month(m[1])) for m in self._take(_MONTH_FIRST)]
-        months = [month for _, month in days] + [_month(m[0]) for m in self._take(_MONTH_ALONE)]
+            days += [(int(day), month_of(m[3])) for day in (m[1], m[2]) if day]
+        days += [(int(m[2]), month_of(m[1])) for m in self._take(_MONTH_FIRST)]
+        months = [month for _, month in days] + [month_of(m[0]) for m in self._take(_MONTH_ALONE)]
         self.rest += "".join(f" ; {year}" for year in [m[1] for m in iso] + [m[3] for m in dotted])
         return tuple(days), tuple(months)
 
@@ -216,7 +234,7 @@ class _Reader:
         return tuple(found)
 
 
-def _month(name: str) -> int:
+def month_of(name: str) -> int:
     return [each[:3] for each in _MONTHS].index(name[:3].lower()) + 1
 
 

@@ -8,7 +8,7 @@ from app.inference.domain.grounding.agreement.alignment import aligned, text_of
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses, concept
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
-from app.inference.domain.grounding.agreement.opposites import OPPOSITES, SWITCHED, stems_of
+from app.inference.domain.grounding.agreement.opposites import OPENING, OPPOSITES, SWITCHED, stems_of
 from app.inference.domain.grounding.agreement.plain_words import listed
 
 _WHEN = re.compile(
@@ -20,17 +20,20 @@ _BREAKS = re.compile(r"[.;:,!?\n](?!\d)|\b(?:and|but)\b")
 _BETWEEN = re.compile(r"\bbetween ((?:[\w:'-]+ ){1,4}?)and ((?:the )?[\w:'-]+(?: [\w'-]+)?)", re.IGNORECASE)
 _TURNED = frozenset(("before", "until", "after"))
 _COMPARED = re.compile(r"\b(?:no|not|never) (?:later|earlier|sooner|more|less|fewer|longer) than\b")
+_STAYS = re.compile(r"\b(?:wait|stay|remain|keep|kept|stand|locked|closed)\w*(?: [\w'-]+){0,3} \Z", re.IGNORECASE)
+"""Before "until": what happens comes after."""
 _DATING = re.compile(r"\b(?:from|of|dating|dated) \Z")
 """Before "before": then it says which, and not when."""
 _EARLY = frozenset(("before", "prior to", "by", "until"))
 
 
 def _moments(text: str) -> Iterator[tuple[bool, frozenset[str], str]]:
-    """Whether something comes before, of what, and the words. "Not before" is "after"."""
+    """Whether something comes before, of what, and the words. "Not before" is "after", and so is "wait until"."""
     text = text.replace("’", "'")
     for found in _WHEN.finditer(text):
         if keys := _keys(found[2]):
             denied = found[1].lower() in _TURNED and _denied(text, found.start())
+            denied = denied or (found[1].lower() == "until" and bool(_STAYS.search(text, 0, found.start())))
             yield (found[1].lower() in _EARLY) is not denied, keys, found[0]
     for found in _BETWEEN.finditer(text):
         start, end = _keys(found[1]), _keys(found[2])
@@ -61,12 +64,16 @@ def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 
 _UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
+_ALL_THAT = re.compile(r"\ball (?:of )?(?:that|there|what|the rest|it|they)\b", re.IGNORECASE)
 _INTERVAL = re.compile(
     r"\bevery (?:\w+ )?(?:hour|day|night|week|month|quarter|year|morning|evening|[a-z]+day)s?\b", re.IGNORECASE
 )
 _RESTRICT = frozenset(listed("only except unless solely exclusively apart without"))
 _SOLELY = frozenset(["only", "solely", "exclusively"])
 _ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
+_ALLOWED = frozenset(listed("may can allowed permitted possible available"))
+_PARTLY = frozenset(listed("mostly mainly usually largely partly"))
+_HOURS = frozenset(listed("noon midnight o'clock am pm m"))
 _ONCE = frozenset(["once", "single"])
 _MUST = frozenset(listed("must shall require requires required need needs obliged has have"))
 _MAY = frozenset(["may", "optional", "optionally", "voluntary", "voluntarily"])
@@ -77,20 +84,24 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         near = aligned(claim, passages)
         if near and _opposite(claim, near):
             return Disagreement("scope", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
+        if near and _elsewhere(claim, near):
+            return Disagreement("scope", text_of(sentence, claim), ", ".join(sorted(near[0].words)))
         if near and (_wider(claim, near, sentence) or _stricter(claim, near) or _narrower(claim, near)):
             return Disagreement("scope", text_of(sentence, claim))
     return None
 
 
 def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
-    claimed, evidence = stems_of(claim.words), [stems_of(each.words) for each in near]
+    claimed, evidence, around = stems_of(claim.words), [stems_of(each.words) for each in near], stems_of(claim.sentence)
+    timed = any(":" in word or word in _HOURS for word in claim.words)
     if any(each.negated is not claim.negated for each in near):
         return False
     whole = all(claim.stems <= each.stems for each in near)
     return any(
         (whole or mine not in SWITCHED)
         and claimed & mine
-        and not claimed & theirs
+        and not around & theirs
+        and not (timed and mine <= OPENING)
         and all(each & theirs and not each & mine for each in evidence)
         for mine, theirs in OPPOSITES
     )
@@ -99,13 +110,32 @@ def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
 def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     """Whether it says "all" or "always" where the evidence sets a limit."""
     context = frozenset(chain.from_iterable(each.words for each in near))
+    if claim.words & frozenset(["all", "always"]) and context & _PARTLY and not claim.words & _PARTLY:
+        return True
     if "several" in claim.words and context & _ONCE:
         return True
     sentence_words = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
-    universal = claim.words & _UNIVERSAL - (frozenset(["every"]) if _INTERVAL.search(sentence) else frozenset())
+    vague = ["every"] * bool(_INTERVAL.search(sentence)) + ["all"] * bool(_ALL_THAT.search(sentence))
+    universal = claim.words & _UNIVERSAL - frozenset(vague)
     if claim.negated or not universal or sentence_words & (_RESTRICT | NOT) or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
+
+
+def _elsewhere(claim: Clause, near: Sequence[Clause]) -> bool:
+    """Whether something is allowed in another place or case than the only one of the evidence."""
+    if claim.negated or not claim.words & _ALLOWED or claim.sentence & (_RESTRICT | NOT):
+        return False
+    return all(
+        each.words & _SOLELY
+        and each.words & _ALLOWED
+        and not each.negated
+        # The same is allowed, of which neither says all.
+        and claim.stems & each.stems
+        and claim.stems - each.around
+        and each.stems - claim.stems
+        for each in near
+    )
 
 
 def _narrower(claim: Clause, near: Sequence[Clause]) -> bool:
@@ -122,4 +152,4 @@ def _limited(clauses: Sequence[Clause]) -> bool:
 def _stricter(claim: Clause, near: Sequence[Clause]) -> bool:
     """Whether it says "must" where the evidence says "may"."""
     demands = "must" in claim.words and not claim.negated
-    return demands and all(each.words & _MAY and not each.words & _MUST for each in near)
+    return demands and all(each.words & _MAY and not each.words & _MUST and not each.negated for each in near)
