@@ -114,7 +114,9 @@ async def test_a_tool_is_offered_by_its_digest_and_has_its_risk_and_permission(b
     assert await use(bench, tracker, accepted(tracker, {"digest": "0" * 64})) == "action_not_offered"
     assert await use(bench, tracker, accepted(tracker, {"risk": "irreversible"})) == "waiting irreversible"
     assert await use(bench, tracker, accepted(tracker, {"permission": "actions:propose"}), "user") == "done read"
-    assert await use(bench, tracker, accepted(tracker, {"permission": "documents:write"}), "user") == "permission_missing"
+    assert (
+        await use(bench, tracker, accepted(tracker, {"permission": "documents:write"}), "user") == "permission_missing"
+    )
 
 
 async def test_a_call_of_a_tool_takes_timeout_seconds_at_most(bench: Bench, tracker: Tracker) -> None:

@@ -64,7 +64,9 @@ async def card_shows_why(service: Running) -> bool:
 
 
 def priced(**price: Any) -> dict[str, Any]:
-    return {"prices": {"stand-in": dict.fromkeys(("input", "output", "cached_input", "local")) | {"local": False} | price}}
+    return {
+        "prices": {"stand-in": dict.fromkeys(("input", "output", "cached_input", "local")) | {"local": False} | price}
+    }
 
 
 def daily(**rules: Any) -> dict[str, Any]:
@@ -73,9 +75,15 @@ def daily(**rules: Any) -> dict[str, Any]:
 
 PRICE = {"cost": priced(input=1, output=2)}
 VALUES = [
-    Value("cost.monthly_budget_usd", 0.00001, after(limit_that_is_used_up), "none", "budget: service per month used up"),
     Value(
-        "cost.budgets.service_daily_usd", 0.00001, after(limit_that_is_used_up), "none", "budget: service per day used up"
+        "cost.monthly_budget_usd", 0.00001, after(limit_that_is_used_up), "none", "budget: service per month used up"
+    ),
+    Value(
+        "cost.budgets.service_daily_usd",
+        0.00001,
+        after(limit_that_is_used_up),
+        "none",
+        "budget: service per day used up",
     ),
     Value(
         "cost.budgets.tenant_daily_usd", 0.00001, after(limit_that_is_used_up), "none", "budget: tenant per day used up"
@@ -106,7 +114,14 @@ VALUES = [
     Value("cost.prices.*.cached_input", priced(input=1, cached_input=0.1, output=2), micro_usd, 1200, 480, PRICE),
     Value("cost.prices.*.local", priced(local=True), micro_usd, 1200, 0, PRICE),
     Value("cost.prices.*.ceiling_usd_per_call", priced(ceiling_usd_per_call=0.05), micro_usd, 1200, 50_000, PRICE),
-    Value("cost.prices.*.why", priced(input=1, output=2, why="from their letter of May"), card_shows_why, False, True, PRICE),
+    Value(
+        "cost.prices.*.why",
+        priced(input=1, output=2, why="from their letter of May"),
+        card_shows_why,
+        False,
+        True,
+        PRICE,
+    ),
 ]
 
 

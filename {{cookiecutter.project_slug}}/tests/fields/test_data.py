@@ -39,12 +39,76 @@ ENGLISH = "The lamp is lit at dusk by the keeper of the tower and is put out aga
 GERMAN = "Die Lampe wird in der Dämmerung vom Wärter des Turms angezündet und am Morgen wieder gelöscht. " * 3
 
 
-VOCABULARY = (
-    "about above after again among around because before behind below between bridge build carry castle children church "
-    "clear close cold could country doctor doing early earth every family farmer father field figure final finger first "
-    "follow forest friend garden ground harbour having heavy herself history house hundred island keeper kitchen ladder "
-    "large laugh learn letter little market meadow measure minute money morning mother mountain music never night north"
-).split()
+VOCABULARY = [
+    "about",
+    "above",
+    "after",
+    "again",
+    "among",
+    "around",
+    "because",
+    "before",
+    "behind",
+    "below",
+    "between",
+    "bridge",
+    "build",
+    "carry",
+    "castle",
+    "children",
+    "church",
+    "clear",
+    "close",
+    "cold",
+    "could",
+    "country",
+    "doctor",
+    "doing",
+    "early",
+    "earth",
+    "every",
+    "family",
+    "farmer",
+    "father",
+    "field",
+    "figure",
+    "final",
+    "finger",
+    "first",
+    "follow",
+    "forest",
+    "friend",
+    "garden",
+    "ground",
+    "harbour",
+    "having",
+    "heavy",
+    "herself",
+    "history",
+    "house",
+    "hundred",
+    "island",
+    "keeper",
+    "kitchen",
+    "ladder",
+    "large",
+    "laugh",
+    "learn",
+    "letter",
+    "little",
+    "market",
+    "meadow",
+    "measure",
+    "minute",
+    "money",
+    "morning",
+    "mother",
+    "mountain",
+    "music",
+    "never",
+    "night",
+    "north",
+]
 
 
 def words(count: int) -> str:
@@ -97,7 +161,10 @@ RULES = [
     Rule("max_file_bytes", one(commented), "file_too_large", "published", "note.html"),
     Rule("max_characters", one(lambda: words(5_500)), "too_long", "published"),
     Rule(
-        "max_chunks", one(lambda: "\n\n".join(f"# {words(1)}\n\n{words(9)}" for _ in range(60))), "too_many_chunks", "published"
+        "max_chunks",
+        one(lambda: "\n\n".join(f"# {words(1)}\n\n{words(9)}" for _ in range(60))),
+        "too_many_chunks",
+        "published",
     ),
     Rule("min_distinct_share", one(lambda: words(300) + ENGLISH * 260), "repetitive", "published"),
     Rule("max_lost_share", one(lossy), "published", "lost_words", "glued.csv"),
@@ -105,7 +172,9 @@ RULES = [
     Rule("languages", one(lambda: GERMAN + uuid4().hex), "language", "published"),
     Rule("not_utf8", one(lambda: (ENGLISH + words(9)).encode("utf-16")), "published", "encoding_not_utf8", "note.txt"),
     Rule("control_characters", one(lambda: f"{ENGLISH}\0{words(9)}"), "published", "nul_bytes", "note.txt"),
-    Rule("formula_cells", one(lambda: f'name,note\n{ENGLISH}{words(9)},"=1+1"\n'), "published", "formula_cells", "f.csv"),
+    Rule(
+        "formula_cells", one(lambda: f'name,note\n{ENGLISH}{words(9)},"=1+1"\n'), "published", "formula_cells", "f.csv"
+    ),
     Rule(
         "boilerplate",
         one(lambda: f"Sign in\nAccept all cookies\nSkip to content\nNewsletter\nPrivacy policy\n{ENGLISH}{words(2)}\n"),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from app.core.clock import ManualClock
@@ -172,7 +173,14 @@ OF_ALL = {"tenant": {"claim": "", "values": {}, "name": "acme-of-fields"}}
 GIVEN: list[tuple[str, Any, Any, Probe, Any, Any]] = [
     ("tenant.name", OF_ALL, {"tenant": {"name": "beta-of-fields"}}, tenant_of_everybody, "acme", "beta"),
     ("accounts.*.tenant", account(), account(tenant="beta-of-fields"), MACHINE, f"{BOT} acme", f"{BOT} beta"),
-    ("accounts.*.roles", account(), account(roles=["operator"]), MACHINE, f"{BOT} acme", "nightly-import operator  acme"),
+    (
+        "accounts.*.roles",
+        account(),
+        account(roles=["operator"]),
+        MACHINE,
+        f"{BOT} acme",
+        "nightly-import operator  acme",
+    ),
     ("accounts.*.groups", account(), account(groups=["hr"]), MACHINE, f"{BOT} acme", "nightly-import user hr acme"),
 ]
 
@@ -199,3 +207,40 @@ async def test_a_value_decides_on_a_token(
         found = await probe(there)
     async with federated(changed, nested(name, value)) as there:
         assert (found, await probe(there)) == (without, with_it)
+
+
+async def begun(changed: Changed, **variables: str) -> dict[str, str]:
+    """What a browser is sent to the provider with."""
+    async with federated(changed, {}, **variables) as there, there.browser() as browser:
+        return dict(httpx.URL((await browser.get("/console/sign-in")).headers["location"]).params)
+
+
+async def test_a_sign_in_begins_with_the_client_the_scopes_and_the_address_of_the_environment(changed: Changed) -> None:
+    other = {"APP_OIDC_CLIENT_ID": "desk", "APP_OIDC_SCOPES": "groups", "APP_PUBLIC_URL": "https://desk.example.com"}
+    plain, told = await begun(changed), await begun(changed, **other)
+    assert (plain["client_id"], plain["scope"]) == (CLIENT, "openid profile email")
+    assert (told["client_id"], told["scope"]) == ("desk", "openid groups")
+    assert (plain["redirect_uri"], told["redirect_uri"]) == (
+        f"{SERVICE}/console/signed-in",
+        "https://desk.example.com/console/signed-in",
+    )
+
+
+async def test_a_sign_in_ends_with_the_secret_of_the_client(changed: Changed) -> None:
+    for secret, ended in ((SECRET, True), ("of somebody else", False)):
+        async with federated(changed, {}, APP_OIDC_CLIENT_SECRET=secret) as there, there.browser() as browser:
+            params = there.issuer.authorize((await browser.get("/console/sign-in")).headers["location"])
+            await browser.get("/console/signed-in", params=params)
+            assert ((await browser.get("/v1/caller")).status_code == 200) is ended
+
+
+async def test_tokens_are_those_of_the_issuer_for_the_audience_of_the_environment(changed: Changed) -> None:
+    desk, issuer = "https://desk.example.com/api", "https://other.example.com"
+    assert await accepted(changed, desk, ADDRESS) == "audience"
+    assert await accepted(changed, desk, ADDRESS, APP_OIDC_AUDIENCE=desk) == BASE
+    assert await accepted(changed, AUDIENCE, ADDRESS, APP_OIDC_ISSUER=issuer) == "issuer_unavailable"
+
+
+async def accepted(changed: Changed, audience: str, issuer: str, **variables: str) -> str:
+    async with federated(changed, {}, **variables) as there:
+        return str(await token(aud=audience, iss=issuer)(there))

@@ -158,13 +158,16 @@ def more_in_the_last_week(there: Watched) -> None:
     now = there.clock.now()
     days = [(day, 5 if day <= 7 else 10) for day in range(28)]
     versions(
-        there, *(PastVersion(there.tenant, now - timedelta(days=day, hours=1)) for day, many in days for _ in range(many))
+        there,
+        *(PastVersion(there.tenant, now - timedelta(days=day, hours=1)) for day, many in days for _ in range(many)),
     )
 
 
 def five_days(there: Watched) -> None:
     now = there.clock.now()
-    versions(there, *(PastVersion(there.tenant, now - timedelta(days=day, hours=1)) for day in range(6) for _ in range(9)))
+    versions(
+        there, *(PastVersion(there.tenant, now - timedelta(days=day, hours=1)) for day in range(6) for _ in range(9))
+    )
 
 
 def silent(there: Watched) -> None:
@@ -220,7 +223,9 @@ async def stored_runs(there: Watched) -> int:
     there.clock.advance(timedelta(days=3).total_seconds())
     await there.patterns()
     async with there.state.database.read(there.tenant) as connection:
-        return int((await connection.execute(text("select count(distinct found_at) from failure_patterns"))).scalar_one())
+        return int(
+            (await connection.execute(text("select count(distinct found_at) from failure_patterns"))).scalar_one()
+        )
 
 
 async def hours_between_runs(there: Watched) -> float:

@@ -132,9 +132,20 @@ VALUES = [
         for part in ("model", "prompts", "data", "policies")
     ),
     Value("ownership.on_call_webhook", "https://calls.example.com/x", alert, "no_on_call_webhook", 1, HOSTS),
-    *(Value(f"{policy}.owner", TEAM, owner_on_the_card(policy), None, TEAM) for policy in POLICIES if policy != "ownership"),
+    *(
+        Value(f"{policy}.owner", TEAM, owner_on_the_card(policy), None, TEAM)
+        for policy in POLICIES
+        if policy != "ownership"
+    ),
     Value("ownership.risk_tier", "low", own_approval, "self_approval", "approved", TIERS["medium"]),
-    Value("ownership.data_sensitivity", "confidential", personal_question, "answered", "question_refused", REFUSES_CONFIDENTIAL),
+    Value(
+        "ownership.data_sensitivity",
+        "confidential",
+        personal_question,
+        "answered",
+        "question_refused",
+        REFUSES_CONFIDENTIAL,
+    ),
     Value("ownership.approval.people.low", 2, people_that_are_needed, 1, 2, TIERS["low"]),
     Value("ownership.approval.people.medium", 3, people_that_are_needed, 1, 3, TIERS["medium"]),
     Value("ownership.approval.people.high", 4, people_that_are_needed, 2, 4, TIERS["high"]),

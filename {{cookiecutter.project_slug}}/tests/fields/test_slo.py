@@ -87,7 +87,9 @@ def under(pressure: float, fails: bool = False) -> Probe:
 async def window(service: Running) -> int:
     """Events of answers now and eight days ago."""
     before = (await standing(service, "undegraded")).events
-    store(service.state.urls, [PastAnswer(service.tenant, at=ago(minutes=1)), PastAnswer(service.tenant, at=ago(days=8))])
+    store(
+        service.state.urls, [PastAnswer(service.tenant, at=ago(minutes=1)), PastAnswer(service.tenant, at=ago(days=8))]
+    )
     return int((await standing(service, "undegraded")).events - before)
 
 
@@ -143,7 +145,9 @@ VALUES = [
     Value("slo.overload.queue_seconds", 0.25, queue_rules, (0.5, 256, 0.8), (0.25, 256, 0.8)),
     Value("slo.overload.max_waiting", 9, queue_rules, (0.5, 256, 0.8), (0.5, 9, 0.8)),
     Value("slo.overload.tenant_share", 0.4, queue_rules, (0.5, 256, 0.8), (0.5, 256, 0.4)),
-    Value("slo.overload.brownout.*.pressure", step(pressure=0.9), under(0.5), ("overloaded: 1 passages",), (), BROWNOUT),
+    Value(
+        "slo.overload.brownout.*.pressure", step(pressure=0.9), under(0.5), ("overloaded: 1 passages",), (), BROWNOUT
+    ),
     Value(
         "slo.overload.brownout.*.passages",
         step(passages=2),
@@ -185,9 +189,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=ids(VALUES))
-async def test_a_value_decides_in_the_service(
-    bench: Bench, value: Value, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_value_decides_in_the_service(bench: Bench, value: Value, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SloPolicy, "deadline_seconds", DEADLINE_SECONDS)
     without, with_it = await bench.found(value)
     assert (without, with_it) == (value.without, value.with_it)

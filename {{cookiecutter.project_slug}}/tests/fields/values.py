@@ -48,7 +48,10 @@ class Running:
     async def chat(self, question: str = WHO, system: str = "", **body: Any) -> Json:
         messages = [{"role": "system", "content": system}] if system else []
         return await self.post(
-            "/v1/chat/completions", model="stand-in", messages=[*messages, {"role": "user", "content": question}], **body
+            "/v1/chat/completions",
+            model="stand-in",
+            messages=[*messages, {"role": "user", "content": question}],
+            **body,
         )
 
     async def upload(self, text: str, name: str = "note.md", **form: Any) -> Json:
