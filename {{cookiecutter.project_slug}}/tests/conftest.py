@@ -51,6 +51,8 @@ TIMEOUTS = {
     "app.adapters.webhooks": ("CONNECT_SECONDS",),
 }
 """Time limits of the service that tests raise, so that a slow machine never reaches them."""
+DEADLINE_SECONDS = SloPolicy.deadline_seconds
+"""As the service computes it, for tests that are about the deadline of the file."""
 
 
 def extend_timeouts() -> None:

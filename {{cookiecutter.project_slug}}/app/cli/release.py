@@ -163,15 +163,22 @@ def activate(
 def canary(
     release_id: ReleaseArgument,
     reason: Reason,
-    percent: Annotated[float, typer.Option(min=0.1, max=99, help="Part of the conversations or tenants.")] = 10,
+    percent: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=99, help="Part of the conversations or tenants; that of policies/quality.yaml if not given."
+        ),
+    ] = None,
 ) -> None:
     """Start a canary: serve an approved release to a share of production's callers, compared with the live release."""
 
-    async def work(state: State) -> Release:
-        return await state.rollouts.start_canary(actor(), release_id, percent, reason)
+    async def work(state: State) -> tuple[Release, float]:
+        release = await state.rollouts.start_canary(actor(), release_id, percent, reason)
+        started = state.environments.standing().pointer.canary
+        return release, started.percent if started else 0
 
-    release = with_state(work)
-    out.print(f"Release {release.number} is a canary of {percent:g} %. A worker judges it as answers come in.")
+    release, share = with_state(work)
+    out.print(f"Release {release.number} is a canary of {share:g} %. A worker judges it as answers come in.")
 
 
 @app.command("judge-canary")

@@ -32,6 +32,10 @@ class PolicyModel(ExactModel):
     """Keys of earlier versions, at any depth, with their new names. A file must use the new name; a release that was
     stored with the old one stays readable.
     """
+    removed_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys of earlier versions that decided nothing, at any depth. A file must leave them out; a release that was
+    stored with one stays readable.
+    """
 
     owner: str = Field(min_length=1, description="Owner of this file.")
 
@@ -126,10 +130,12 @@ def _read(
     )
 
 
-def _with_new_keys(data: Any, renamed: Mapping[str, str]) -> Any:
+def _with_new_keys(data: Any, model: type[PolicyModel]) -> Any:
+    """What an earlier version stored, in the words of this one."""
     if isinstance(data, dict):
-        return {renamed.get(key, key): _with_new_keys(value, renamed) for key, value in data.items()}
-    return [_with_new_keys(each, renamed) for each in data] if isinstance(data, list) else data
+        kept = {key: value for key, value in data.items() if key not in model.removed_keys}
+        return {model.renamed_keys.get(key, key): _with_new_keys(value, model) for key, value in kept.items()}
+    return [_with_new_keys(each, model) for each in data] if isinstance(data, list) else data
 
 
 def _bytes(path: Path) -> bytes:
@@ -151,11 +157,13 @@ def parse_yaml(raw: bytes, path: Path, loader: Any = SAFE_LOADER) -> Any:
 def _validated(path: Path, raw: bytes, model: type[P], stored: bool) -> P:
     data = parse_yaml(raw, path)
     try:
-        return model.model_validate(_with_new_keys(data, model.renamed_keys) if stored else data)
+        return model.model_validate(_with_new_keys(data, model) if stored else data)
     except ValidationError as error:
         for old in (each["loc"][-1] for each in error.errors() if each["type"] == "extra_forbidden"):
             if new := model.renamed_keys.get(str(old)):
                 raise StartRefused(f"{path}: {old} is now called {new}; rename the key.") from error
+            if old in model.removed_keys:
+                raise StartRefused(f"{path}: {old} decides nothing any more; remove the key.") from error
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         value = repr(first["input"])

@@ -38,7 +38,13 @@ class RollbackRequest(ExactModel):
 
 class CanaryRequest(ExactModel):
     release: str = Field(description="Number or id.")
-    percent: float = Field(gt=0, lt=100, description="Share of conversations, or of tenants where none is named.")
+    percent: float | None = Field(
+        None,
+        gt=0,
+        lt=100,
+        description="Share of conversations, or of tenants where none is named; that of policies/quality.yaml if not "
+        "given.",
+    )
     reason: Reason
 
 

@@ -119,8 +119,7 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     live_releases = LiveReleases(infra.releases, loaded_releases)
     approvals, identity = make_approvals(infra, live_releases), make_identity(infra)
     rollouts = Rollouts.build(live_releases, approvals, infra.settings.environment == "development")
-    environments, screening = rollouts.environments, _screening(infra.settings)
-    waiting = ChangeWaiter(clock)
+    environments, screening, waiting = rollouts.environments, _screening(infra.settings), ChangeWaiter(clock)
     external, actions = _actions(infra, identity, live_releases, loaded_releases, waiting)
     pipeline = _pipeline(infra, actions, screening, Conversations(database))
     trials = Trials(database, infra.releases, loaded_releases, pipeline)
@@ -129,7 +128,8 @@ async def _build_services(infra: Infrastructure, stack: AsyncExitStack) -> State
     judge = await release_loader.chat(quality.judge.model, protection_of(policies))
     evaluations = _evaluations(infra, identity, ingestion, trials, environments, judge)
     readiness = make_readiness(infra, environments, approvals, evaluations)
-    rollouts = replace(rollouts, approval_gate=ReadinessGate(approvals, readiness))
+    gate, percent = ReadinessGate(approvals, readiness), quality.canary.percent
+    rollouts = replace(rollouts, approval_gate=gate, canary_percent=percent)
     webhooks = _webhooks(infra, identity, released(SecurityPolicy, live_releases, loaded_releases, policies))
     return State(
         settings=infra.settings,

@@ -8,6 +8,7 @@ from app.core.ownership import OwnershipPolicy
 from app.core.policies import load_policies, read_policies
 from app.core.slo import SloPolicy
 from app.evaluation.domain.policy import QualityPolicy
+from app.safety.domain.privacy_policy import PrivacyPolicy
 
 MODELS = {"slo": SloPolicy}
 
@@ -76,3 +77,12 @@ def test_an_old_key_within_a_section_is_rejected_with_its_new_name(tmp_path: Pat
 def test_a_stored_release_with_an_old_key_stays_readable() -> None:
     stored = {"actions": b"owner: team\nmost_rounds: 2\n"}
     assert read_policies(stored, {"actions": ActionPolicy}, "release 1").get(ActionPolicy).max_rounds == 2
+
+
+def test_a_key_that_decides_nothing_any_more_stops_the_start_but_no_stored_release(tmp_path: Path) -> None:
+    raw = b"owner: ada\npersonal_data: {logs: mask, traces: mask, exports: keep}\n"
+    (tmp_path / "privacy.yaml").write_bytes(raw)
+    with pytest.raises(StartRefused, match=r"privacy\.yaml: logs decides nothing any more; remove the key"):
+        load_policies(tmp_path, {"privacy": PrivacyPolicy})
+    read = read_policies({"privacy": raw}, {"privacy": PrivacyPolicy}, "release 1")
+    assert read.get(PrivacyPolicy).personal_data.exports == "keep"

@@ -28,11 +28,15 @@ from app.releases.service.releases import Releases
 
 @dataclass(frozen=True)
 class Rollouts:
-    """Every move is one transaction; when a method returns, this process serves its result."""
+    """Every move is one transaction; when a method returns, this process serves its result.
+
+    canary_percent: the share of a canary for which nobody names another one.
+    """
 
     environments: Environments
     move_writer: MoveWriter
     approval_gate: ApprovalGate
+    canary_percent: float = 10
 
     @classmethod
     def build(cls, live_releases: LiveReleases, approval_gate: ApprovalGate, self_approve_first: bool) -> "Rollouts":
@@ -125,10 +129,11 @@ class Rollouts:
                 raise NoEarlierRelease(f"Release {release.number} was never live and approved.")
         return release
 
-    async def start_canary(self, actor: str, wanted: str, percent: float, reason: str) -> Release:
+    async def start_canary(self, actor: str, wanted: str, percent: float | None, reason: str) -> Release:
         """Serves the release to a share of production's callers, always the same ones; workers judge it from now on.
 
-        percent: between 0 and 100, of conversations, or of tenants for requests without a conversation.
+        percent: between 0 and 100, of conversations, or of tenants for requests without a conversation; None: that of
+        the policy.
         Errors: NotApproved, CanaryRunning, NoLiveRelease, ReleaseUnservable, IllegalMove.
         """
         reason = check_reason(reason)
@@ -144,7 +149,7 @@ class Rollouts:
             now = self.releases.clock.now()
             await self.approval_gate.check(connection, release, self.production, actor=actor, reason=reason, at=now)
             await self.releases.step(connection, release.id, "canary", actor, reason)
-            canary = Canary(release.id, percent, now)
+            canary = Canary(release.id, self.canary_percent if percent is None else percent, now)
             to = Move(self.production, "canary", pointer.release_id, pointer.previous_id, canary, now, actor, reason)
             await self.move_writer.record(connection, to)
         await self.environments.refresh()

@@ -78,8 +78,6 @@ class PersonalDataRules(ExactModel):
     answers: ByDataClass[AnswerTreatment] = Field(
         _same("keep"), description="In answers and their quotes: flag adds a finding, mask replaces it."
     )
-    logs: Literal["mask"] = Field("mask", description="In log lines; it cannot be switched off.")
-    traces: Literal["mask"] = Field("mask", description="In attributes of spans; it cannot be switched off.")
     evaluation_sets: CopyTreatment = Field("mask", description="In cases that are written into evals/.")
     exports: CopyTreatment = Field("mask", description="In what is printed or exported for people, such as candidates.")
 
