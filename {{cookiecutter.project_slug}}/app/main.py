@@ -138,17 +138,18 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
     return app
 
 
-@functools.cache
-def _routes(*rooms: str) -> Sequence[BaseRoute]:
-    """The routes of these rooms, which applications share: they hold no state, and FastAPI analyses each only once."""
-    together = APIRouter()
-    for room in rooms:
-        together.include_router(ROUTERS[room])
-    return together.routes
-
-
 UPLOADS = "/v1/documents"
 ANSWERS = ("/v1/answers", "/v1/chat/completions", "/v1/responses", "/mcp")
+
+
+@functools.cache
+def _routes(*rooms: str) -> Sequence[BaseRoute]:
+    """The routes of these rooms, which applications share: they hold no state, and FastAPI analyses each only once.
+
+    A request is compared with one after the other, so that those of answers come first.
+    """
+    routes = [route for room in rooms for route in ROUTERS[room].routes]
+    return sorted(routes, key=lambda route: getattr(route, "path", None) not in ANSWERS)
 
 
 def _body_limits(state: State) -> BodyLimits:

@@ -10,7 +10,7 @@ import orjson
 import structlog
 
 from app.core.options import LogFormat
-from app.core.redaction import MaskText, TextDetector, installed_detectors, redact, redact_value
+from app.core.redaction import MaskText, Remembered, redact, redact_member
 from app.core.telemetry import current_trace_id
 from app.core.text import safe_str
 
@@ -34,17 +34,8 @@ def _json(event: dict[str, Any], default: Any = str, **_: Any) -> str:
         return orjson.dumps({safe_str(name): safe_str(value) for name, value in event.items()}).decode()
 
 
-_FEW_VALUES = frozenset({"event", "method", "route"})
+_FEW_VALUES = frozenset({"event", "method", "route", "environment", "arm", "answer_status", "model"})
 """Members whose values come again and again, so that what becomes of each is remembered."""
-MAX_REMEMBERED, LONGEST_REMEMBERED = 500, 80
-
-
-@dataclass
-class _Remembered:
-    """What became of the values of _FEW_VALUES under these detectors."""
-
-    detectors: tuple[TextDetector, ...] = ()
-    values: dict[tuple[str, str], object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class _Redaction:
     """
 
     mask: MaskText
-    _remembered: _Remembered = field(default_factory=_Remembered)
+    _remembered: Remembered = field(default_factory=Remembered)
 
     def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {name: self._value(name, value) for name, value in event.items()}
@@ -64,22 +55,13 @@ class _Redaction:
             return value
         if name == "request_id":
             return redact(safe_str(value))
-        if name in _FEW_VALUES and isinstance(value, str) and len(value) <= LONGEST_REMEMBERED:
-            return self._often(name, value)
+        if name in _FEW_VALUES and isinstance(value, str):
+            return self._remembered.member(name, value, self.mask)
         return self._masked(name, value)
-
-    def _often(self, name: str, value: str) -> object:
-        remembered = self._remembered
-        if remembered.detectors is not installed_detectors() or len(remembered.values) >= MAX_REMEMBERED:
-            remembered.detectors = installed_detectors()
-            remembered.values.clear()
-        if (name, value) not in remembered.values:
-            remembered.values[name, value] = self._masked(name, value)
-        return remembered.values[name, value]
 
     def _masked(self, name: str, value: object) -> object:
         if isinstance(value, (str, Mapping, list, tuple, set, frozenset)):
-            return next(iter(redact_value({name: value}, self.mask).values()))
+            return redact_member(name, value, self.mask)
         return self.mask(redact(safe_str(value)))
 
 

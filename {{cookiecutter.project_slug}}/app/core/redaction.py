@@ -1,7 +1,7 @@
 """Masks what must not leave the service in logs, traces, audit lines and error texts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
 
 from app.core.secret_patterns import may_name_secret, secrets_in
@@ -90,6 +90,29 @@ def redact(text: str) -> str:
     return mask_spans(text, spans) if spans else text
 
 
+MAX_REMEMBERED, LONGEST_REMEMBERED = 500, 80
+
+
+@dataclass
+class Remembered:
+    """What became of short texts that come again and again, under the installed detectors: at most so many."""
+
+    _detectors: tuple[TextDetector, ...] = ()
+    _results: dict[tuple[str, str], object] = field(default_factory=dict)
+
+    def member(self, name: str, value: str, mask: MaskText) -> object:
+        """As `redact_member`, with the same mask each time."""
+        if len(value) > LONGEST_REMEMBERED:
+            return redact_member(name, value, mask)
+        if self._detectors is not installed_detectors() or len(self._results) >= MAX_REMEMBERED:
+            self._detectors = installed_detectors()
+            self._results.clear()
+        result = self._results.get((name, value))
+        if result is None:
+            result = self._results[name, value] = redact_member(name, value, mask)
+        return result
+
+
 def redact_value(value: T, mask: MaskText = str) -> T:
     """The same for all texts within mappings and lists, each masked too; other values are returned as they are."""
     return cast(T, _redacted(value, mask))
@@ -99,14 +122,14 @@ def _redacted(value: object, mask: MaskText) -> object:
     if isinstance(value, str):
         return mask(redact(value))
     if isinstance(value, Mapping):
-        return {_redacted(name, mask): _redacted_member(name, each, mask) for name, each in value.items()}
+        return {_redacted(name, mask): redact_member(name, each, mask) for name, each in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_redacted(each, mask) for each in value]
     return value
 
 
-def _redacted_member(name: object, value: object, mask: MaskText) -> object:
-    """The name of a member can tell that its value is a secret."""
+def redact_member(name: object, value: object, mask: MaskText) -> object:
+    """The value of a member as `redact_value` returns it. The name can tell that the value is a secret."""
     shown = _redacted(value, mask)
     if not isinstance(name, str) or not isinstance(value, str) or shown != value or not may_name_secret(name):
         return shown

@@ -18,7 +18,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 from app.core.listening import refusals
 from app.core.options import SamplerName, TraceTarget
-from app.core.redaction import MaskText, redact, redact_value
+from app.core.redaction import MaskText, Remembered, redact, redact_member
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -138,6 +138,7 @@ class RedactingExporter(SpanExporter):
 
     def __init__(self, exporter: SpanExporter, mask: MaskText = str) -> None:
         self._exporter, self._mask = exporter, mask
+        self._remembered = Remembered()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         return self._exporter.export([self._redacted(each) for each in spans])
@@ -151,12 +152,12 @@ class RedactingExporter(SpanExporter):
     def _redacted(self, span: ReadableSpan) -> ReadableSpan:
         status = span.status
         return ReadableSpan(
-            self._text(span.name),
+            self._short(span.name),
             span.context,
             span.parent,
             span.resource,
             self._attributes(span.attributes),
-            [Event(self._text(each.name), self._attributes(each.attributes), each.timestamp) for each in span.events],
+            [Event(self._short(each.name), self._attributes(each.attributes), each.timestamp) for each in span.events],
             span.links,
             span.kind,
             status=trace.Status(status.status_code, self._text(status.description) if status.description else None),
@@ -169,7 +170,18 @@ class RedactingExporter(SpanExporter):
         return self._mask(redact(text))
 
     def _attributes(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
-        return redact_value(dict(attributes or {}), self._mask)
+        return {self._short(name): self._value(name, value) for name, value in (attributes or {}).items()}
+
+    def _value(self, name: str, value: Any) -> Any:
+        if isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, str):
+            return self._remembered.member(name, value, self._mask)
+        return redact_member(name, value, self._mask)
+
+    def _short(self, text: str) -> str:
+        """A name, of which there are few."""
+        return str(self._remembered.member("", text, self._mask))
 
 
 def _exporter(target: TraceTarget, endpoint: str | None, session: MakeSession | None) -> SpanExporter | None:

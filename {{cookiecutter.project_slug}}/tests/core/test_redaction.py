@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 import structlog
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 from pydantic import SecretStr
 
 from app.core.errors import Invalid
@@ -17,7 +18,7 @@ from app.core.options import LogFormat
 from app.core.problems import encoded
 from app.core.redaction import SecretDetector, install_detectors, redact, redact_value
 from app.core.secret_patterns import secrets_in
-from app.core.telemetry import configure_tracing, shutdown_tracing, span
+from app.core.telemetry import RedactingExporter, configure_tracing, shutdown_tracing, span
 from app.settings import Settings
 from tests.safety.harmless_answers import HARMLESS
 from tests.safety.outbound_forms import SECRETS, carried
@@ -105,6 +106,18 @@ def test_no_span_contains_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert printed.getvalue().count('"count": 3') == len(SECRETS)
     assert found_in(printed.getvalue()) == []
     assert OWN not in printed.getvalue()
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_an_exporter_remembers_of_a_value_is_forgotten_with_other_detectors() -> None:
+    exporter = RedactingExporter(ConsoleSpanExporter())
+    attributes = {"app.arm": "BREW42", "app.password": "tr0ub4dor-and-3", "app.count": 3, "app.whole": True}
+    for detectors, shown in (((SecretDetector(),), "BREW42"), ((SecretDetector(frozenset({"BREW42"})),), "•" * 8)) * 2:
+        install_detectors(*detectors)
+        for _ in range(2):
+            redacted = exporter._attributes(attributes)
+            assert redacted == {**attributes, "app.arm": shown, "app.password": "•" * 8}
+            assert redacted["app.whole"] is True
 
 
 def test_no_problem_contains_a_secret() -> None:

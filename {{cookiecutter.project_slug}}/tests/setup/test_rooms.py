@@ -10,7 +10,7 @@ import pytest
 from app.cli.serve import run_worker, serve
 from app.core.errors import StartRefused
 from app.core.jobs import Worker
-from app.main import ROUTERS, create_app
+from app.main import ANSWERS, ROUTERS, create_app
 from app.setup.rooms import ROOMS, serving, working
 from app.wiring import State
 from app.worker import _work, jobs_of
@@ -38,6 +38,13 @@ def test_a_room_alone_serves_its_own_routes_and_health_and_metrics(state: State,
     own = {path for _, path, _ in routes_of([*ROUTERS[room].routes])}
     assert paths(state, room) == own | SYSTEM
     assert SERVED[room] in own
+
+
+def test_a_request_is_compared_with_the_routes_of_answers_first_and_in_one_step(state: State) -> None:
+    _, *served = [getattr(route, "path", None) for route in create_app(state).routes]  # after /openapi.json
+    first = served[: sum(path in ANSWERS for path in served)]
+    assert set(first) == {*ANSWERS}
+    assert None not in served, "a router within a router is searched twice"
 
 
 def test_the_rooms_of_the_table_serve_take_and_sweep_what_there_is(state: State) -> None:

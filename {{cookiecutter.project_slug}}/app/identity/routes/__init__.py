@@ -3,5 +3,7 @@ from fastapi import APIRouter
 from app.identity.routes import keys_api, scim_api
 
 router = APIRouter()
-router.include_router(keys_api.router)
-router.include_router(scim_api.router)
+for each in (keys_api, scim_api):
+    router.routes.extend(each.router.routes)
+
+__all__ = ["router"]

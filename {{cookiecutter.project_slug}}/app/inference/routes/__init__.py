@@ -10,9 +10,7 @@ from app.inference.routes import (
 )
 
 router = APIRouter()
-router.include_router(answer_list_api.router)
-router.include_router(answers_api.router)
-router.include_router(conversations_api.router)
-router.include_router(openai_api.router)
-router.include_router(embeddings_api.router)
-router.include_router(responses_api.router)
+for each in (answer_list_api, answers_api, conversations_api, openai_api, embeddings_api, responses_api):
+    router.routes.extend(each.router.routes)  # not included: the routes would be found in two steps
+
+__all__ = ["router"]
