@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.e2e.guide import Reader, blocks
-from tests.evaluation.corpus import keep_cited_pages, keep_some_cases
+from tests.evaluation.corpus import keep_cited_pages, keep_some_cases, let_no_time_decide
 from tests.forks import Forks
 
 DOCS = ROOT / "docs"
@@ -91,7 +91,8 @@ def test_the_commands_of_a_how_to_page_work_after_the_tutorial(one_reader: Reade
 def test_a_page_about_releases_works_on_a_young_service(tmp_path: Path, forks: Forks, names: tuple[str, ...]) -> None:
     with reader(tmp_path, forks) as there:
         if ALIKE.issuperset(names):
-            keep_some_cases(there.folder)
+            keep_some_cases(there.folder, 4)
+            let_no_time_decide(there.folder)
         keep_cited_pages(there.folder)
         there.ready()
         first, *_ = [block.text for block in blocks(DOCS / "README.md")]

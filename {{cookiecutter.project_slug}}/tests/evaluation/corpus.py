@@ -3,15 +3,16 @@ from pathlib import Path
 from app.evaluation.service import SuiteFiles
 
 ALTERNATIVES = 4
-SOME = 4
 
 
-def keep_some_cases(folder: Path) -> None:
-    """Keep every fourth evaluation case, and let times decide nothing: of few answers they are too uncertain. Enough
-    where the releases that are compared answer alike.
-    """
+def keep_some_cases(folder: Path, every: int) -> None:
+    """Keep one of `every` evaluation cases: enough where releases answer alike, or one of them very badly."""
     for suite in (folder / "evals").glob("*.jsonl"):
-        suite.write_text("".join(suite.read_text().splitlines(keepends=True)[::SOME]))
+        suite.write_text("".join(suite.read_text().splitlines(keepends=True)[::every]))
+
+
+def let_no_time_decide(folder: Path) -> None:
+    """Of few answers times are too uncertain."""
     quality = folder / "policies" / "quality.yaml"
     text = quality.read_text()
     assert "latency_ms: {tier: supporting" in text

@@ -26,7 +26,7 @@ from app.retrieval.ports import EmbeddingResult
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT, FreshDatabase
-from tests.evaluation.corpus import keep_cited_pages
+from tests.evaluation.corpus import keep_cited_pages, keep_some_cases
 from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import beside
 
@@ -90,6 +90,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, folder / name)
     cost = folder / "policies" / "cost.yaml"
     cost.write_text(cost.read_text() + PRICES)
+    keep_some_cases(folder, 2)
     keep_cited_pages(folder)
     return folder
 
@@ -186,7 +187,7 @@ async def test_a_release_made_worse_is_refused_and_the_report_names_the_metric(
         worse = await bench.slow.releases.create("ada")
     elif way == "tiny chunks":
         usual = ChunkerParams()
-        worse = await with_index(quoting, ChunkerParams(usual.target // 6, usual.whole // 6, usual.small // 6))
+        worse = await with_index(quoting, ChunkerParams(usual.target // 12, usual.whole // 12, usual.small // 12))
     elif way == "wrong embedder":
         worse = await with_index(quoting, embedder=bench.scrambled)
     elif way == "vectors alone":
