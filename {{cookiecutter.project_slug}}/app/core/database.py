@@ -180,24 +180,24 @@ class Database:
     @asynccontextmanager
     async def _begun(self) -> AsyncIterator[AsyncConnection]:
         async with self.engine.begin() as connection:
-            with self._counted("engine"):
+            self._in_use["engine"] += 1
+            try:
                 yield connection
+            finally:
+                self._in_use["engine"] -= 1
 
     @asynccontextmanager
     async def _pooled(self, seconds: float | None = None) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A connection in autocommit: nothing is left to commit at the end of the block, as the pool's own would do."""
         asked = time.monotonic()
-        async with self.pool.connection(seconds) as connection:
-            self.waits.note(DATABASE, time.monotonic() - asked)
-            with self._counted("pool"):
-                yield connection
-
-    @contextmanager
-    def _counted(self, lane: str) -> Iterator[None]:
-        self._in_use[lane] += 1
+        connection = await self.pool.getconn(seconds)
+        self.waits.note(DATABASE, time.monotonic() - asked)
+        self._in_use["pool"] += 1
         try:
-            yield
+            yield connection
         finally:
-            self._in_use[lane] -= 1
+            self._in_use["pool"] -= 1
+            await self.pool.putconn(connection)
 
     @contextmanager
     def _problems(self, lane: str) -> Iterator[None]:
