@@ -10,8 +10,6 @@ _NUMBER = re.compile(r"\s*\+?(\d{1,5})")
 _MAX_SPAN = 1_000
 _MAX_REPEATED_CHARACTERS = 200
 _MAX_CELL_CHARACTERS = 1_500
-# A longer table is cut into several chunks, and only one of them has the header row.
-_MAX_ROWS_BELOW_A_HEADER = 12
 _STRUCTURE = "h1, h2, h3, h4, h5, h6, pre, article, section"
 
 
@@ -58,12 +56,12 @@ class TableRows:
         self._nested.setdefault(len(self._rows), []).extend(lines)
 
     def lines(self) -> list[str]:
+        """Below a header each row names its columns: it is quoted alone, and may be in another chunk."""
         head = next((number for number, (_, header) in enumerate(self._rows) if not header), len(self._rows))
-        long = 0 < head < len(self._rows) - _MAX_ROWS_BELOW_A_HEADER
         names = [" ".join(dict.fromkeys(filter(None, column))) for column in _columns(self._rows[:head])]
         lines: list[str] = []
         for number, (row, _) in enumerate(self._rows):
-            named = long and number >= head and len(row) > 1
+            named = number >= head > 0 and len(row) > 1
             lines.append(_line(_named(row, names) if named else row))
             lines += self._nested.get(number, ())
         return lines + self._nested.get(len(self._rows), [])

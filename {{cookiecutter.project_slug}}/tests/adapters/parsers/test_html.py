@@ -98,14 +98,15 @@ TABLES = {
 }
 LINES = {
     "paragraphs in cells": "a b | c\nd e | - f - g",
-    "empty cells": "| Child | Adult\nA | | 8 mg\n| 5 mg",
+    "empty cells": "| Child | Adult\nA | | Adult: 8 mg\n| Child: 5 mg",
     "equal cells": "A | 5 mg | 5 mg",
-    "spans": "Item | 2024 | 2024\nItem | Q1 | Q2\nGlove | 1 | 2\nGlove | 3 | 4\nTotal",
+    "spans": "Item | 2024 | 2024\nItem | Q1 | Q2\n"
+    "Item: Glove | 2024 Q1: 1 | 2024 Q2: 2\nItem: Glove | 2024 Q1: 3 | 2024 Q2: 4\nTotal",
     "a span to the end": "A | 1\nA | 2\nB | 3",
     "a span too wide": "A" + " | 1" * 1000 + "\nB | 2",
     "a long cell over several columns": "a" * 201 + " | | | 1\nB | 2 | 3 | 4",
     "a hidden cell": "A | 1",
-    "a caption": "Fees\n\nCourse | Fee\nBoat | 9",
+    "a caption": "Fees\n\nCourse | Fee\nCourse: Boat | Fee: 9",
     "a nested table": "A | B\nc | d\nE | F",
     "one column": "a\nb",
     "headings": "One\n\nText.\nSide.",
@@ -125,7 +126,7 @@ def test_a_row_is_a_line_in_which_every_cell_has_its_column(name: str) -> None:
     assert page(f"<table>{TABLES[name]}</table>").text == LINES[name]
 
 
-def test_the_rows_of_a_long_table_name_their_columns() -> None:
+def test_the_rows_of_a_table_name_their_columns() -> None:
     rows = "".join(f"<tr><th>{number}<td>a<td></tr>" for number in range(14))
     lines = page(f"<table><tr><th>No<th>First<th>Last</tr>{rows}</table>").text.splitlines()
     assert (lines[0], lines[1], len(lines)) == ("No | First | Last", "No: 0 | First: a", 15)

@@ -22,6 +22,9 @@ _DENSITY, _EXACT, _QUESTION, _NUMBER, _DATE, _NAME = 2.0, 3.5, -3.0, 4.0, 3.0, 1
 _SATURATION, _LENGTH, _USUAL_LENGTH = 1.2, 0.75, 14.0
 _BONUSES: Mapping[Asked, float] = {"number": _NUMBER, "date": _DATE, "name": _NAME}
 _FEW_WORDS = 3
+_LINE_END = re.compile(r"\n")
+_ROW = re.compile(r"[^\n:;]{1,80}: [^\n;]+; [^\n:;]{1,80}: |[^\n|]+ \| ")
+_PROPER = re.compile(r"(?<=\s)(?:[A-Z][\w-]*|\w*\d\w*)")
 # What share of the best score a further sentence needs; the first, beside a sentence with every word of the question.
 # Fewer sentences are quoted so: in benchmarks/extractive_quality.py, gold_in_3 went from 0.880 to 0.875.
 _AS_GOOD, _GOOD_ENOUGH = 0.9, 0.6
@@ -49,11 +52,16 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """complete: it has every word of the question."""
+    """present: the words of the question that it has. complete: it has every one."""
 
     quote: Quote
     doubtful: bool
     complete: bool
+    present: frozenset[str]
+
+    @property
+    def is_row(self) -> bool:
+        return _ROW.match(self.quote.text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,8 @@ class _QuestionTerms:
     pairs: frozenset[tuple[str, str]]
     expected: re.Pattern[str] | None
     bonus: float
+    has_unknown: bool
+    """Whether a name or a number of the question stands nowhere."""
 
 
 def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) -> tuple[Quote, ...]:
@@ -90,23 +100,46 @@ def best_sentences(question: str, passages: Sequence[Readable], limit: int = 3) 
             Quote(n, part.start, part.end, p.text[part.start : part.end], score + _PASSAGE * max(0.0, p.score) / best),
             part.doubtful,
             s.stem_set >= question_terms.weights.keys(),
+            s.stem_set & question_terms.weights.keys(),
         )
         for n, p in enumerate(passages)
         for s, score in _rank(question_terms, texts[n])
         if (part := quotable(p.text, s.span.start, s.span.end))
     ]
     ranked.sort(key=lambda each: (_repeats(question, each.quote.text), each.doubtful, -each.quote.score))
+    if question_terms.has_unknown and _are_rows_alike(ranked):
+        return ()
     return tuple(_chosen(ranked, limit))
 
 
+def _are_rows_alike(ranked: Sequence[_Candidate]) -> bool:
+    """Whether the best one is a row of a table, and another row has the same words of the question: what would tell
+    them apart is not there.
+    """
+    first = ranked[0] if ranked else None
+    return (
+        first is not None
+        and first.is_row
+        and any(
+            each.is_row and each.present == first.present and each.quote.text != first.quote.text for each in ranked
+        )
+    )
+
+
 def _chosen(ranked: Sequence[_Candidate], limit: int) -> Iterable[Quote]:
-    """The first ones, each text once, without those that rank far below the first."""
+    """The first ones, each text once, without those that rank far below the first, and without rows of a table that
+    have only some of the question's words that another row has: that is the row which was asked for.
+    """
     used: set[str] = set()
-    for quote in (each.quote for each in ranked):
+    rows: list[frozenset[str]] = []
+    for quote, candidate in ((each.quote, each) for each in ranked):
+        if candidate.is_row and any(row > candidate.present for row in rows):
+            continue
         needed = (_AS_GOOD if ranked[0].complete else _GOOD_ENOUGH) * ranked[0].quote.score
         if quote.text in used or quote.score < min(needed, ranked[0].quote.score):
             continue
         used.add(quote.text)
+        rows += [candidate.present] if candidate.is_row else []
         yield quote
         if len(used) == limit:
             return
@@ -135,7 +168,19 @@ def question_language(question: str, passages: Sequence[Readable]) -> str:
 @lru_cache(maxsize=1024)
 def read(text: str, language: str = "en") -> tuple[ReadSentence, ...]:
     """The sentences of a text, with their words in forms that compare with a question in this language."""
-    return tuple(_sentence(span, text[span.start : span.end], language) for span in sentences(text))
+    spans = (row for span in sentences(text) for row in _rows(text, span))
+    return tuple(_sentence(span, text[span.start : span.end], language) for span in spans)
+
+
+def _rows(text: str, span: TextSpan) -> Iterable[TextSpan]:
+    """The rows of a table that names the columns in each of them, or the sentence as it is."""
+    start = span.start
+    for end_of_line in _LINE_END.finditer(text, span.start, span.end):
+        before = text.rfind("\n", span.start, end_of_line.start()) + 1 or span.start
+        if _ROW.match(text, before, end_of_line.start()) or _ROW.match(text, end_of_line.end(), span.end):
+            yield TextSpan(start, end_of_line.start())
+            start = end_of_line.end()
+    yield TextSpan(start, span.end)
 
 
 def _sentence(span: TextSpan, text: str, language: str) -> ReadSentence:
@@ -152,7 +197,10 @@ def _question_terms(question: str, passages: Sequence[tuple[ReadSentence, ...]],
     used = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
     weights = {t: log(1 + (total - used[t] + 0.5) / (used[t] + 0.5)) for t in stems}
     expected, bonus = _expected(question.lower(), language)
-    return _QuestionTerms(frozenset(words), frozenset(content), weights, frozenset(pairwise(stems)), expected, bonus)
+    proper = {stem(word, language) for name in _PROPER.findall(question) for word in fold(name, language)}
+    unknown = any(t in proper and t not in used for t in stems)
+    pairs = frozenset(pairwise(stems))
+    return _QuestionTerms(frozenset(words), frozenset(content), weights, pairs, expected, bonus, unknown)
 
 
 def _expected(question: str, language: str) -> tuple[re.Pattern[str] | None, float]:

@@ -145,3 +145,47 @@ def test_a_short_question_is_read_in_the_language_of_the_passage() -> None:
 
 def test_full_width_letters_and_ligatures_are_found() -> None:
     assert coverage("ﬁle ＳＥＲＶＥＲ", (Text("The file server is in the cellar."),)) == 1.0
+
+
+NAMED_ROWS = "\n".join(
+    [
+        "Columns: Plan, Cost per month, Seats, Support",
+        "Plan: Plan B; Cost per month: 25 euro; Seats: 9; Support: by telephone",
+        "Plan: Plan C; Cost per month: 60 euro; Seats: 30; Support: on the site",
+        "Plan: Plan D; Cost per month: 140 euro; Seats: 90; Support: day and night",
+    ]
+)
+PIPED_ROWS = "\n".join(
+    [
+        "Office | Opening hours | Telephone | Manager",
+        "Office: Oslo | Opening hours: 8 to 16 | Telephone: 555 0102 | Manager: Nils Dahl",
+        "Office: Vienna | Opening hours: 10 to 18 | Telephone: 555 0103 | Manager: Greta Baum",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "question", "row"),
+    [
+        (NAMED_ROWS, "How many seats does Plan C have?", 2),
+        (NAMED_ROWS, "Which support does Plan D have?", 3),
+        (NAMED_ROWS, "How many seats are in Plan B?", 1),
+        (PIPED_ROWS, "What is the telephone of the Vienna office?", 2),
+        (PIPED_ROWS, "What are the opening hours of Oslo?", 1),
+    ],
+)
+def test_of_a_table_the_row_is_quoted_that_was_asked_for(table: str, question: str, row: int) -> None:
+    assert best_sentences(question, [Text(table)])[0].text == table.split("\n")[row]
+    assert {quote.text for quote in best_sentences(question, [Text(table)])} <= {
+        table.split("\n")[row],
+        table.split("\n")[0],
+    }
+
+
+def test_all_rows_are_quoted_that_fit_a_question_alike() -> None:
+    assert len(best_sentences("What are the costs per month of all plans?", [Text(NAMED_ROWS)])) == 3
+
+
+def test_no_row_is_quoted_for_a_name_that_is_in_none() -> None:
+    assert best_sentences("What does Plan X cost per month?", [Text(NAMED_ROWS)]) == ()
+    assert best_sentences("What does the plan cost per month?", [Text(NAMED_ROWS)])
