@@ -4,11 +4,13 @@ DATA is a folder of *.jsonl files with `text`, `label` (attack or benign), `kind
 a row with `injected` gives that text, and rows of the kind `indirect_plain`, whose injections are ordinary requests,
 are measured but not learned from. The sentences of benign documents are learned as well. The rows stay where they are:
 what is written are coefficients (app/adapters/screening/injection_ngrams.npz, int8) and the figures of folds that did
-not see the row (benchmarks/results/injection_classifier.json). The handbook gives further benign sentences.
+not see the row (benchmarks/results/injection_classifier.json). The handbook and benchmarks/data/ give
+further benign sentences.
 """
 
 import argparse
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -33,11 +35,12 @@ from benchmarks.harness import write  # noqa: E402
 FOLDS = 5
 PENALTY = 0.03
 """Of the squared weights, beside the summed loss of all rows."""
-BENIGN_FLAGGED = 0.01
-"""The largest share of benign rows that may be flagged, overall; in no slice of some size may it be twice as large."""
-WHOLE_SHARE, SENTENCE_SHARE = 0.7, 0.3
-"""How that share is split between the two thresholds."""
-_MIN_SLICE = 50
+BENIGN_FLAGGED = 0.02
+"""The largest share of benign rows that may be flagged in each slice; one row in a slice of fewer than fifty."""
+STEPS = [round(0.5 + 0.1 * step, 1) for step in range(75)]
+"""The thresholds that are tried."""
+BENIGN = ROOT / "benchmarks" / "data" / "benign_with_words_of_attacks.txt"
+"""Harmless sentences of our own, one a line, with the words of attacks."""
 SENTENCES = 12
 """Of one benign document, so that long ones do not dominate."""
 _MIN_DOCUMENT_FREQUENCY = 2
@@ -94,6 +97,11 @@ def handbook() -> Iterable[Row]:
         for window in windows_of(page.read_text(encoding="utf-8")):
             if not screen_document(window.text):
                 yield Row(window.text, False, "learned only", "the handbook of this service")
+
+
+def own_benign() -> Iterable[Row]:
+    for line in BENIGN.read_text(encoding="utf-8").splitlines():
+        yield Row(line, False, "learned only", "sentences of this service")
 
 
 def fit(rows: Sequence[Row]) -> Fitted:
@@ -167,20 +175,6 @@ def judged(model: Fitted, rows: Sequence[Row]) -> list[tuple[float, float]]:
     return [(whole, sentence) for whole, sentence in best]
 
 
-def threshold(scores: Sequence[float], slices: Sequence[str], share: float) -> float:
-    """The lowest at which at most this share of benign rows is above it, and twice the share in each slice."""
-    by_slice: dict[str, list[float]] = defaultdict(list)
-    for score, name in zip(scores, slices, strict=True):
-        by_slice[name].append(score)
-    bounds = [np.quantile(scores, 1 - share, method="higher")]
-    bounds += [
-        np.quantile(each, 1 - 2 * BENIGN_FLAGGED, method="higher")
-        for each in by_slice.values()
-        if len(each) >= _MIN_SLICE
-    ]
-    return float(max(bounds)) + 1e-6
-
-
 def out_of_fold(rows: Sequence[Row], key: Any) -> list[tuple[float, float]]:
     """Each row is scored by a model that saw no row with the same key."""
     result: list[tuple[float, float]] = [(-np.inf, -np.inf)] * len(rows)
@@ -194,13 +188,32 @@ def out_of_fold(rows: Sequence[Row], key: Any) -> list[tuple[float, float]]:
 
 
 def thresholds(rows: Sequence[Row], scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    benign = [(score, row.slice) for score, row in zip(scores, rows, strict=True) if not row.attack and measured(row)]
-    whole = [(each[0], name) for each, name in benign if each[0] > -np.inf]
-    sentence = [(each[1], name) for each, name in benign]
-    return (
-        threshold([s for s, _ in whole], [name for _, name in whole], BENIGN_FLAGGED * WHOLE_SHARE),
-        threshold([s for s, _ in sentence], [name for _, name in sentence], BENIGN_FLAGGED * SENTENCE_SHARE),
-    )
+    """Of a whole text and of a sentence: those that find the largest part of each kind of attack, on average, where no
+    slice of benign rows has more than the permitted share flagged, by rules and classifier together."""
+    kinds: dict[bool, dict[str, list[tuple[float, float, float]]]] = {True: defaultdict(list), False: defaultdict(list)}
+    for row, (whole, sentence) in zip(rows, scores, strict=True):
+        if measured(row):
+            kinds[row.attack][kind_of(row)].append((float(found_by_rules(row.text)), whole, sentence))
+    attacks, benign = ([np.array(each) for each in kinds[attack].values()] for attack in (True, False))
+    found = [
+        (sum(flagged(each, pair).mean() for each in attacks), pair)
+        for pair in itertools.product(STEPS, STEPS)
+        if all(flagged(each, pair).sum() <= max(1, BENIGN_FLAGGED * len(each)) for each in benign)
+    ]
+    return max(found)[1]
+
+
+def kind_of(row: Row) -> str:
+    """Without the technique: too few rows have the same one."""
+    return ", ".join(row.slice.split(", ")[:3])
+
+
+def flagged(rows: NDArray[np.float64], bounds: tuple[float, float]) -> NDArray[np.bool_]:
+    return (rows[:, 0] > 0) | (rows[:, 1] >= bounds[0]) | (rows[:, 2] >= bounds[1])
+
+
+def found_by_rules(text: str) -> bool:
+    return any(finding.rule.startswith(("instr", "hidden_instr")) for finding in screen_document(text))
 
 
 def measured(row: Row) -> bool:
@@ -211,7 +224,7 @@ def figures(rows: Sequence[Row], scores: Sequence[tuple[float, float]], bounds: 
     counts: dict[str, dict[str, int]] = defaultdict(lambda: {"rows": 0, "rules": 0, "classifier": 0, "either": 0})
     for row, (whole, sentence) in zip(rows, scores, strict=True):
         if measured(row):
-            rules = any(finding.rule.startswith(("instr", "hidden_instr")) for finding in screen_document(row.text))
+            rules = found_by_rules(row.text)
             model = whole >= bounds[0] or sentence >= bounds[1]
             found = counts[row.slice]
             for name, hit in (("rows", True), ("rules", rules), ("classifier", model), ("either", rules or model)):
@@ -238,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="a folder of *.jsonl files")
     folder: Path = parser.parse_args().data
-    rows = [*rows_in(folder), *handbook()]
+    rows = [*rows_in(folder), *handbook(), *own_benign()]
     by_fold = out_of_fold(rows, lambda row: row.fold)
     bounds = thresholds(rows, by_fold)
     digest = store(fit([row for row in rows if row.learned]), bounds)
