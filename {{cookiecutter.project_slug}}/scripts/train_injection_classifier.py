@@ -4,8 +4,7 @@ DATA is a folder of *.jsonl files with `text`, `label` (attack or benign), `kind
 a row with `injected` gives that text, and rows of the kind `indirect_plain`, whose injections are ordinary requests,
 are measured but not learned from. The sentences of benign documents are learned as well. The rows stay where they are:
 what is written are coefficients (app/adapters/screening/injection_ngrams.npz, int8) and the figures of folds that did
-not see the row (benchmarks/results/injection_classifier.json). The handbook and benchmarks/data/ give
-further benign sentences.
+not see the row (benchmarks/results/injection_classifier.json). The handbook gives further benign sentences.
 """
 
 import argparse
@@ -36,11 +35,9 @@ FOLDS = 5
 PENALTY = 0.03
 """Of the squared weights, beside the summed loss of all rows."""
 BENIGN_FLAGGED = 0.02
-"""The largest share of benign rows that may be flagged in each slice; one row in a slice of fewer than fifty."""
+"""The largest share of the benign rows of a kind that may be flagged: in a kind of fewer than fifty, none."""
 STEPS = [round(0.5 + 0.1 * step, 1) for step in range(75)]
 """The thresholds that are tried."""
-BENIGN = ROOT / "benchmarks" / "data" / "benign_with_words_of_attacks.txt"
-"""Harmless sentences of our own, one a line, with the words of attacks."""
 SENTENCES = 12
 """Of one benign document, so that long ones do not dominate."""
 _MIN_DOCUMENT_FREQUENCY = 2
@@ -97,11 +94,6 @@ def handbook() -> Iterable[Row]:
         for window in windows_of(page.read_text(encoding="utf-8")):
             if not screen_document(window.text):
                 yield Row(window.text, False, "learned only", "the handbook of this service")
-
-
-def own_benign() -> Iterable[Row]:
-    for line in BENIGN.read_text(encoding="utf-8").splitlines():
-        yield Row(line, False, "learned only", "sentences of this service")
 
 
 def fit(rows: Sequence[Row]) -> Fitted:
@@ -189,18 +181,19 @@ def out_of_fold(rows: Sequence[Row], key: Any) -> list[tuple[float, float]]:
 
 def thresholds(rows: Sequence[Row], scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Of a whole text and of a sentence: those that find the largest part of each kind of attack, on average, where no
-    slice of benign rows has more than the permitted share flagged, by rules and classifier together."""
-    kinds: dict[bool, dict[str, list[tuple[float, float, float]]]] = {True: defaultdict(list), False: defaultdict(list)}
+    kind of benign rows has more than the permitted share flagged, by rules and classifier together."""
+    kinds: dict[tuple[bool, str], list[tuple[float, float, float]]] = defaultdict(list)
     for row, (whole, sentence) in zip(rows, scores, strict=True):
         if measured(row):
-            kinds[row.attack][kind_of(row)].append((float(found_by_rules(row.text)), whole, sentence))
-    attacks, benign = ([np.array(each) for each in kinds[attack].values()] for attack in (True, False))
+            kinds[row.attack, kind_of(row)].append((float(found_by_rules(row.text)), whole, sentence))
+    attacks, benign = ([np.array(kinds[key]) for key in kinds if key[0] is attack] for attack in (True, False))
     found = [
-        (sum(flagged(each, pair).mean() for each in attacks), pair)
+        (sum(float(flagged(each, pair).mean()) for each in attacks), pair)
         for pair in itertools.product(STEPS, STEPS)
-        if all(flagged(each, pair).sum() <= max(1, BENIGN_FLAGGED * len(each)) for each in benign)
+        if all(flagged(each, pair).sum() <= BENIGN_FLAGGED * len(each) for each in benign)
     ]
-    return max(found)[1]
+    # The lowest of those that find the same: what is not among these rows may be an attack too.
+    return max(found, key=lambda each: (round(each[0], 6), -each[1][0], -each[1][1]))[1]
 
 
 def kind_of(row: Row) -> str:
@@ -209,7 +202,8 @@ def kind_of(row: Row) -> str:
 
 
 def flagged(rows: NDArray[np.float64], bounds: tuple[float, float]) -> NDArray[np.bool_]:
-    return (rows[:, 0] > 0) | (rows[:, 1] >= bounds[0]) | (rows[:, 2] >= bounds[1])
+    hits: NDArray[np.bool_] = (rows[:, 0] > 0) | (rows[:, 1] >= bounds[0]) | (rows[:, 2] >= bounds[1])
+    return hits
 
 
 def found_by_rules(text: str) -> bool:
@@ -251,7 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="a folder of *.jsonl files")
     folder: Path = parser.parse_args().data
-    rows = [*rows_in(folder), *handbook(), *own_benign()]
+    rows = [*rows_in(folder), *handbook()]
     by_fold = out_of_fold(rows, lambda row: row.fold)
     bounds = thresholds(rows, by_fold)
     digest = store(fit([row for row in rows if row.learned]), bounds)

@@ -59,8 +59,8 @@ _MODEL = (
 ENGLISH: dict[str, tuple[str, str]] = {
     "override": (
         # ignore all previous instructions; forget everything above; the instructions above are to be ignored
-        rf"(?<!not to )(?<!never ){_DROP}(?={few(6)}{_NOUN})(?={few(5)}{_BEFORE}\b|{few(3)}(?:your|its|all|any|every"
-        rf"|these|those)\b"
+        rf"(?<!not to )(?<!never ){_DROP}(?={few(6)}{_NOUN})(?={few(5)}{_BEFORE}\b|{few(3)}(?:your|its|all|every"
+        rf"|these|those)\b|{few(3)}any\b(?!{few(4)}(?:content|text)\b)"
         rf"|{few(2)}{_STANDING}{GAP}{_NOUN})"
         rf"|\b(?:ignore|disregard|forget)\b{few(2)}{_NOUN}{few(2)}(?:then|instead|above)\b"
         rf"|(?<!not to )(?<!never )\b(?:ignor(?:e|ing)|disregard(?:ing)?"
