@@ -9,6 +9,7 @@ not see the row (benchmarks/results/injection_classifier.json). The handbook giv
 
 import argparse
 import hashlib
+import itertools
 import json
 import re
 import sys
@@ -33,11 +34,10 @@ from benchmarks.harness import write  # noqa: E402
 FOLDS = 5
 PENALTY = 0.03
 """Of the squared weights, beside the summed loss of all rows."""
-BENIGN_FLAGGED = 0.01
-"""The largest share of benign rows that may be flagged, overall; in no slice of some size may it be twice as large."""
-WHOLE_SHARE, SENTENCE_SHARE = 0.7, 0.3
-"""How that share is split between the two thresholds."""
-_MIN_SLICE = 50
+BENIGN_FLAGGED = 0.02
+"""The largest share of the benign rows of a kind that may be flagged: in a kind of fewer than fifty, none."""
+STEPS = [round(0.5 + 0.1 * step, 1) for step in range(75)]
+"""The thresholds that are tried."""
 SENTENCES = 12
 """Of one benign document, so that long ones do not dominate."""
 _MIN_DOCUMENT_FREQUENCY = 2
@@ -167,20 +167,6 @@ def judged(model: Fitted, rows: Sequence[Row]) -> list[tuple[float, float]]:
     return [(whole, sentence) for whole, sentence in best]
 
 
-def threshold(scores: Sequence[float], slices: Sequence[str], share: float) -> float:
-    """The lowest at which at most this share of benign rows is above it, and twice the share in each slice."""
-    by_slice: dict[str, list[float]] = defaultdict(list)
-    for score, name in zip(scores, slices, strict=True):
-        by_slice[name].append(score)
-    bounds = [np.quantile(scores, 1 - share, method="higher")]
-    bounds += [
-        np.quantile(each, 1 - 2 * BENIGN_FLAGGED, method="higher")
-        for each in by_slice.values()
-        if len(each) >= _MIN_SLICE
-    ]
-    return float(max(bounds)) + 1e-6
-
-
 def out_of_fold(rows: Sequence[Row], key: Any) -> list[tuple[float, float]]:
     """Each row is scored by a model that saw no row with the same key."""
     result: list[tuple[float, float]] = [(-np.inf, -np.inf)] * len(rows)
@@ -194,13 +180,34 @@ def out_of_fold(rows: Sequence[Row], key: Any) -> list[tuple[float, float]]:
 
 
 def thresholds(rows: Sequence[Row], scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    benign = [(score, row.slice) for score, row in zip(scores, rows, strict=True) if not row.attack and measured(row)]
-    whole = [(each[0], name) for each, name in benign if each[0] > -np.inf]
-    sentence = [(each[1], name) for each, name in benign]
-    return (
-        threshold([s for s, _ in whole], [name for _, name in whole], BENIGN_FLAGGED * WHOLE_SHARE),
-        threshold([s for s, _ in sentence], [name for _, name in sentence], BENIGN_FLAGGED * SENTENCE_SHARE),
-    )
+    """Of a whole text and of a sentence: those that find the largest part of each kind of attack, on average, where no
+    kind of benign rows has more than the permitted share flagged, by rules and classifier together."""
+    kinds: dict[tuple[bool, str], list[tuple[float, float, float]]] = defaultdict(list)
+    for row, (whole, sentence) in zip(rows, scores, strict=True):
+        if measured(row):
+            kinds[row.attack, kind_of(row)].append((float(found_by_rules(row.text)), whole, sentence))
+    attacks, benign = ([np.array(kinds[key]) for key in kinds if key[0] is attack] for attack in (True, False))
+    found = [
+        (sum(float(flagged(each, pair).mean()) for each in attacks), pair)
+        for pair in itertools.product(STEPS, STEPS)
+        if all(flagged(each, pair).sum() <= BENIGN_FLAGGED * len(each) for each in benign)
+    ]
+    # The lowest of those that find the same: what is not among these rows may be an attack too.
+    return max(found, key=lambda each: (round(each[0], 6), -each[1][0], -each[1][1]))[1]
+
+
+def kind_of(row: Row) -> str:
+    """Without the technique: too few rows have the same one."""
+    return ", ".join(row.slice.split(", ")[:3])
+
+
+def flagged(rows: NDArray[np.float64], bounds: tuple[float, float]) -> NDArray[np.bool_]:
+    hits: NDArray[np.bool_] = (rows[:, 0] > 0) | (rows[:, 1] >= bounds[0]) | (rows[:, 2] >= bounds[1])
+    return hits
+
+
+def found_by_rules(text: str) -> bool:
+    return any(finding.rule.startswith(("instr", "hidden_instr")) for finding in screen_document(text))
 
 
 def measured(row: Row) -> bool:
@@ -211,7 +218,7 @@ def figures(rows: Sequence[Row], scores: Sequence[tuple[float, float]], bounds: 
     counts: dict[str, dict[str, int]] = defaultdict(lambda: {"rows": 0, "rules": 0, "classifier": 0, "either": 0})
     for row, (whole, sentence) in zip(rows, scores, strict=True):
         if measured(row):
-            rules = any(finding.rule.startswith(("instr", "hidden_instr")) for finding in screen_document(row.text))
+            rules = found_by_rules(row.text)
             model = whole >= bounds[0] or sentence >= bounds[1]
             found = counts[row.slice]
             for name, hit in (("rows", True), ("rules", rules), ("classifier", model), ("either", rules or model)):

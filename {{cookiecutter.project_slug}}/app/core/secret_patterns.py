@@ -71,6 +71,8 @@ _ASSIGNED = re.compile(
 _FOLLOWS = re.compile(r"\b(?:password|passwd|pwd)[ \t]+([^\s\"'`<>(){}\[\]|;,•]{8,200})", re.IGNORECASE)
 _KEY_PART = re.compile(r"\"(?:d|p|q|dp|dq|qi|k)\"\s*:\s*\"([A-Za-z0-9_-]{16,})\"")
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
+_ROW = re.compile(r"(?m:^)[ \t]*\|([^\n]+)\|[ \t]*(?m:$)")
+_CELL = re.compile(r"(?<=\|)[ \t*`]*([^|\n]*?)[ \t*`]*(?=\|)")
 # What an assignment or a header needs, and most texts lack: found much faster than the patterns fail.
 _ASSIGNS = re.compile(r"[=:→]|\s(?:is|was|lautet|es|est)\b", re.IGNORECASE)
 _SEPARATES = re.compile(r"[\s:]")
@@ -101,6 +103,8 @@ def secrets_in(text: str) -> Iterator[tuple[str, int, int]]:
         if len(value) >= 8 and _is_random(value):
             yield "assigned", match.start(1), match.start(1) + len(value)
     yield from _without_sign(text)
+    if "|" in text and _SECRET_NAME.search(text):
+        yield from _in_tables(text)
 
 
 def _without_sign(text: str) -> Iterator[tuple[str, int, int]]:
@@ -112,6 +116,20 @@ def _without_sign(text: str) -> Iterator[tuple[str, int, int]]:
         kinds = (str.isupper, str.islower, str.isdigit)
         if _is_random(value) and len(value) >= 8 and all(any(map(kind, value)) for kind in kinds):
             yield "assigned", match.start(1), match.start(1) + len(value)
+
+
+def _in_tables(text: str) -> Iterator[tuple[str, int, int]]:
+    """The cells of a Markdown table under a heading that names a credential."""
+    column: int | None = None
+    for row in _ROW.finditer(text):
+        cells = list(_CELL.finditer(text, row.start(1), row.end(1) + 1))
+        named = [place for place, cell in enumerate(cells) if _SECRET_NAME.fullmatch(cell[1])]
+        if named:
+            column = named[0]
+        elif column is not None and column < len(cells):
+            value = cells[column][1]
+            if len(value) >= 8 and " " not in value and _is_random(value):
+                yield "assigned", *cells[column].span(1)
 
 
 def may_name_secret(name: str) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.identity.issuer import ADDRESS, AUDIENCE, Issuer, ec_key, encoded, jwk_of, rsa_key
@@ -51,6 +53,18 @@ def raw(name: str, token: Callable[[Issuer], str], reason: str = "malformed") ->
     return Attack(name, token, INVALID, reason)
 
 
+P256_ORDER = bytes.fromhex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")
+
+
+def _ec_token(issuer: Issuer, signature: Callable[[bytes], bytes]) -> str:
+    text = f"{encoded({**GOOD, 'alg': 'ES256', 'kid': 'e1'})}.{encoded(issuer.claims())}"
+    return f"{text}.{encoded(signature(text.encode()))}"
+
+
+def _der(text: bytes) -> bytes:
+    return ec_key("two").sign(text, ec.ECDSA(hashes.SHA256()))
+
+
 SIGNATURES = [
     header("alg none", INVALID, "algorithm", alg="none"),
     header("alg NONE", INVALID, "algorithm", alg="NONE"),
@@ -71,6 +85,9 @@ SIGNATURES = [
            key=lambda: ec_key("attacker"), kid="e1"),
     raw("other claims under a good signature", _swapped, "signature"),
     raw("no signature", lambda issuer: issuer.token().rpartition(".")[0] + ".", "signature"),
+    raw("an EC signature of zeros", lambda issuer: _ec_token(issuer, lambda _: bytes(64)), "signature"),
+    raw("an EC signature of the order", lambda issuer: _ec_token(issuer, lambda _: P256_ORDER * 2), "signature"),
+    raw("an EC signature in another form", lambda issuer: _ec_token(issuer, _der), "signature"),
     raw("half a signature", lambda issuer: issuer.token()[:-170], "signature"),
 ]  # fmt: skip
 
@@ -88,6 +105,8 @@ HEADERS = [
     header("an empty name of a key", INVALID, "key", kid=""),
     header("a number as the name of a key", INVALID, "malformed", kid=1),
     header("a name that is a path", INVALID, "key", kid="../../../../dev/null"),
+    header("a name with a line end", INVALID, "key", kid="k1\n"),
+    header("a list of types", INVALID, "type", typ=["at+jwt"]),
     header("a name that is SQL", INVALID, "key", kid="k1' union select 'x'--"),
     header("a name that is a command", INVALID, "key", kid="k1|id"),
     header("a key that is not published any more", INVALID, "key", key=lambda: rsa_key("retired"), kid="k0"),
@@ -111,10 +130,15 @@ CLAIMS = [
     claim("an audience that begins alike", OTHER, "audience", aud=f"{AUDIENCE}.evil.example.net"),
     claim("the audience in capitals", OTHER, "audience", aud=AUDIENCE.upper()),
     claim("no audience", OTHER, "audience", aud=None),
+    claim("this audience twice", OTHER, "audience", aud=[AUDIENCE, AUDIENCE]),
+    claim("a list in a list of audiences", OTHER, "audience", aud=[[AUDIENCE]]),
     claim("an empty list of audiences", OTHER, "audience", aud=[]),
     claim("expired", EXPIRED, "expired", iat=lambda now: now - 900, exp=lambda now: now - 31),
     claim("no end", INVALID, "time", exp=None),
     claim("a text as the end", INVALID, "time", exp="2999-01-01"),
+    claim("a number in a text as the end", INVALID, "time", exp="9999999999"),
+    claim("no number as the end", INVALID, "malformed", exp=float("nan")),
+    claim("a text as the beginning", INVALID, "time", nbf="0"),
     claim("true as the end", INVALID, "time", exp=True),
     claim("no end at all", INVALID, "malformed", exp=float("inf")),
     claim("valid for years", INVALID, "lifetime", exp=lambda now: now + 10 * 365 * 86_400),
@@ -156,6 +180,8 @@ MAPPINGS = [
 SHAPES = [
     raw("too long", lambda issuer: issuer.token(groups=["answers-users"] * 2000)),
     raw("five parts, as an encrypted token has", lambda issuer: f"{issuer.token()}.x.y"),
+    raw("a token in a token", lambda issuer: issuer.signed({**GOOD, "cty": "JWT"}, issuer.token().encode())),
+    raw("padding", lambda issuer: f"{issuer.token()}=="),
     raw("two parts", lambda issuer: issuer.token().rpartition(".")[0]),
     raw("nothing but dots", lambda issuer: ".."),
     raw("a header that is no object", lambda issuer: f"{encoded([1])}.{encoded(issuer.claims())}.x"),

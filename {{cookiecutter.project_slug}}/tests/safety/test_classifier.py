@@ -78,6 +78,12 @@ def test_letters_that_look_alike_do_not_hide_an_attack(disguise: object) -> None
     assert suspected(disguise(ATTACKS[0])) == [SUSPECTED]  # type: ignore[operator]
 
 
+def test_a_heading_of_one_word_is_no_sentence() -> None:
+    recipe = "Pancakes\n\nIngredients:\n- two eggs and flour\n\nInstructions:\n1. Mix the eggs with the flour.\n"
+    assert not any(window.text.strip() == "Instructions:" for window in windows_of(recipe))
+    assert SCREENING.document(recipe) == ()
+
+
 def test_windows_are_the_sentences_and_a_short_text_as_a_whole() -> None:
     text = "Version 3.5 of the lamp is here. It glows!\n- an item of a list\nOk."
     found = windows_of(text)

@@ -95,6 +95,7 @@ def test_no_code_is_read_out_of_a_harmless_text(text: str) -> None:
         ('{"auths":{"r.example":{"auth":"YWRtaW46SGc3azJMcTl6UXc="}}}', "YWRtaW46SGc3azJMcTl6UXc="),
         ("Unseal Key 1: aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3z", "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3z"),
         ('{"kty":"RSA","n":"0vx7agoebGcQ","d":"X4cTteJY_gn4FYPsXB8rdX"}', "X4cTteJY_gn4FYPsXB8rdX"),
+        ("| user | Password |\n|---|---|\n| admin | `Hg7k2Lq9zQw!` |\n", "Hg7k2Lq9zQw!"),
         ("It begins with " + "ghp_" + "aB3dE5fG7hJ9kL1m and goes on.", "ghp_" + "aB3dE5fG7hJ9kL1m"),
     ],
 )
@@ -109,6 +110,7 @@ def test_a_credential_is_found_without_an_assignment(text: str, secret: str) -> 
         "A password for the portal is set by its owner. Your password is yours alone.",
         "Reset your password Monday to Friday, or call 0800-123456.",
         'The header has {"kty":"RSA","n":"0vx7agoebGcQ0vx7agoebGcQ","e":"AQAB"}.',
+        "| user | password |\n|---|---|\n| admin | set on 2024-05-01 |\n| build42x | in the vault |\n",
         '{"auth": "required", "mode": "basic"}',
     ],
 )

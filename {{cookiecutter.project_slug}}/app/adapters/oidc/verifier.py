@@ -1,6 +1,7 @@
 """Signatures of tokens, checked with the keys that the issuer publishes."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,8 @@ log = structlog.get_logger(__name__)
 
 FAMILIES = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 MAX_KEYS = 50
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+"""RFC 7515, 7.1, without padding: one token has one spelling."""
 
 _reads = counter("app_issuer_keys_read_total", "Reads of the identity provider's public keys, by outcome.", ["outcome"])
 _jws = jwt.PyJWS(options={"enforce_minimum_key_length": True})
@@ -82,6 +85,8 @@ class OidcTokenVerifier:
     keys: IssuerKeys
 
     async def verify(self, token: str, rules: TokenRules) -> Mapping[str, object]:
+        if not _COMPACT.fullmatch(token):
+            raise TokenRefused("The token is no signed JWT.", "malformed")
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:

@@ -10,6 +10,8 @@ _MAX_SENTENCE_CHARACTERS = 600
 _MIN_CHARACTERS = 12
 # Possessive: what could be given back would be remembered, in a hundred bytes for each character of a long line.
 _SENTENCE = re.compile(r"[^\s](?:[^.!?。！？\n]++|[.!?](?=\S))*+[.!?。！？]*")
+_HEADING = re.compile(r"[A-Za-z-]+ *:?")
+"""One word, such as "Instructions:", which says nothing alone."""
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 
 
@@ -41,7 +43,7 @@ def _sentences(text: str) -> Iterator[Window]:
     for match in _SENTENCE.finditer(text):
         for start in range(match.start(), match.end(), _MAX_SENTENCE_CHARACTERS):
             part = text[start : min(match.end(), start + _MAX_SENTENCE_CHARACTERS)]
-            if len(part) >= _MIN_CHARACTERS and _LETTERS.search(part):
+            if len(part) >= _MIN_CHARACTERS and _LETTERS.search(part) and not _HEADING.fullmatch(part):
                 yield Window(part, start)
                 count += 1
         if count >= _MAX_WINDOWS:

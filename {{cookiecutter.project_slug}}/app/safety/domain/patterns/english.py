@@ -59,8 +59,8 @@ _MODEL = (
 ENGLISH: dict[str, tuple[str, str]] = {
     "override": (
         # ignore all previous instructions; forget everything above; the instructions above are to be ignored
-        rf"(?<!not to )(?<!never ){_DROP}(?={few(6)}{_NOUN})(?={few(5)}{_BEFORE}\b|{few(3)}(?:your|its|all|any|every"
-        rf"|these|those)\b"
+        rf"(?<!not to )(?<!never ){_DROP}(?={few(6)}{_NOUN})(?={few(5)}{_BEFORE}\b|{few(3)}(?:your|its|all|every"
+        rf"|these|those)\b|{few(3)}any\b(?!{few(4)}(?:content|text)\b)"
         rf"|{few(2)}{_STANDING}{GAP}{_NOUN})"
         rf"|\b(?:ignore|disregard|forget)\b{few(2)}{_NOUN}{few(2)}(?:then|instead|above)\b"
         rf"|(?<!not to )(?<!never )\b(?:ignor(?:e|ing)|disregard(?:ing)?"
@@ -133,7 +133,9 @@ ENGLISH: dict[str, tuple[str, str]] = {
         r"|language model|persona|mode|bot)\b"
         r"|\byou (?:have|has) (?:been )?(?:broken free|freed|no (?:restrictions|limits|rules|filters|ethical|moral"
         r"|limitations))"
-        r"|\bunrestricted (?:responses?|access|help|assistance|answers?|block|information|output|version)\b"
+        r"|\bunrestricted (?:responses?|help|assistance|answers?|block|information|output|version)\b"
+        r"|\b(?:give|grant|have|has|with|need|want|allow|enable|obtain|gain|provide)\w*\b[^.!?\n]{0,30}"
+        r"\bunrestricted access\b"
         r"|\b(?:outside|beyond|exceed|transcend)(?:ing)? (?:of )?your (?:\w+ ){0,2}(?:boundaries|limits|limitations"
         r"|constraints|programming|guidelines|parameters|ethics)\b"
         r"|\b(?:your|all|these|the) (?:\w+ )?(?:restrictions|limitations|filters|guidelines|constraints|safeguards"

@@ -79,7 +79,8 @@ _UN = re.compile(r"un(?!it|der|ti|i|less|ion)[a-z]{2,}(?:ed|able|en)$")
 _GOES_ON = (",", "and", "also")
 _PLACING = frozenset(
     listed(
-        "in on at by for from with during after before to within among outside inside abroad above below beyond under over until since"
+        "in on at by for from with during after before to within among outside inside abroad above below beyond under "
+        "over until since"
     )
 )
 """What opens the setting of a sentence, which by itself affirms nothing."""
