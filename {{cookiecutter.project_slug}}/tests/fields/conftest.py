@@ -15,6 +15,7 @@ import yaml
 from app.adapters.chat.standin import StandIn
 from app.core.clock import Clock
 from app.core.embedded import Urls
+from app.core.policies import parse_yaml
 from app.main import create_app
 from app.settings import Settings, load_settings
 from app.wiring import State, build
@@ -23,6 +24,7 @@ from tests.conftest import ROOT, FreshDatabase, adopt
 if TYPE_CHECKING:
     from tests.fields.values import Bench
 
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 Changes = Mapping[str, Mapping[str, Any]]
 """By policy: the keys that are other than in the shipped file."""
 
@@ -44,9 +46,9 @@ def changed_root(folder: Path, policies: Changes) -> Path:
         (folder / "policies" / path.name).symlink_to(path)
     for name, values in policies.items():
         path = folder / "policies" / f"{name}.yaml"
-        content = yaml.safe_load(path.read_bytes())
+        content = parse_yaml(path.read_bytes(), path)
         path.unlink()
-        path.write_text(yaml.safe_dump(merged(content, values)), encoding="utf-8")
+        path.write_text(yaml.dump(merged(content, values), Dumper=DUMPER), encoding="utf-8")
     return folder
 
 

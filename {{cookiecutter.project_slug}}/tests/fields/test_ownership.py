@@ -7,45 +7,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from app.core.clock import ManualClock
 from app.core.errors import Problem
 from app.governance.domain.approval_rules import Approval
 from app.releases.domain import EvaluationEvidence, Release
 from app.wiring import POLICIES
-from tests.fields.values import Bench, Running, Value, ids
+from tests.fields.conftest import merged
+from tests.fields.values import Bench, Running, Value, ids, nested
 from tests.governance.conftest import person, unlike_any_other
 from tests.monitoring.test_alerting import sent_by_alertmanager
 
 Probe = Callable[[Running], Awaitable[Any]]
-
-
-def described(*path: str) -> Probe:
-    async def probe(service: Running) -> Any:
-        found = (await service.get("/openapi.json"))["info"]
-        for name in path:
-            found = found[name]
-        return found
-
-    return probe
-
-
-def on_the_card(*path: str) -> Probe:
-    async def probe(service: Running) -> Any:
-        found = (await service.get("/v1/governance"))["purpose"]
-        for name in path:
-            found = found[name]
-        return found
-
-    return probe
-
-
-def owner_on_the_card(policy: str) -> Probe:
-    async def probe(service: Running) -> Any:
-        shown = (await service.get("/v1/governance"))["live"]["policies"]
-        return next(each["owner"] for each in shown if each["name"] == policy)
-
-    return probe
 
 
 async def measured(service: Running) -> Release:
@@ -114,7 +88,6 @@ async def personal_question(service: Running) -> str:
     return str(reply.get("code") or reply["status"])
 
 
-TEAM, NAME = "Grace of Karlen", "Harbour answers"
 TIERS = {tier: {"ownership": {"risk_tier": tier}} for tier in ("low", "medium", "high")}
 HOSTS = {"security": {"webhooks": {"hosts": ["calls.example.com"]}}}
 REFUSES_CONFIDENTIAL = {
@@ -123,20 +96,7 @@ REFUSES_CONFIDENTIAL = {
 
 
 VALUES = [
-    Value("ownership.owner", TEAM, described("contact", "name"), None, TEAM),
-    Value("ownership.service", NAME, described("title"), None, NAME),
-    Value("ownership.on_call", "night@karlen.example", described("contact", "email"), None, "night@karlen.example"),
-    Value("ownership.purpose", "It knows the harbour.", on_the_card("purpose"), None, "It knows the harbour."),
-    *(
-        Value(f"ownership.owners.{part}", TEAM, on_the_card("owners", part), None, TEAM)
-        for part in ("model", "prompts", "data", "policies")
-    ),
     Value("ownership.on_call_webhook", "https://calls.example.com/x", alert, "no_on_call_webhook", 1, HOSTS),
-    *(
-        Value(f"{policy}.owner", TEAM, owner_on_the_card(policy), None, TEAM)
-        for policy in POLICIES
-        if policy != "ownership"
-    ),
     Value("ownership.risk_tier", "low", own_approval, "self_approval", "approved", TIERS["medium"]),
     Value(
         "ownership.data_sensitivity",
@@ -157,7 +117,52 @@ VALUES = [
 
 
 @pytest.mark.parametrize("value", VALUES, ids=ids(VALUES))
-async def test_a_value_is_shown_or_decides(bench: Bench, value: Value) -> None:
-    without, with_it = await bench.found(value)
-    assert with_it == value.with_it
-    assert without == value.without if value.without is not None else without != with_it
+async def test_a_value_decides(bench: Bench, value: Value) -> None:
+    assert await bench.found(value) == (value.without, value.with_it)
+
+
+PARTS = ("model", "prompts", "data", "policies")
+SHOWN: dict[str, tuple[str, ...]] = {
+    "ownership.owner": ("info", "contact", "name"),
+    "ownership.service": ("info", "title"),
+    "ownership.on_call": ("info", "contact", "email"),
+    "ownership.purpose": ("purpose", "purpose"),
+    **{f"ownership.owners.{part}": ("purpose", "owners", part) for part in PARTS},
+    **{f"{policy}.owner": ("owners", policy) for policy in POLICIES if policy != "ownership"},
+}
+"""Where people read it: in the description of the interface, or on the model card."""
+
+
+async def pages(service: Running) -> dict[str, Any]:
+    card, interface = await service.get("/v1/governance"), await service.get("/openapi.json")
+    owners = {each["name"]: each["owner"] for each in card["live"]["policies"]}
+    return {"info": interface["info"], "purpose": card["purpose"], "owners": owners}
+
+
+def at(found: Any, path: tuple[str, ...]) -> str:
+    for name in path:
+        found = found[name]
+    return str(found)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def before_and_after(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pages of a service, and of one in which each of these values names itself."""
+    changed: dict[str, Any] = {}
+    for field in SHOWN:
+        changed = merged(
+            changed, nested(field, "night@karlen.example" if field == "ownership.on_call" else f"of {field}")
+        )
+    assert bench.plain
+    before = await pages(bench.plain)
+    async with bench.running(changed) as service:
+        return before, await pages(service)
+
+
+@pytest.mark.parametrize("field", SHOWN)
+def test_a_value_is_shown_where_people_read_it(
+    before_and_after: tuple[dict[str, Any], dict[str, Any]], field: str
+) -> None:
+    before, after = (at(page, SHOWN[field]) for page in before_and_after)
+    assert after == ("night@karlen.example" if field == "ownership.on_call" else f"of {field}")
+    assert before != after

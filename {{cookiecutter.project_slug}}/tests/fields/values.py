@@ -117,6 +117,7 @@ class Bench:
     tenant: UUID | None = None
     plain: Running | None = None
     """As nobody has changed it, on a database of its own."""
+    without: dict[object, Any] = field(default_factory=dict)
 
     @asynccontextmanager
     async def running(
@@ -144,14 +145,18 @@ class Bench:
                 yield made
 
     async def found(self, value: Value) -> tuple[Any, Any]:
-        """What the probe finds without the value and with it."""
-        if self.plain and (value.given, value.models, value.host) == ({}, 1, "127.0.0.1"):
-            without = await self.probed(value.probe, self.plain)
-        else:
-            async with self.running(value.given, value.models, host=value.host) as service:
-                without = await self.probed(value.probe, service)
+        """What the probe finds without the value and with it. What it finds without is looked for once."""
+        key = (value.probe, repr(value.given), value.models, value.host)
+        if key not in self.without:
+            self.without[key] = await self._without(value)
         async with self.running(value.policies, value.models, host=value.host) as service:
-            return without, await self.probed(value.probe, service)
+            return self.without[key], await self.probed(value.probe, service)
+
+    async def _without(self, value: Value) -> Any:
+        if self.plain and (value.given, value.models, value.host) == ({}, 1, "127.0.0.1"):
+            return await self.probed(value.probe, self.plain)
+        async with self.running(value.given, value.models, host=value.host) as service:
+            return await self.probed(value.probe, service)
 
     async def probed(self, probe: Probe, service: Running) -> Any:
         for each in self.models:
