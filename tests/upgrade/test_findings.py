@@ -40,6 +40,20 @@ def test_the_steps_that_concern_the_edits_at_hand_are_shown(project: Path, templ
     assert json.loads((project / ".template.json").read_text(encoding="utf-8"))["version"] == "0.2.0"
 
 
+def test_a_step_of_everybody_is_shown_to_a_service_that_changed_nothing(project: Path, template: SmallTemplate) -> None:
+    steps = "  steps:\n  - {do: Set the key., touches: ['**']}\n  - {do: Look at the prompts., touches: [prompts/*]}\n"
+    write(template.folder / "UPGRADES.yaml", f"- version: 0.2.0\n  date: null\n  serious: major\n{steps}")
+    template.commit("second", {"docs/guide.md": "# Guide\n"})
+    assert "has not released 0.2.0, or has no tags: take its newest commit by --to HEAD." in (
+        upgrade(project, "--to", "0.2.0").stdout
+    )
+    done = upgrade(project, "--to", "HEAD")
+    assert done.returncode == 0, done.stdout
+    assert "  0.2.0: Set the key.\n" in done.stdout
+    assert "Look at the prompts." not in done.stdout
+    assert "1 more in the template's UPGRADES.yaml concern nothing that you changed." in done.stdout
+
+
 def test_steps_that_a_version_got_before_its_release_are_shown_to_services_on_the_way_to_it(
     home: Path, template: SmallTemplate
 ) -> None:

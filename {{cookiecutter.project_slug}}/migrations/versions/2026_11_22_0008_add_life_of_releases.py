@@ -104,7 +104,7 @@ alter table ledger add column environment text not null default 'production';
 alter table ledger alter column environment drop default;
 """
 
-# What was there before there was a life of releases. A release that an environment pointed to was live without evidence.
+# What was stored before. A release that an environment pointed to was live without evidence.
 RELEASES_BEFORE = """
 insert into release_events (release_id, before, after, at, actor, reason)
 select id, null, 'draft', created_at, 'migration', 'stored before releases had a life' from releases order by number;

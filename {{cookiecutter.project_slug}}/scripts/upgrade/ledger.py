@@ -11,6 +11,7 @@ from typing import Any
 from source import Source
 
 LEDGER = "UPGRADES.yaml"
+EVERYBODY = "**"  # whatever a service has changed, and where it has changed nothing
 PARTS = ("renames", "removed", "contracts", "steps")
 SERIOUS = ("patch", "minor", "major")
 
@@ -66,7 +67,8 @@ class Ledger:
         for entry in self.entries:
             version = entry["version"]
             for step in entry.get("steps") or []:
-                touched = any(fnmatch(path, glob) for glob in step.get("touches") or ["*"] for path in own)
+                globs = step.get("touches") or [EVERYBODY]
+                touched = EVERYBODY in globs or any(fnmatch(path, glob) for glob in globs for path in own)
                 yield Step(f"{version}: {step['do']}", touched)
             for contract in entry.get("contracts") or []:
                 was, now = str(contract.get("was")), contract.get("now")

@@ -110,6 +110,8 @@ class Source:
         return folder
 
     def _unknown(self, name: str) -> str:
+        if name.removeprefix("v") == self.version("HEAD"):
+            raise Stop(f"{self.address} has not released {name}, or has no tags: take its newest commit by --to HEAD.")
         raise Stop(f"{self.address} has no version, tag or commit {name}.")
 
 
