@@ -68,7 +68,7 @@ def extend_timeouts() -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu-report", action="store_true", help="processor time of each file, with its processes")
     parser.addoption("--order", type=seed, metavar="SEED", help="a random order of the tests; `random` draws its seed")
-    parser.addoption("--quick", action="store_true", help="only tests without a database and without processes")
+    parser.addoption("--quick", action="store_true", help="only what `make test-quick` runs")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -170,7 +170,7 @@ SHARE_NOTHING = ("tests/test_benchmarks.py::", "tests/e2e/test_guides.py::test_a
 
 
 DATABASE_AND_PROCESSES = ("embedded", "forks")
-"""Fixtures whose tests are not run by `make test-quick`."""
+"""Fixtures whose tests are not run by `make test-quick`, save those marked quick: one of each kind."""
 
 
 def share_of(nodeid: str) -> str:
@@ -189,6 +189,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_quick(item: pytest.Item) -> bool:
+    if item.get_closest_marker("quick"):
+        return True
     used = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
     return not item.get_closest_marker("slow") and used.isdisjoint(DATABASE_AND_PROCESSES)
 

@@ -1,6 +1,7 @@
 """Actions and tickets over HTTP."""
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from app.main import create_app
@@ -53,6 +54,7 @@ async def test_the_catalogue_says_what_may_be_named(shop: Shop) -> None:
     assert found["close_ticket"]["parameters"]["required"] == ["ticket", "resolution"]
 
 
+@pytest.mark.quick
 async def test_an_action_is_shown_until_its_end_to_those_who_may_see_it(shop: Shop) -> None:
     proposal = await shop.approved()
     async with await client_of(shop, "reviewer") as reviewer, await client_of(shop, "user", "other") as other:

@@ -16,6 +16,8 @@ from app.core.errors import Problem, StartRefused
 from app.ingestion.domain.documents import UnsafeName, check_name, check_uri
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 HALF = os.fsdecode(b"a\xff")
 
 

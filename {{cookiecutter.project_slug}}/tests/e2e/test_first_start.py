@@ -7,6 +7,8 @@ import pytest
 
 from tests.e2e.conftest import App, app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("variables", [{"LC_ALL": "xx_YY.UTF-8"}, {"LANG": "tlh_KX"}, {"LC_COLLATE": "nowhere"}])
 def test_a_locale_that_does_not_exist_does_not_break_it(

@@ -9,6 +9,8 @@ import pytest
 from tests.extensions.extended_service import ExtendedService, examples
 from tests.forks import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "a module that nothing reads": ("action", "ACTIONS = ()", "app/extensions/action.py: nothing reads this module"),
     "no name": ("actions", "ACTION = ()", "app/extensions/actions.py: ACTIONS cannot be read"),
@@ -184,7 +186,6 @@ def test_commands_that_cannot_be_read_are_refused_with_the_file(service: Extende
         file.unlink()
 
 
-@pytest.mark.slow
 def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migrations(service: ExtendedService) -> None:
     added = [path for path in examples() if "callbacks" in path or path.endswith("/tables.py")]
     service.extend(*added)
@@ -196,7 +197,6 @@ def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migration
     assert "app/extensions/stores.py does not list callbacks" in said
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "old", "new", "reason"),
     [

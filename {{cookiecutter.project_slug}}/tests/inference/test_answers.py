@@ -33,6 +33,7 @@ async def test_one_sentence_is_one_sentence(quoting: Service) -> None:
     assert answer["text"] == "It was built in 1874 by the engineer Marta Holm. [1]"
 
 
+@pytest.mark.quick
 async def test_a_model_answer_is_cited_from_the_evidence(service: Service) -> None:
     answer = (await service.ask(WHO)).json()
     assert answer["model"] == "stand-in"

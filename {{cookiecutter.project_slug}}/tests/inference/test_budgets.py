@@ -72,6 +72,7 @@ async def costs_of_a_call(service: Service) -> tuple[int, int]:
     return (await asking).json()["cost_micro_usd"], reserved
 
 
+@pytest.mark.quick
 async def test_an_answer_is_reserved_for_and_settled_at_its_cost(limited: Service) -> None:
     limited.model.faults.append(Fault(hang=100))
     asking = asyncio.create_task(limited.ask(WHO))

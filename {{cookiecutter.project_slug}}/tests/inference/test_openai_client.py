@@ -23,6 +23,7 @@ async def test_the_models_are_listed(client: openai.AsyncOpenAI) -> None:
     assert [model.id async for model in client.models.list()] == ["default", "stand-in", "extractive"]
 
 
+@pytest.mark.quick
 async def test_a_completion_is_a_cited_answer(client: openai.AsyncOpenAI) -> None:
     done = await client.chat.completions.create(model="default", messages=ASKED)  # type: ignore[arg-type]
     assert done.choices[0].finish_reason == "stop"

@@ -36,6 +36,7 @@ async def ask(service: Service, **options: Any) -> list[tuple[str, dict[str, Any
         return [event async for event in events(response)]
 
 
+@pytest.mark.quick
 async def test_pieces_come_first_and_the_whole_answer_last(service: Service) -> None:
     service.model.faults.append(Fault(pieces=SAID))
     *pieces, (name, answer) = await ask(service)

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from app.wiring import State
 
@@ -10,6 +11,7 @@ REFUNDS = b"# Refunds\n\nRefunds are paid within 14 days to the card that was us
 CHANGED = b"# Refunds\n\nRefunds are paid within 30 days by bank transfer.\n"
 
 
+@pytest.mark.quick
 async def test_an_upload_is_published_with_its_headings_and_offsets(ingest, client) -> None:
     (document,) = await ingest(("refunds.md", REFUNDS), source="shop", metadata='{"author": "Ada"}')
     assert document["status"] == "published"

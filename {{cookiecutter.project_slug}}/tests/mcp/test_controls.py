@@ -24,6 +24,7 @@ def texts(result: object) -> str:
     return orjson.dumps(result).decode()
 
 
+@pytest.mark.quick
 async def test_no_tool_shows_a_closed_document(service: Service, stranger: str) -> None:
     closed = await service.publish(
         "The vault of Karlen has the code zqxwv.", title="Vault zqxwv", uri="zqxwv.md", access_groups=["vault"]

@@ -10,6 +10,8 @@ from app.monitoring.domain.failures.patterns import FailurePattern, FailureWindo
 from benchmarks.failure_patterns import KINDS, Planted, measure, members, plant
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 POLICY = FailurePolicy()
 
 

@@ -18,6 +18,8 @@ from app.monitoring.domain.rule_cases import Series
 from app.monitoring.domain.rules import alerts_of, case_files, chart_rules, digest, rule_files
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 OBJECTIVES = Objectives()
 FILES, TESTS = rule_files(OBJECTIVES), case_files(OBJECTIVES)
 ALERTS = alerts_of(OBJECTIVES)

@@ -43,6 +43,7 @@ def left(garden: Garden) -> set[str]:
     return garden.found(dump(garden.owner_url)) | garden.found((garden.evals / "golden.jsonl").read_bytes())
 
 
+@pytest.mark.quick
 async def test_nothing_about_a_person_is_left_and_what_must_stay_verifiable_is(
     plant: Plant, privacy: Privacy, state: State, tenant: UUID, database_urls: Urls
 ) -> None:

@@ -188,6 +188,7 @@ async def test_with_the_database_away_the_last_release_keeps_serving(house: Hous
     assert await process.environments.resolve() is first
 
 
+@pytest.mark.quick
 async def test_a_rollback_needs_no_gate_and_brings_back_the_release_before(house: House) -> None:
     process = house.process()
     first = await process.environments.resolve()

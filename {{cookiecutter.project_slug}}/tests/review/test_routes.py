@@ -78,6 +78,7 @@ def test_a_rule_for_an_unknown_model_stops_the_start(settings: Settings, tmp_pat
     check(written(tmp_path / "right", settings, rule % "extr*"))
 
 
+@pytest.mark.quick
 async def test_from_the_queue_to_the_decision_over_http(desk: Desk) -> None:
     item = await desk.queue()
     state, tenant = desk.state, desk.tenant

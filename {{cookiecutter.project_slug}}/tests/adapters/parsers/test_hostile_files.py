@@ -14,6 +14,8 @@ from app.adapters.parsers.pool import ParserPool
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from tests.adapters.parsers.bombs import BOMBS
 
+pytestmark = pytest.mark.slow
+
 FILES = Path(__file__).parents[2] / "data" / "hostile-files"
 GOOD = "Refunds are paid within 14 days."
 

@@ -16,7 +16,10 @@ from app.adapters.parsers.child_process import start_threaded
 from app.adapters.parsers.pool import ParserLimits, ParserPool
 from app.ingestion.domain.parsed_document import ParserInterrupted, Unparsable
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no signals, and no clock of processor time")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="no signals, and no clock of processor time"),
+]
 
 COSTLY = b"<div>" * 100_000 + b"x"
 GOOD = b"# Lamps\n\nThe lamp is lit at dusk.\n"

@@ -14,6 +14,8 @@ from tests.adapters.parsers.made_pdf import line, page_of, pages_of, picture
 from tests.adapters.parsers.office_files import zipped
 from tests.adapters.parsers.scans import needs_tesseract, png, scanned, tiff
 
+pytestmark = pytest.mark.slow
+
 LINES = ("The ferry to the island leaves at 6:40 in summer.", "Dogs travel free; a bicycle costs 4.50 a day.")
 WHOLE = "q 600 0 0 800 0 0 cm /Scan Do Q"
 RESOURCES = "/XObject << /Scan 6 0 R >>"

@@ -8,6 +8,8 @@ from app.evaluation.domain.canary import HARMS, CanaryDecision, evaluate_canary
 from app.evaluation.domain.policy import CANARY_METRICS, CanaryPolicy
 from benchmarks.canary_simulation import CLEAN, HARMFUL, SAMPLE, Traffic, simulate
 
+pytestmark = pytest.mark.slow
+
 HOUR = timedelta(hours=1)
 POLICY = CanaryPolicy()
 

@@ -57,6 +57,7 @@ async def evaluate(evaluations: Evaluations, release: Release, **more: object) -
     return ended, Report.read(await evaluations.report(ended.id), ended.report)
 
 
+@pytest.mark.quick
 async def test_an_evaluation_ends_in_a_report_and_the_release_carries_its_hash(service: State) -> None:
     release = await draft(service)
     run, report = await evaluate(alone(service), release)
