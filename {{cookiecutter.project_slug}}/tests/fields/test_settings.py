@@ -90,10 +90,6 @@ async def jobs_at_once(state: State) -> int:
     return made[0]
 
 
-async def ocr_languages(state: State) -> str:
-    return str(state.ingestion.deps.parser.ocr_languages)
-
-
 MCP = {"host": "answers.example.com", "origin": "https://chat.example.com"}
 ROOM = {"APP_RETRIEVAL_URL": "http://127.0.0.1:1", "APP_ROOM_KEY": SECRET}
 VALUES: list[tuple[str, dict[str, str], Probe, Any, Any]] = [
