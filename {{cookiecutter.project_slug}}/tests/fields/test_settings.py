@@ -58,7 +58,9 @@ async def tombstones(state: State) -> str:
 
 
 async def connections(state: State) -> int:
-    return int(state.database.pool.get_stats()["pool_max"])
+    most = int(state.database.pool.get_stats()["pool_max"])
+    assert most == state.database.size
+    return most
 
 
 async def readiness(state: State) -> bool:
