@@ -139,6 +139,12 @@ async def test_a_variable_changes_what_happens(
         assert (before, await probe(state)) == (without, with_it)
 
 
+async def test_a_language_that_text_recognition_does_not_have_refuses_the_start(changed: Changed) -> None:
+    with pytest.raises(StartRefused, match="APP_OCR_LANGUAGES names zzz"):
+        async with changed({"APP_OCR_LANGUAGES": "zzz"}, live=False):
+            pass
+
+
 async def test_the_pepper_is_in_the_hash_of_every_key(changed: Changed) -> None:
     async with changed({"APP_KEY_PEPPER": SECRET}) as state:
         tenant = await state.identity.ensure_tenant(uuid4().hex)

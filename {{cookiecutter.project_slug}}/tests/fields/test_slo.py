@@ -56,7 +56,7 @@ async def places_at_first(service: Running) -> int:
 
 
 def places_after(wait: float) -> Probe:
-    """The limit after ten intervals in which every place was used and ready work waited for so long."""
+    """The limit after thirty intervals in which every place was used and ready work waited for so long."""
 
     async def probe(service: Running) -> int:
         adaptation = main._adaptation(service.state)
