@@ -12,6 +12,8 @@ from app.core.templates import template_environment
 
 ROOT = "/console/"
 FOLDER = Path(__file__).parent / "pages"
+FRAME = Path(__file__).parent / "templates" / "console.html"
+"""Of every page."""
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -75,9 +77,12 @@ class ConsoleFile:
 
 @cache
 def files() -> Mapping[str, ConsoleFile]:
-    """Every file that pages load, by its name, read once. Errors: StartRefused when one is not installed."""
+    """Every file that pages load, by its name, read once. Errors: StartRefused when one, or the frame of the pages, is
+    not installed.
+    """
     by_name = {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in TYPES}
-    if missing := sorted({page.script for page in PAGES} - set(by_name)):
+    installed = {*by_name, *(path.name for path in FRAME.parent.glob("*.html"))}
+    if missing := sorted({FRAME.name, *(page.script for page in PAGES)} - installed):
         raise StartRefused(f"The console lacks {', '.join(missing)}: install it again, or set APP_CONSOLE=false.")
     return MappingProxyType(by_name)
 
@@ -85,7 +90,7 @@ def files() -> Mapping[str, ConsoleFile]:
 @cache
 def render(page: ConsolePage) -> str:
     """The HTML of a page: the frame, without data."""
-    return template_environment("app.console").get_template("console.html").render(page=page, pages=PAGES)
+    return template_environment("app.console").get_template(FRAME.name).render(page=page, pages=PAGES)
 
 
 def addresses() -> set[str]:

@@ -3,12 +3,13 @@
 import re
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 
-from app.console.service import FOLDER, PAGES, ConsolePage, addresses, files, render
-from app.core.errors import Conflict
+from app.console.service import FOLDER, FRAME, PAGES, ConsolePage, addresses, files, render
+from app.core.errors import Conflict, StartRefused
 from app.main import create_app
 from app.wiring import State
 from tests.conftest import ROOT
@@ -77,7 +78,17 @@ def test_every_file_of_the_folder_is_served_and_packed() -> None:
     assert set(files()) == {path.name for path in FOLDER.iterdir()}
     packed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
     matches = {path for pattern in packed["app.console"] for path in FOLDER.parent.glob(pattern)}
-    assert matches == {*FOLDER.iterdir(), FOLDER.parent / "templates" / "console.html"}
+    assert matches == {*FOLDER.iterdir(), FRAME}
+
+
+@pytest.mark.parametrize("name", ["FOLDER", "FRAME"])
+def test_a_console_that_is_not_installed_as_a_whole_refuses_the_start(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"app.console.service.{name}", tmp_path / "console.html" if name == "FRAME" else tmp_path)
+    lacks = "console.html" if name == "FRAME" else "budgets.js"
+    with pytest.raises(StartRefused, match=rf"The console lacks {lacks}"):
+        files.__wrapped__()
 
 
 def test_no_page_and_no_script_names_a_foreign_host() -> None:

@@ -1,6 +1,7 @@
 """Each value of policies/quality.yaml decides on releases, canaries and the scores of live answers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,11 +9,14 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from app.evaluation.domain.canary import CanaryDecision, evaluate_canary
+from app.core.database import background
+from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
 from app.evaluation.domain.gate import GateResult, MetricFinding, apply_gate
 from app.evaluation.domain.scores import RunScores
+from app.evaluation.service import CanaryMonitor
 from app.releases.domain import EvaluationEvidence, Release
 from app.wiring import State
+from tests.clock import leap, until
 from tests.evaluation.domain.test_canary import every, sample_answers
 from tests.evaluation.sample_scores import SUITE, case
 from tests.fields.conftest import Changed, merged
@@ -276,3 +280,26 @@ async def test_a_canary_that_passed_goes_live_by_itself_if_the_policy_says_so(
         assert (state.environments.current().id == release.id) is live
         if not live:
             await state.rollouts.end_canary("ana", "it was tried")
+
+
+class CountingMonitor(CanaryMonitor):
+    """Only counts when it would judge."""
+
+    async def enforce(self) -> CanaryStatus | None:
+        LOOKS.append(self)
+        return None
+
+
+LOOKS: list[CanaryMonitor] = []
+
+
+async def test_a_canary_is_judged_every_check_every_seconds(changed: Changed) -> None:
+    async with changed(live=False, quality={"canary": {"check_every_seconds": 7}}) as state:
+        own = {each.name: getattr(state.canaries, each.name) for each in fields(CanaryMonitor) if each.init}
+        LOOKS.clear()
+        async with background(CountingMonitor(**own).watch):
+            await until(lambda: len(LOOKS) == 1)
+            for seconds, looks in ((6, 1), (2, 2)):
+                await leap(seconds)
+                await leap(0)
+                assert len(LOOKS) == looks

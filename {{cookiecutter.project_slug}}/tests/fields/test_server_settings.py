@@ -128,16 +128,49 @@ async def test_of_connections_that_stall_the_one_ends_first_whose_time_is_short(
     await tasks[name]
 
 
-async def test_bodies_are_bounded_and_the_server_trusts_proxies_as_the_environment_says(changed: Changed) -> None:
-    variables = {
-        "APP_MAX_BUFFERED_BODY_BYTES": "1000000",
-        "APP_SEND_SECONDS": "7",
-        "APP_TRUSTED_PROXIES": '["10.0.0.0/8"]',
-    }
-    async with changed(variables) as state:
-        assert main._body_limits(state).buffered == 1_000_000
-        limits = state.settings.server_limits()
-        assert (limits.send_seconds, limits.proxies) == (7, ("10.0.0.0/8",))
+async def test_bodies_that_are_read_at_a_time_are_bounded_together(changed: Changed) -> None:
+    """Without the value both would wait for the rest of their body."""
+    begun = POST.replace(b"/", b"/v1/answers", 1) + b"content-length: 900000\r\n\r\n" + b"x" * 700_000
+    async with changed({"APP_MAX_BUFFERED_BODY_BYTES": "1000000"}) as state, listening(state) as connect:
+        tasks = [asyncio.ensure_future(replied(connect, begun)) for _ in range(2)]
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for each in rest:
+            each.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+    assert [each.result() for each in done] == [503]
+
+
+async def replies_after_a_pause(connect: Connect, asked: int) -> int:
+    """How many come to a caller who asks for more than fits in any buffer, and reads when another one has timed out."""
+    connection = await connect()
+    connection.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    await connection.send((GET.replace(b"GET /", b"GET /openapi.json") + b"\r\n") * asked)
+    await half_a_head(connect)
+    connection.writer.transport.resume_reading()  # type: ignore[attr-defined]
+    for number in range(asked):
+        try:
+            await connection.reply()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return number
+    return asked
+
+
+@pytest.mark.parametrize(("seconds", "whole"), [("0.1", False), ("30", True)])
+async def test_a_caller_who_does_not_read_is_cut_off_in_the_time_of_the_environment(
+    changed: Changed, seconds: str, whole: bool
+) -> None:
+    variables = {"APP_SEND_SECONDS": seconds, "APP_HEADER_SECONDS": "0.8"}
+    async with changed(variables) as state, listening(state) as connect:
+        assert (await replies_after_a_pause(connect, asked=60) == 60) is whole
+
+
+async def test_the_scheme_of_a_request_is_what_a_proxy_of_the_environment_says(changed: Changed) -> None:
+    redirected = GET.replace(b"GET /", b"GET /console") + b"x-forwarded-proto: https\r\n\r\n"
+    for trusted, scheme in (("10.0.0.0/8", b"http"), ("127.0.0.0/8", b"https")):
+        async with changed({"APP_TRUSTED_PROXIES": f'["{trusted}"]'}) as state, listening(state) as connect:
+            connection = await connect()
+            await connection.send(redirected)
+            assert (await connection.reply())[1][b"location"] == scheme + b"://x/console/"
 
 
 async def test_the_address_is_that_of_the_environment(tmp_path: Path, forked_app: App) -> None:

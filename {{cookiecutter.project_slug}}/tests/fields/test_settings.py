@@ -58,7 +58,9 @@ async def tombstones(state: State) -> str:
 
 
 async def connections(state: State) -> int:
-    return int(state.database.pool.get_stats()["pool_max"])
+    most = int(state.database.pool.get_stats()["pool_max"])
+    assert most == state.database.size
+    return most
 
 
 async def readiness(state: State) -> bool:
@@ -88,10 +90,6 @@ async def jobs_at_once(state: State) -> int:
     finally:
         worker.Worker = before  # type: ignore[misc]
     return made[0]
-
-
-async def ocr_languages(state: State) -> str:
-    return str(state.ingestion.deps.parser.ocr_languages)
 
 
 MCP = {"host": "answers.example.com", "origin": "https://chat.example.com"}
@@ -139,6 +137,12 @@ async def test_a_variable_changes_what_happens(
         before = await probe(state)
     async with changed(variables, live=name != "APP_EMBEDDER") as state:
         assert (before, await probe(state)) == (without, with_it)
+
+
+async def test_a_language_that_text_recognition_does_not_have_refuses_the_start(changed: Changed) -> None:
+    with pytest.raises(StartRefused, match="APP_OCR_LANGUAGES names zzz"):
+        async with changed({"APP_OCR_LANGUAGES": "zzz"}, live=False):
+            pass
 
 
 async def test_the_pepper_is_in_the_hash_of_every_key(changed: Changed) -> None:

@@ -1,13 +1,16 @@
 """Each value of policies/slo.yaml: deadlines, admission under load, error budgets and the budgets of the load test."""
 
 import argparse
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
@@ -16,12 +19,13 @@ from app.adapters.chat.standin import Fault
 from app.core.slo import SloPolicy
 from benchmarks import load_test
 from benchmarks.load_driver import Replies
+from tests.clock import until
 from tests.conftest import DEADLINE_SECONDS
 from tests.fields.conftest import changed_root
 from tests.fields.test_ownership import approved, measured
-from tests.fields.values import Bench, Running, Value, ids, nested
+from tests.fields.values import WHO, Bench, Running, Value, ids, nested
 from tests.governance.conftest import person
-from tests.monitoring.stored import PastAnswer, ago, store
+from tests.monitoring.stored import PastAnswer, PastVersion, ago, store, store_versions
 from tests.test_load_budgets import KEPT
 
 Probe = Callable[[Running], Awaitable[Any]]
@@ -32,9 +36,10 @@ def slots(service: Running) -> Any:
     return service.client._transport.app.state.admission.limits.by_path["/v1/answers"]  # type: ignore[attr-defined]
 
 
-async def deadline(service: Running) -> float:
-    """Of the release that answers, in seconds."""
-    return float(service.state.answers.loaded_releases.by_id[service.state.environments.current().id].deadline_seconds)
+async def answered_by_its_model(service: Running) -> bool:
+    """Whether an answer waits for a model that takes a second."""
+    service.model.always = Fault(hang=1)
+    return (await service.ask()).get("model") == "stand-in"
 
 
 async def late(service: Running) -> bool:
@@ -51,7 +56,7 @@ async def places_at_first(service: Running) -> int:
 
 
 def places_after(wait: float) -> Probe:
-    """The limit after ten intervals in which every place was used and ready work waited for so long."""
+    """The limit after thirty intervals in which every place was used and ready work waited for so long."""
 
     async def probe(service: Running) -> int:
         adaptation = main._adaptation(service.state)
@@ -62,9 +67,45 @@ def places_after(wait: float) -> Probe:
     return probe
 
 
-async def queue_rules(service: Running) -> tuple[float, int, float]:
-    rules = slots(service).rules
-    return rules.seconds, rules.longest, rules.tenant_share
+async def second_of_two(service: Running) -> str:
+    """What becomes of an answer that is asked for while another one takes the only place."""
+    async with held(service, 1):
+        second = asyncio.ensure_future(service.ask())
+        await until(lambda: second.done() or len(slots(service)._waiting))
+    reply = await second
+    return str(reply.get("code") or reply["status"])
+
+
+async def places_of_one_tenant(service: Running) -> int:
+    """How many of its two answers are worked on at a time, in a service of two places, while others are active."""
+    other = await service.state.identity.ensure_tenant(uuid4().hex)
+    key = await service.state.identity.create_key(other, "other", ["user"])
+    headers = {"authorization": f"Bearer {key.text}"}
+    for given in (headers, {}, headers):  # whose tenant is known by its second request
+        (await service.client.post("/v1/answers", json={"question": WHO}, headers=given)).raise_for_status()
+    async with held(service, 2):
+        return int(slots(service).in_use)
+
+
+@asynccontextmanager
+async def held(service: Running, answers: int) -> AsyncIterator[None]:
+    """So many answers are asked for, and their model answers none of them before the end of the block."""
+    until_the_end = asyncio.Event()
+    reply = service.model._reply
+
+    async def late(*given: Any) -> Any:
+        await until_the_end.wait()
+        return await reply(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.model, "_reply", late)
+        asked = [asyncio.ensure_future(service.ask()) for _ in range(answers)]
+        await until(lambda: slots(service).in_use + len(slots(service)._waiting) == answers)
+        try:
+            yield
+        finally:
+            until_the_end.set()
+            await asyncio.gather(*asked)
 
 
 def under(pressure: float, fails: bool = False) -> Probe:
@@ -111,11 +152,45 @@ def state_of(objective: str) -> Probe:
     return probe
 
 
-def target(objective: str) -> Probe:
-    async def probe(service: Running) -> float:
-        return float((await standing(service, objective)).target)
+FAILED_ANSWERS = (
+    "insert into answer_failures (tenant_id, id, at, environment, release_id, arm, unit, code) "
+    "select '{tenant}', gen_random_uuid(), now(), 'production', repeat('0', 64), 'live', 'one', 'internal' "
+    "from generate_series(1, 30)"
+)
+LATE_REVIEWS = (
+    "insert into review_items (tenant_id, id, kind, subject_id, question, rule, timing, risk_tier, payload, digest, "
+    "version, state, outcome, needed, self_approval, asker, groups, level, note, created_at, due_at, fence, "
+    "decided_at, documents) "
+    "select '{tenant}', gen_random_uuid(), 'answer', gen_random_uuid(), '', 'all', 'before', 'low', 'x', "
+    "encode(sha256('x'), 'hex'), 1, case when n <= 30 then 'expired' else 'decided' end, "
+    "case when n <= 30 then 'denied' else 'approved' end, 1, false, 'ada', '{{}}', 0, '', now(), now(), 1, "
+    "now(), '{{}}' from generate_series(1, 100) n"
+)
+FAILED_JOBS = (
+    "insert into job_counts (day, kind, done, failed) "
+    "values ((now() at time zone 'utc')::date, gen_random_uuid(), 700, 300)"
+)
+
+
+def after(statement: str, objective: str) -> Probe:
+    """The state of its budget after a hundred events, of which thirty were bad."""
+
+    async def probe(service: Running) -> str:
+        store(service.state.urls, [PastAnswer(service.tenant) for _ in range(70)])
+        with psycopg.connect(service.state.urls.owner) as connection:
+            connection.execute(statement.format(tenant=service.tenant).encode())
+        return str((await standing(service, objective)).state)
 
     return probe
+
+
+async def after_quarantines(service: Running) -> str:
+    bad = [PastVersion(service.tenant, status="quarantined", quarantined="empty") for _ in range(30)]
+    store_versions(service.state.urls, [*bad, *(PastVersion(service.tenant) for _ in range(70))])
+    with psycopg.connect(service.state.urls.owner) as connection:
+        ended = "update document_versions set characters = 1, ended_at = received_at where tenant_id = %s"
+        connection.execute(ended, (service.tenant,))
+    return str((await standing(service, "ingested")).state)
 
 
 async def frozen(service: Running) -> bool:
@@ -135,16 +210,24 @@ def step(**changes: Any) -> dict[str, Any]:
     return {"overload": {"brownout": [{**STEPS, **changes}]}}
 
 
+def places(number: int) -> dict[str, Any]:
+    """So many answers at a time, for which others wait as long as it takes."""
+    queue = {"min_answers": number, "initial_answers": number, "queue_seconds": 60}
+    limits = {"concurrent_answers": number}
+    return {"slo": {"answer_p95_ms": 600_000, "overload": queue}, "security": {"limits": limits}}
+
+
+ONE_PLACE = places(1)
 BROWNOUT = {"slo": step()}
 VALUES = [
     Value("slo.answer_p95_ms", 50, late, False, True),
-    Value("slo.deadline_factor", 3, deadline, 2.0, 3.0, {"slo": {"answer_p95_ms": 1000}}),
+    Value("slo.deadline_factor", 20, answered_by_its_model, False, True, {"slo": {"answer_p95_ms": 400}}),
     Value("slo.overload.initial_answers", 7, places_at_first, 16, 7),
     Value("slo.overload.min_answers", 2, places_after(1.0), 4, 2),
     Value("slo.overload.target_wait_ms", 900, places_after(0.5), 4, 64),
-    Value("slo.overload.queue_seconds", 0.25, queue_rules, (0.5, 256, 0.8), (0.25, 256, 0.8)),
-    Value("slo.overload.max_waiting", 9, queue_rules, (0.5, 256, 0.8), (0.5, 9, 0.8)),
-    Value("slo.overload.tenant_share", 0.4, queue_rules, (0.5, 256, 0.8), (0.5, 256, 0.4)),
+    Value("slo.overload.queue_seconds", 0, second_of_two, "answered", "too_many_answers", ONE_PLACE),
+    Value("slo.overload.max_waiting", 0, second_of_two, "answered", "too_many_answers", ONE_PLACE),
+    Value("slo.overload.tenant_share", 0.4, places_of_one_tenant, 2, 1, places(2)),
     Value(
         "slo.overload.brownout.*.pressure", step(pressure=0.9), under(0.5), ("overloaded: 1 passages",), (), BROWNOUT
     ),
@@ -179,10 +262,10 @@ VALUES = [
     Value("slo.objectives.undegraded", 0.5, state_of("undegraded"), "spent", "left"),
     Value("slo.objectives.answered", 0.1, state_of("answered"), "spent", "left"),
     Value("slo.objectives.grounded", 0.5, state_of("grounded"), "spent", "left"),
-    Value("slo.objectives.available", 0.5, target("available"), 0.995, 0.5),
-    Value("slo.objectives.reviewed", 0.5, target("reviewed"), 0.95, 0.5),
-    Value("slo.objectives.ingested", 0.5, target("ingested"), 0.9, 0.5),
-    Value("slo.objectives.processed", 0.5, target("processed"), 0.99, 0.5),
+    Value("slo.objectives.available", 0.5, after(FAILED_ANSWERS, "available"), "spent", "left"),
+    Value("slo.objectives.reviewed", 0.5, after(LATE_REVIEWS, "reviewed"), "spent", "left"),
+    Value("slo.objectives.ingested", 0.5, after_quarantines, "spent", "left"),
+    Value("slo.objectives.processed", 0.5, after(FAILED_JOBS, "processed"), "spent", "left"),
     Value("slo.error_budget.freeze_on", ["reviewed"], frozen, True, False),
     Value("slo.error_budget.exception_days", 3, days_of_an_exception, timedelta(days=7), timedelta(days=3)),
 ]

@@ -4,17 +4,17 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
-from pydantic import SecretStr
 
 from app.adapters.chat.choice import ModelChoice
 from app.adapters.oidc.verifier import OidcTokenVerifier
 from app.core.embedded import Urls
 from app.main import create_app
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.webhooks.domain import Target
 from app.wiring import build
 from tests.adapters.outbound.network import DIMENSIONS, HOST, open_network
 from tests.conftest import adopt
+from tests.fields.conftest import environment
 from tests.inference.conftest import TOWER, Service
 from tests.inference.forms import WHO
 
@@ -27,7 +27,10 @@ async def test_the_service_reaches_its_providers_through_the_proxy(
         embedding = {"embedder": "openai", "embedder_url": "https://embedder.test/v1"}
         sizes = {"embedder_dimensions": DIMENSIONS}
         identity = {"oidc_issuer": "https://issuer.test", "oidc_audience": "service"}
-        way = {"https_proxy": SecretStr(network.proxy.url), "ca_file": network.ca_file}
+        variables = {"APP_ROOT": str(house), "HTTPS_PROXY": network.proxy.url, "APP_CA_FILE": str(network.ca_file)}
+        with environment(variables):
+            given = load_settings(_env_file=None)
+        way = {"https_proxy": given.https_proxy, "ca_file": given.ca_file}
         changed = {"root": house, "model_chain": chain, **embedding, **sizes, **identity, **way}
         chosen = settings.model_copy(update=changed)
         async with build(chosen, database_urls) as state:
