@@ -14,7 +14,10 @@ from app.core.errors import StartRefused
 from app.core.event_loop import run_coroutine
 
 ATTEMPTS = 3
+PATIENT_SECONDS = 15
+"""To connect at all: a busy machine is no reason to give up."""
 WAIT_SECONDS = 2
+"""For a second session, which some poolers do not have."""
 NO_TRANSACTIONS = "08P01"  # a pooler in statement mode refuses the first `begin`
 
 SERVICE_SETTING, SESSION_SETTING = "DATABASE_URL", "APP_DATABASE_SESSION_URL"
@@ -76,7 +79,7 @@ def refuse_shared_sessions_now(url: str, setting: str) -> None:
 
 async def _connect(url: str) -> Connection:
     return await psycopg.AsyncConnection.connect(
-        url, autocommit=True, prepare_threshold=None, connect_timeout=WAIT_SECONDS
+        url, autocommit=True, prepare_threshold=None, connect_timeout=PATIENT_SECONDS
     )
 
 

@@ -16,7 +16,7 @@ from app.core.database import CONNECT_SECONDS, database_problems, metadata, prob
 from app.core.errors import StartRefused
 from app.core.grants import sentence_of
 from app.core.locks import MIGRATIONS
-from app.core.pooling import check_addresses, refuse_shared_sessions_now
+from app.core.pooling import PATIENT_SECONDS, check_addresses, refuse_shared_sessions_now
 from app.core.revisions import (
     EXTENSIONS,
     NO_EXTENSIONS,
@@ -32,8 +32,6 @@ from app.core.rls import SERVICE_ROLE
 
 OLDEST_PGVECTOR = (0, 8, 5)
 OWNER_SETTING = "APP_DATABASE_OWNER_URL"
-PATIENT_SECONDS = 15
-"""To connect for a migration: a busy machine is no reason to give up."""
 LOCK_SECONDS = 5
 STATEMENT_SECONDS = 600
 POLL_SECONDS = 0.2

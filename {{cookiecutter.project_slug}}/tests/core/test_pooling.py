@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -46,6 +47,20 @@ async def pooled(database_urls: Urls) -> AsyncIterator[str]:
 
 async def test_a_direct_connection_is_fine(database_urls: Urls) -> None:
     await refuse_shared_sessions(database_urls.service, "DATABASE_URL")
+
+
+async def test_a_busy_machine_has_time_to_accept_the_first_connection(
+    database_urls: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, waits = psycopg.AsyncConnection.connect, []
+
+    async def slow(url: str, **options: Any) -> psycopg.AsyncConnection[Any]:
+        waits.append(options["connect_timeout"])
+        return await connect(url, **options)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", slow)
+    await refuse_shared_sessions(database_urls.service, "DATABASE_URL")
+    assert min(waits) >= 10
 
 
 async def test_a_shared_session_stops_the_start_with_its_remedy(pooled: str) -> None:
