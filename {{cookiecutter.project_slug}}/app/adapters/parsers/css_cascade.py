@@ -57,7 +57,7 @@ def applied_declarations(tree: LexborHTMLParser, scoped: str = "") -> Applied:
         for place, rule in enumerate(_rules(tinycss2.parse_stylesheet(sheets, True, True))):
             for selector in _selectors(rule.selector):
                 try:
-                    nodes = scope.css(selector)
+                    nodes = [scope] if _is_host(selector, scope) else scope.css(selector)
                 except Exception:  # noqa: S112  an unknown selector matches nothing
                     continue
                 for node in nodes:
@@ -77,6 +77,13 @@ def _sheets(
     for style in within:
         if style.parent is not None:
             yield style.parent, style.text()[:_MAX_CHARACTERS]
+
+
+def _is_host(selector: str, scope: LexborHTMLParser | LexborNode) -> bool:
+    """Whether it selects the element itself within which a sheet counts; in a frame that is the page."""
+    if isinstance(scope, LexborHTMLParser) or scope.parent is None:
+        return False
+    return selector == ("html" if scope.parent.tag == "iframe" else ":host")
 
 
 def _rules(nodes: Sequence[Node], depth: int = 0) -> Iterator[_Rule]:

@@ -253,6 +253,29 @@ BESIDE_ITS_ELEMENTS = {
     "a hidden frame": ("<iframe hidden srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
     "a frame that a style hides": ("<iframe style='display:none' srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
     "a frame of no size": ("<iframe width=0 height=0 srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
+    "a hidden page within a frame": ("<p>C</p><iframe srcdoc='<body hidden><p>x</p>'></iframe>", "C", "x"),
+    "a page within a frame that its style hides": (
+        "<p>C</p><iframe srcdoc='<style>body{display:none}</style><p>x</p>'></iframe>",
+        "C",
+        "x",
+    ),
+    "a page within a frame that its style hides as a whole": (
+        "<p>C</p><iframe srcdoc='<style>html{display:none}</style><p>x</p>'></iframe>",
+        "C",
+        "x",
+    ),
+    "a host that its shadow tree hides": (
+        "<p>C</p><x-a><template shadowrootmode=open><style>:host{display:none}</style>x</template></x-a>",
+        "C",
+        "x",
+    ),
+    "a style that stands deep in a shadow tree": (
+        "<x-a><template shadowrootmode=open><div><style>.n{display:none}</style></div><p class=n>x</p>C</template></x-a>",
+        "C",
+        "x",
+    ),
+    "an element that has no shadow tree": ("<ul><li><template shadowrootmode=open>x</template>C</ul>", "- C", "x"),
+    "a shadow tree of no kind": ("<div><template shadowrootmode=any>x</template>C</div>", "C", "x"),
     "a common template": ("<template><p>x</p></template><p>C</p>", "C", "x"),
     "a bar of progress": ("<p>Done <progress value=3>x</progress></p>", "Done", "x"),
 }
