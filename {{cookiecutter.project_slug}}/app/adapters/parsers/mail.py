@@ -210,7 +210,7 @@ def _text(part: Message) -> str:
 def _decoded(data: bytes, charset: str) -> str:
     """Valid UTF-8 counts for more than the charset that the part names, unless that is a shift code, as ISO-2022."""
     with suppress(LookupError, UnicodeDecodeError):
-        if charset.startswith(("iso-2022", "utf-16", "utf-7", "hz-")):
+        if charset.startswith(("iso-2022", "utf-16", "utf-32", "utf-7", "hz")):
             return data.decode(charset)
         if data.isascii():
             return data.decode("ascii")
