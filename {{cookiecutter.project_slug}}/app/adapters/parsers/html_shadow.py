@@ -10,9 +10,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _DECLARED = "template[shadowrootmode], iframe[srcdoc]"
 _MODES = frozenset({"open", "closed"})
-_HOSTS = frozenset(
-    "article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span".split()  # and own names
-)
+_HOST_TAGS = "article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span"
+_HOSTS = frozenset(_HOST_TAGS.split())
+"""The elements of HTML that may have a shadow tree; so may those with a name of a page's own, which has a hyphen."""
 _START_TAG = re.compile(r"<template(?:[^>\"]|\"[^\"]*\")*>", re.IGNORECASE)
 _MAX_DEPTH = 8
 _MAX_TREES = 5_000
@@ -64,7 +64,7 @@ def _fill_frame(frame: LexborNode, mark: str, depth: int) -> None:
 
 
 def _move_sheets(part: LexborHTMLParser, mark: str, holder: LexborNode) -> None:
-    """Directly below the element for all of which they count, but for those of trees within, which are there already."""
+    """Directly below the element for all of which they count. Those of trees within are in their places already."""
     for style in part.css("style"):
         if mark not in style.attributes:
             style.attrs[mark] = ""

@@ -270,7 +270,8 @@ BESIDE_ITS_ELEMENTS = {
         "x",
     ),
     "a style that stands deep in a shadow tree": (
-        "<x-a><template shadowrootmode=open><div><style>.n{display:none}</style></div><p class=n>x</p>C</template></x-a>",
+        "<x-a><template shadowrootmode=open><div><style>.n{display:none}</style></div><p class=n>x</p>C</template>"
+        "</x-a>",
         "C",
         "x",
     ),
@@ -279,6 +280,11 @@ BESIDE_ITS_ELEMENTS = {
     "a common template": ("<template><p>x</p></template><p>C</p>", "C", "x"),
     "a bar of progress": ("<p>Done <progress value=3>x</progress></p>", "Done", "x"),
 }
+
+
+def test_the_style_of_every_shadow_tree_counts_however_many_there_are() -> None:
+    tree = "<x-a><template shadowrootmode=open><style>.n{display:none}</style><p class=n>x</p>C</template></x-a>"
+    assert page(tree * 50).text == "C" * 50
 
 
 @pytest.mark.parametrize("case", BESIDE_ITS_ELEMENTS)
