@@ -1,5 +1,7 @@
 """What a reader of a page sees becomes text: in its order, with its structure, and in the encoding that it names."""
 
+import time
+
 import pytest
 
 from app.adapters.parsers.dispatch import parse
@@ -284,7 +286,16 @@ BESIDE_ITS_ELEMENTS = {
 
 def test_the_style_of_every_shadow_tree_counts_however_many_there_are() -> None:
     tree = "<x-a><template shadowrootmode=open><style>.n{display:none}</style><p class=n>x</p>C</template></x-a>"
-    assert page(tree * 50).text == "C" * 50
+    assert page(f"<div>{tree}</div>" * 50).text.split() == ["C"] * 50
+
+
+def test_many_slots_are_filled_in_linear_time() -> None:
+    """Half a megabyte, which takes a moment; in quadratic time it would take minutes."""
+    slots = "".join(f"<slot name=s{number}></slot>" for number in range(10_000))
+    filled = "".join(f"<b slot=s{number}>w</b>" for number in range(10_000))
+    began = time.process_time()
+    assert page(f"<x-a><template shadowrootmode=open>{slots}</template>{filled}</x-a>").text == "w" * 10_000
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("case", BESIDE_ITS_ELEMENTS)
