@@ -88,3 +88,17 @@ def test_of_two_upgrades_at_once_one_is_done_and_one_is_refused(conflict: Path) 
     assert texts[0][1].count("\n") <= 2, texts[0][1]
     assert upgrade(conflict, "--abort").returncode == 0
     assert state(conflict) == before
+
+
+def test_an_abort_says_nothing_is_as_before_where_a_merge_was_carried_to_another_branch(conflict: Path) -> None:
+    before = state(conflict)
+    assert upgrade(conflict).returncode == 1
+    write(conflict / "docs/guide.md", "# Guide\n\nOne.\n\nTwo, of both.\n\nThree.\n")
+    git(conflict, "add", "docs/guide.md")
+    git(conflict, "switch", "--quiet", "-")  # of the same commit, so that git takes the merge along
+    refused = upgrade(conflict, "--abort")
+    assert refused.returncode == 1, refused.stdout
+    assert "git switch upgrade/" in refused.stdout
+    git(conflict, "switch", "--quiet", "-")
+    assert upgrade(conflict, "--abort").returncode == 0
+    assert state(conflict) == before

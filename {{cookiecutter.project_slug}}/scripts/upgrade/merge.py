@@ -258,9 +258,11 @@ def abort(root: Path) -> Underway:
     begun = underway(root)
     if begun is None:
         raise Stop("no upgrade is under way.")
-    cut_off = here(root) == begun.original and git.read(root, "rev-parse", f"refs/heads/{begun.branch}") == begun.head
-    if not cut_off:
+    tip = git.read(root, "rev-parse", f"refs/heads/{begun.branch}")
+    never_left = not begun.merged and here(root) == begun.original and tip == begun.head
+    if not never_left:
         refuse_another_branch(root, begun)
+        remember(root, replace(begun, merged=False))  # an abort that dies can only be done again
         git.read(root, "update-ref", f"refs/heads/{begun.branch}", begun.head)
         git.read(root, *git.WITHOUT_HOOKS, "reset", "--quiet", "--hard", begun.head)
         git.read(root, *git.WITHOUT_HOOKS, "checkout", "--quiet", begun.original, "--")

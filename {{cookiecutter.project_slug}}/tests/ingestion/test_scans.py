@@ -4,12 +4,14 @@ import pytest
 
 from app.adapters.parsers.pool import ParserPool
 from app.core.errors import StartRefused
+from app.identity.domain import Principal
 from app.settings import Settings
 from app.wiring import State, check
 from tests.adapters.parsers.made_pdf import line, page_of, pages_of
 from tests.adapters.parsers.scans import needs_tesseract, png, scanned
 from tests.adapters.parsers.test_scans import LINES, RESOURCES, WHOLE
 from tests.conftest import ROOT
+from tests.ingestion import test_policies as sources
 from tests.ingestion.test_gates import end_of
 
 QUESTION = "When does the ferry to the island leave?"
@@ -78,6 +80,25 @@ async def test_a_file_published_without_scanned_pages_is_read_again_once_they_ca
     assert (read["id"], read["version"]) == (without["id"], 2)
     assert [finding["rule"] for finding in read["findings"]] == ["recognised_text"]
     assert [each["duplicate_of"] for each in await send(file)] == [without["id"]]
+    await install_recognition(pool, "off")
+
+
+@needs_tesseract
+async def test_what_is_read_again_is_no_new_duplicate_of_another_document(
+    state: State, principal: Principal, settings: Settings
+) -> None:
+    if settings.ocr_languages != "off":
+        pytest.skip("begins without text recognition")
+    words, image = line("The office is open from nine to five."), scanned(*LINES)
+    data = pages_of([words, words, WHOLE], image)
+    for name in ("one.pdf", "other.pdf"):
+        await sources.ingest(sources.ingestion_with(state), principal, name, data)
+    pool = state.ingestion.deps.parser
+    assert isinstance(pool, ParserPool)
+    await install_recognition(pool, "eng")
+    strict = sources.ingestion_with(state, duplicates={"exact": "quarantine"})
+    again = await sources.ingest(strict, principal, "one.pdf", data)
+    assert (again.status, again.version) == ("published", 2)
     await install_recognition(pool, "off")
 
 

@@ -53,11 +53,14 @@ def applied_declarations(tree: LexborHTMLParser, scoped: str = "") -> Applied:
     """scoped: an attribute of style sheets that count within their parent only."""
     by_node: dict[int, list[tuple[tuple[int, int, int], int, _Rule]]] = defaultdict(list)
     shown = [style for style in tree.css("style") if _on_screen(style.attributes.get("media") or "")]
-    for scope, sheets in _sheets(tree, shown[:_MAX_SHEETS], scoped):
-        for place, rule in enumerate(_rules(tinycss2.parse_stylesheet(sheets, True, True))):
+    read: dict[str, tuple[_Rule, ...]] = {}
+    for scope, sheets in _sheets(tree, shown, scoped):
+        if sheets not in read:
+            read[sheets] = tuple(_rules(tinycss2.parse_stylesheet(sheets, True, True)))
+        for place, rule in enumerate(read[sheets]):
             for selector in _selectors(rule.selector):
                 try:
-                    nodes = scope.css(selector)
+                    nodes = _selected(selector, scope)
                 except Exception:  # noqa: S112  an unknown selector matches nothing
                     continue
                 for node in nodes:
@@ -72,11 +75,30 @@ def _sheets(
     tree: LexborHTMLParser, styles: Sequence[LexborNode], scoped: str
 ) -> Iterator[tuple[LexborHTMLParser | LexborNode, str]]:
     """Where the sheets count, with their text: those of the page as one."""
-    within = [style for style in styles if scoped and scoped in style.attributes]
-    yield tree, "\n".join(style.text() for style in styles if style not in within)[:_MAX_CHARACTERS]
-    for style in within:
-        if style.parent is not None:
-            yield style.parent, style.text()[:_MAX_CHARACTERS]
+    own = [style for style in styles if not scoped or scoped not in style.attributes]
+    yield tree, "\n".join(style.text() for style in own[:_MAX_SHEETS])[:_MAX_CHARACTERS]
+    left, known = _MAX_CHARACTERS, set[str]()  # of sheets that differ: each element of a kind has the same one
+    for style in styles if scoped else ():
+        if scoped not in style.attributes or style.parent is None:
+            continue
+        text = style.text()[:_MAX_CHARACTERS]
+        if text not in known:
+            left -= len(text)
+            known.add(text)
+        if left < 0:
+            return
+        yield style.parent, text
+
+
+def _selected(selector: str, scope: LexborHTMLParser | LexborNode) -> list[LexborNode]:
+    """Also the element itself within which a sheet counts; in a frame that is the page. Errors: where it is unknown."""
+    if isinstance(scope, LexborNode) and selector == _itself(scope):
+        return [scope]
+    return scope.css(selector)
+
+
+def _itself(scope: LexborNode) -> str:
+    return "html" if scope.parent is not None and scope.parent.tag == "iframe" else ":host"
 
 
 def _rules(nodes: Sequence[Node], depth: int = 0) -> Iterator[_Rule]:

@@ -34,11 +34,8 @@ _ENCRYPTED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "applic
 _ENCRYPTED_TEXT = "The message is encrypted."
 _SEALED = "The text of the message is inside its signature (S/MIME); save it with its signature apart, or as text."
 _PGP = re.compile(r"\s*-----BEGIN PGP MESSAGE-----\n.*-----END PGP MESSAGE-----\s*", re.DOTALL)
-_PGP_SIGNED = re.compile(
-    r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:\w+:[^\n]*\n)*\n(.*?)\n-----BEGIN PGP SIGNATURE-----"
-    r".*?-----END PGP SIGNATURE-----",
-    re.DOTALL,
-)
+_PGP_SIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:\w+:[^\n]*\n)*\n")
+_PGP_SIGNATURE, _PGP_END = "\n-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _NOT_FOR_READERS = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
 _SOFT_BREAK = re.compile(r"(?m)(?<!^--) \n(?![>\s])")
@@ -200,17 +197,29 @@ def _text(part: Message) -> str:
     if not isinstance(data, bytes):
         return ""
     text = _decoded(data, (part.get_content_charset() or "").lower()).replace("\r\n", "\n")
-    if "-----BEGIN PGP SIGNED MESSAGE-----" in text:
-        text = _PGP_SIGNED.sub(r"\1", text)
+    text = _without_signature(text)
     if part.get_param("format") == "flowed":  # RFC 3676
         return _SOFT_BREAK.sub("" if str(part.get_param("delsp")).lower() == "yes" else " ", text)
     return text
 
 
+def _without_signature(text: str) -> str:
+    """What PGP signed, without the lines around it."""
+    parts, position = list[str](), 0
+    while start := _PGP_SIGNED.search(text, position):
+        signature = text.find(_PGP_SIGNATURE, start.end())
+        end = text.find(_PGP_END, signature) if signature >= 0 else -1
+        if end < 0:
+            break
+        parts += [text[position : start.start()], text[start.end() : signature]]
+        position = end + len(_PGP_END)
+    return "".join([*parts, text[position:]])
+
+
 def _decoded(data: bytes, charset: str) -> str:
     """Valid UTF-8 counts for more than the charset that the part names, unless that is a shift code, as ISO-2022."""
     with suppress(LookupError, UnicodeDecodeError):
-        if charset.startswith(("iso-2022", "utf-16", "utf-7", "hz-")):
+        if charset.startswith(("iso-2022", "utf-16", "utf-32", "utf-7", "hz")):
             return data.decode(charset)
         if data.isascii():
             return data.decode("ascii")

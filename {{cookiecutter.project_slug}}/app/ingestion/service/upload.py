@@ -131,7 +131,8 @@ async def _store_all(
             if own and not await _may_be_read_further(deps, own):
                 results[index] = _unchanged(own_options, file, own)
                 continue
-            original = next((each for each in same if each.document_id != existing_id), None)
+            # What is read again is at its address already: it is no new copy of another document.
+            original = None if own else next((each for each in same if each.document_id != existing_id), None)
             result = await _add_version(deps, connection, caller, own_options, file, original, copy=bool(same))
             if existing:
                 changed.append((existing, groups))

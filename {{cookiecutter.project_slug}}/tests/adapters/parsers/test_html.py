@@ -1,5 +1,7 @@
 """What a reader of a page sees becomes text: in its order, with its structure, and in the encoding that it names."""
 
+import time
+
 import pytest
 
 from app.adapters.parsers.dispatch import parse
@@ -253,9 +255,47 @@ BESIDE_ITS_ELEMENTS = {
     "a hidden frame": ("<iframe hidden srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
     "a frame that a style hides": ("<iframe style='display:none' srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
     "a frame of no size": ("<iframe width=0 height=0 srcdoc='<p>x</p>'></iframe><p>C</p>", "C", "x"),
+    "a hidden page within a frame": ("<p>C</p><iframe srcdoc='<body hidden><p>x</p>'></iframe>", "C", "x"),
+    "a page within a frame that its style hides": (
+        "<p>C</p><iframe srcdoc='<style>body{display:none}</style><p>x</p>'></iframe>",
+        "C",
+        "x",
+    ),
+    "a page within a frame that its style hides as a whole": (
+        "<p>C</p><iframe srcdoc='<style>html{display:none}</style><p>x</p>'></iframe>",
+        "C",
+        "x",
+    ),
+    "a host that its shadow tree hides": (
+        "<p>C</p><x-a><template shadowrootmode=open><style>:host{display:none}</style>x</template></x-a>",
+        "C",
+        "x",
+    ),
+    "a style that stands deep in a shadow tree": (
+        "<x-a><template shadowrootmode=open><div><style>.n{display:none}</style></div><p class=n>x</p>C</template>"
+        "</x-a>",
+        "C",
+        "x",
+    ),
+    "an element that has no shadow tree": ("<ul><li><template shadowrootmode=open>x</template>C</ul>", "- C", "x"),
+    "a shadow tree of no kind": ("<div><template shadowrootmode=any>x</template>C</div>", "C", "x"),
     "a common template": ("<template><p>x</p></template><p>C</p>", "C", "x"),
     "a bar of progress": ("<p>Done <progress value=3>x</progress></p>", "Done", "x"),
 }
+
+
+def test_the_style_of_every_shadow_tree_counts_however_many_there_are() -> None:
+    tree = "<x-a><template shadowrootmode=open><style>.n{display:none}</style><p class=n>x</p>C</template></x-a>"
+    assert page(f"<div>{tree}</div>" * 50).text.split() == ["C"] * 50
+
+
+def test_many_slots_are_filled_in_linear_time() -> None:
+    """Half a megabyte, which takes a moment; in quadratic time it would take minutes."""
+    slots = "".join(f"<slot name=s{number}></slot>" for number in range(10_000))
+    filled = "".join(f"<b slot=s{number}>w</b>" for number in range(10_000))
+    began = time.process_time()
+    assert page(f"<x-a><template shadowrootmode=open>{slots}</template>{filled}</x-a>").text == "w" * 10_000
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("case", BESIDE_ITS_ELEMENTS)

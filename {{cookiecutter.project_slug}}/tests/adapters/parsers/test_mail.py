@@ -1,5 +1,6 @@
 """A message becomes its header, its body and a list of its attachments, which are handed over as files."""
 
+import time
 from email.message import EmailMessage
 
 import pytest
@@ -183,3 +184,26 @@ def test_a_message_whose_text_cannot_be_read_says_so(data: bytes) -> None:
     with pytest.raises(Unparsable) as refused:
         read(data)
     assert refused.value.code == "encrypted"
+
+
+@pytest.mark.parametrize("end", [b"", b"\n-----BEGIN PGP SIGNATURE-----\n"], ids=["no signature", "none that ends"])
+def test_text_that_is_signed_without_end_is_read_in_linear_time(end: bytes) -> None:
+    """Some 700 kB, which take a moment; in quadratic time they would take minutes."""
+    begun = b"-----BEGIN PGP SIGNED MESSAGE-----\n\n"
+    began = time.process_time()
+    assert read(raw(begun * 20_000 + b"The berth is free." + end)).text.count("PGP SIGNED") == 20_000
+    assert time.process_time() - began < 20
+
+
+def test_each_text_that_is_signed_is_read_alone() -> None:
+    signed = (
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{}\n"
+        "-----BEGIN PGP SIGNATURE-----\n\niQEz\n-----END PGP SIGNATURE-----\n"
+    )
+    data = raw("".join(["Before.\n", signed.format("One."), "Between.\n", signed.format("Two."), "After."]).encode())
+    assert read(data).text.split()[-5:] == ["Before.", "One.", "Between.", "Two.", "After."]
+
+
+def test_a_text_in_a_code_that_shifts_is_read_in_it() -> None:
+    data = raw("泊位 free".encode("hz"), "text/plain; charset=hz")
+    assert read(data).text.endswith("泊位 free")

@@ -197,10 +197,21 @@ def _question_terms(question: str, passages: Sequence[tuple[ReadSentence, ...]],
     used = Counter(t for passage in passages for s in passage for t in s.stem_set.intersection(stems))
     weights = {t: log(1 + (total - used[t] + 0.5) / (used[t] + 0.5)) for t in stems}
     expected, bonus = _expected(question.lower(), language)
-    proper = {stem(word, language) for name in _PROPER.findall(question) for word in fold(name, language)}
+    proper = {stem(word, language) for name in _names(question, language) for word in fold(name, language)}
     unknown = any(t in proper and t not in used for t in stems)
     pairs = frozenset(pairwise(stems))
     return _QuestionTerms(frozenset(words), frozenset(content), weights, pairs, expected, bonus, unknown)
+
+
+def _names(question: str, language: str) -> Iterable[str]:
+    """What looks like a name or a number. German begins every noun with a capital: there a name is written in capitals,
+    or stands behind a noun, as in "Tarif Premium".
+    """
+    if language != "de":
+        return _PROPER.findall(question)
+    words = question.split()[1:]
+    coded = (word for word in words if word.isupper() or any(map(str.isdigit, word)))
+    return [*coded, *(name for noun, name in pairwise(words) if noun[0].isupper() and name[0].isupper())]
 
 
 def _expected(question: str, language: str) -> tuple[re.Pattern[str] | None, float]:

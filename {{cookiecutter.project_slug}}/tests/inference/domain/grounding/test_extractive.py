@@ -189,3 +189,20 @@ def test_all_rows_are_quoted_that_fit_a_question_alike() -> None:
 def test_no_row_is_quoted_for_a_name_that_is_in_none() -> None:
     assert best_sentences("What does Plan X cost per month?", [Text(NAMED_ROWS)]) == ()
     assert best_sentences("What does the plan cost per month?", [Text(NAMED_ROWS)])
+
+
+GERMAN_ROWS = "Hersteller: Acme; Produkt: Hammer; Preis: 10 Euro\nHersteller: Acme; Produkt: Zange; Preis: 12 Euro"
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("Welche Produkte hat der Hersteller Acme im Sortiment?", 2),
+        ("Was kostet das Produkt Hammer im Laden?", 1),
+        ("Was kostet das Produkt Säge?", 0),
+        ("Was kostet ein Produkt der Marke X?", 0),
+        ("Was kostet das Produkt 77?", 0),
+    ],
+)
+def test_a_german_noun_that_stands_nowhere_is_no_name(question: str, rows: int) -> None:
+    assert len(best_sentences(question, [Text(GERMAN_ROWS)])) == rows
