@@ -29,7 +29,7 @@ _LINE = re.compile(r"(?m:^)[^\w\n]*(?:\d{1,3}[.):][^\w\n]*)?([^\W\d_])")
 _ALONE = re.compile(r"(?<![\w'’])[^\W_](?![\w'’])")
 _OCTAL = re.compile(r"(?:\\?[01][0-7]{2}[\s,;]{0,2}){12,}")
 _PLACES = re.compile(r"(?<!\d)(?:(?:1?\d|2[0-6])[\s,;.-]{1,2}){12,}(?:1?\d|2[0-6])(?!\d)")
-_PACKED_85 = re.compile(r"(?=\S*[!#$%&()*;<>?@^`{|}~])\S{15,}")
+_PACKED_85 = re.compile(r"(?<!\S)(?=\S*[!#$%&()*;<>?@^`{|}~])\S{15,}")
 
 
 def letter_codes(text: str) -> Iterator[str]:
