@@ -121,8 +121,9 @@ def _without_sign(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _in_tables(text: str) -> Iterator[tuple[str, int, int]]:
     """The cells of a Markdown table under a heading that names a credential."""
-    column: int | None = None
+    column, end = None, -1
     for row in _ROW.finditer(text):
+        column, end = column if row.start() == end + 1 else None, row.end()
         cells = list(_CELL.finditer(text, row.start(1), row.end(1) + 1))
         named = [place for place, cell in enumerate(cells) if _SECRET_NAME.fullmatch(cell[0].strip(_AROUND_CELL))]
         if named:
