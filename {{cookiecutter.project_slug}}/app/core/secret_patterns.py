@@ -63,7 +63,7 @@ _NAMES = (
 )
 _ASSIGNED = re.compile(
     rf"(?<![a-z])(?:[\w.-]{{0,60}}?[_.-])?(?:{_NAMES})(?:[_ -]?(?:prod|production|live|staging|dev|value|v?\d))?"
-    r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:(?:for|of|to|on|at|für|zu|de|del|pour|para)\s[^.:=\n]{1,40}?\s)?(?:is|was|lautet|es|est)\s*:?\s+)"
+    r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:(?:for|of|to|on|at|für|zu|de|del|pour|para)\s[^.:=\n]{1,40}?\s)?(?:is|was|lautet|es|est)(?:\s*:)?\s+)"
     r"(?:export\s+)?[\"'`*]{0,3}([^\s\"'`<>(){}\[\]|;,•]{8,200})",
     re.IGNORECASE,
 )

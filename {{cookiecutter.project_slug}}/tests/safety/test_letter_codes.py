@@ -114,7 +114,7 @@ def test_a_credential_is_found_without_an_assignment(text: str, secret: str) -> 
         'The header has {"kty":"RSA","n":"0vx7agoebGcQ0vx7agoebGcQ","e":"AQAB"}.',
         "| user | password |\n|---|---|\n| admin | set on 2024-05-01 |\n| build42x | in the vault |\n",
         '{"auth": "required", "mode": "basic"}',
-        "| user | password |\n|---|---|\n| admin | in the vault |\n\n| file | hash |\n|---|---|\n| a | 9f86d081884c7d65 |\n",
+        "| user | password |\n|---|---|\n| al | in the vault |\n\n| file | hash |\n|---|---|\n| a | 9f86d081884c7d65 |",
     ],
 )
 def test_what_only_speaks_of_credentials_is_none(text: str) -> None:
@@ -122,7 +122,13 @@ def test_what_only_speaks_of_credentials_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a" * 200_000, "\\101" * 50_000, "| password |\n|---|\n| a" + " " * 200_000 + "b |\n"]
+    "text",
+    [
+        "a" * 200_000,
+        "\\101" * 50_000,
+        "| password |\n|---|\n| a" + " " * 200_000 + "b |\n",
+        "The password is" + " " * 200_000 + "<",
+    ],
 )
 def test_codes_and_tables_are_read_in_linear_time(text: str) -> None:
     began = time.process_time()
