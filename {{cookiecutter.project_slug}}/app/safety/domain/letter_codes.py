@@ -29,6 +29,7 @@ _LINE = re.compile(r"(?m:^)[^\w\n]*(?:\d{1,3}[.):][^\w\n]*)?([^\W\d_])")
 _ALONE = re.compile(r"(?<![\w'’])[^\W_](?![\w'’])")
 _OCTAL = re.compile(r"(?:\\?[01][0-7]{2}[\s,;]{0,2}){12,}")
 _PLACES = re.compile(r"(?<!\d)(?:(?:1?\d|2[0-6])[\s,;.-]{1,2}){12,}(?:1?\d|2[0-6])(?!\d)")
+_SIGN = re.compile(r"[^\w\s]|[\d_]")
 _PACKED_85 = re.compile(r"(?<!\S)(?=\S*[!#$%&()*;<>?@^`{|}~])\S{15,}")
 
 
@@ -66,8 +67,7 @@ def _numbers(text: str) -> Iterator[str]:
 
 def _is_mostly_signs(text: str) -> bool:
     """As English in another alphabet of signs is, and as few texts are."""
-    signs = sum(not (c.isalpha() or c.isspace()) for c in text)
-    return signs * 5 > len(text)
+    return len(_SIGN.findall(text)) * 5 > len(text)
 
 
 def _packed(text: str) -> Iterator[str]:
