@@ -5,7 +5,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain
-from operator import sub
 from uuid import UUID
 
 from app.safety.domain.letter_codes import STYLED
@@ -16,8 +15,7 @@ _SHAPE = re.compile(rf"{_MARK}([{_LETTERS}]{{{_BODY}}})([{_LETTERS}]{{{_CHECK}}}
 _STEPS = [ord(_MARK[n + 1]) - ord(_MARK[n]) for n in range(2)]
 _MOVED = {sign: bytes(sign * step % 26 for step in _STEPS) for sign in (1, -1)}
 """The steps from letter to letter of the mark, moved along the alphabet and mirrored."""
-_STEP_OF = (*range(26), *range(1, 26))
-"""Of a difference, which may be negative, the step forward."""
+_FORWARD = bytes(code % 26 for code in range(256))
 PART = 8
 """Letters of a canary that show where a text comes from, whatever stands around them."""
 _NO_LETTERS = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz"))
@@ -53,7 +51,10 @@ def _whole(letters: str) -> Iterator[str]:
 def _deciphered(letters: str) -> Iterator[str]:
     """The letters moved along the alphabet, or mirrored, so that the mark stands where its pattern does."""
     codes = letters.encode()
-    steps = bytes(map(_STEP_OF.__getitem__, map(sub, codes[1:], codes)))
+    count = max(0, len(codes) - 1)
+    # All differences at once, as of two long numbers: 26 is added to each, so that none is negative.
+    ahead, around = (int.from_bytes(each, "big") for each in (codes[1:], b"\x1a" * count))
+    steps = (ahead + around - int.from_bytes(codes[:count], "big")).to_bytes(count, "big").translate(_FORWARD)
     for sign, moved in _MOVED.items():
         at = steps.find(moved)
         while at >= 0:
