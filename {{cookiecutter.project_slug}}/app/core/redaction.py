@@ -95,7 +95,7 @@ MAX_REMEMBERED, LONGEST_REMEMBERED = 500, 80
 
 @dataclass
 class Remembered:
-    """What became of short texts that come again and again, under the installed detectors: at most so many."""
+    """Short texts that come again and again and of which the installed detectors mask nothing: at most so many."""
 
     _detectors: tuple[TextDetector, ...] = ()
     _results: dict[tuple[str, str], object] = field(default_factory=dict)
@@ -109,7 +109,9 @@ class Remembered:
             self._results.clear()
         result = self._results.get((name, value))
         if result is None:
-            result = self._results[name, value] = redact_member(name, value, mask)
+            result = redact_member(name, value, mask)
+            if result == value:  # what is masked is not kept
+                self._results[name, value] = result
         return result
 
 

@@ -63,7 +63,7 @@ _NAMES = (
 )
 _ASSIGNED = re.compile(
     rf"(?<![a-z])(?:[\w.-]{{0,60}}?[_.-])?(?:{_NAMES})(?:[_ -]?(?:prod|production|live|staging|dev|value|v?\d))?"
-    r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:(?:for|of|to|on|at|für|zu|de|del|pour|para)\s[^.:=\n]{1,40}?\s)?(?:is|was|lautet|es|est)\s*:?\s+)"
+    r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:(?:for|of|to|on|at|für|zu|de|del|pour|para)\s[^.:=\n]{1,40}?\s)?(?:is|was|lautet|es|est)(?:\s*:)?\s+)"
     r"(?:export\s+)?[\"'`*]{0,3}([^\s\"'`<>(){}\[\]|;,•]{8,200})",
     re.IGNORECASE,
 )
@@ -72,7 +72,8 @@ _FOLLOWS = re.compile(r"\b(?:password|passwd|pwd)[ \t]+([^\s\"'`<>(){}\[\]|;,•
 _KEY_PART = re.compile(r"\"(?:d|p|q|dp|dq|qi|k)\"\s*:\s*\"([A-Za-z0-9_-]{16,})\"")
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _ROW = re.compile(r"(?m:^)[ \t]*\|([^\n]+)\|[ \t]*(?m:$)")
-_CELL = re.compile(r"(?<=\|)[ \t*`]*([^|\n]*?)[ \t*`]*(?=\|)")
+_CELL = re.compile(r"(?<=\|)[^|\n]*(?=\|)")
+_AROUND_CELL = " \t*`"
 # What an assignment or a header needs, and most texts lack: found much faster than the patterns fail.
 _ASSIGNS = re.compile(r"[=:→]|\s(?:is|was|lautet|es|est)\b", re.IGNORECASE)
 _SEPARATES = re.compile(r"[\s:]")
@@ -120,16 +121,18 @@ def _without_sign(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _in_tables(text: str) -> Iterator[tuple[str, int, int]]:
     """The cells of a Markdown table under a heading that names a credential."""
-    column: int | None = None
+    column, end = None, -1
     for row in _ROW.finditer(text):
+        column, end = column if row.start() == end + 1 else None, row.end()
         cells = list(_CELL.finditer(text, row.start(1), row.end(1) + 1))
-        named = [place for place, cell in enumerate(cells) if _SECRET_NAME.fullmatch(cell[1])]
+        named = [place for place, cell in enumerate(cells) if _SECRET_NAME.fullmatch(cell[0].strip(_AROUND_CELL))]
         if named:
             column = named[0]
         elif column is not None and column < len(cells):
-            value = cells[column][1]
+            value = cells[column][0].strip(_AROUND_CELL)
             if len(value) >= 8 and " " not in value and _is_random(value):
-                yield "assigned", *cells[column].span(1)
+                start = text.index(value, cells[column].start())
+                yield "assigned", start, start + len(value)
 
 
 def may_name_secret(name: str) -> bool:

@@ -124,8 +124,11 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo or (None, None))[1]
-        if ip in _NAT64 or (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP:
-            embedded = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        last = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if (int(ip) >> 32) & 0xFFFF_FFFF in _ISATAP and not is_public(str(last)):
+            return False
+        if ip in _NAT64:
+            embedded = last
         if embedded is None and ip not in _GLOBAL_UNICAST:
             return False
         ip = embedded or ip

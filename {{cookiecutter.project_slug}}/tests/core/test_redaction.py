@@ -16,7 +16,7 @@ from app.core.errors import Invalid
 from app.core.logging import configure_logging, log_failure
 from app.core.options import LogFormat
 from app.core.problems import encoded
-from app.core.redaction import SecretDetector, install_detectors, redact, redact_value
+from app.core.redaction import Remembered, SecretDetector, install_detectors, redact, redact_value
 from app.core.secret_patterns import secrets_in
 from app.core.telemetry import RedactingExporter, configure_tracing, shutdown_tracing, span
 from app.settings import Settings
@@ -118,6 +118,15 @@ def test_what_an_exporter_remembers_of_a_value_is_forgotten_with_other_detectors
             redacted = exporter._attributes(attributes)
             assert redacted == {**attributes, "app.arm": shown, "app.password": "•" * 8}
             assert redacted["app.whole"] is True
+
+
+@pytest.mark.usefixtures("configured")
+def test_of_what_is_masked_nothing_is_remembered() -> None:
+    remembered = Remembered()
+    shown = {value: remembered.member("app.arm", value, str) for value in (*SECRETS.values(), "canary")}
+    assert "canary" in repr(remembered)
+    assert not [value for value in SECRETS.values() if shown[value] != value and value in repr(remembered)]
+    assert any(shown[value] != value for value in SECRETS.values())
 
 
 def test_no_problem_contains_a_secret() -> None:

@@ -2,12 +2,14 @@
 
 import base64
 import re
+import time
 from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 
 from app.core.secret_patterns import secrets_in
+from app.safety.domain.letter_codes import letter_codes
 from app.safety.domain.output_filter import OutputFilter, OutputPolicy, SentenceFilter, canary_of
 from app.safety.domain.prompt_overlap import overlaps_prompt
 from tests.safety.harmless_answers import HARMLESS
@@ -112,7 +114,24 @@ def test_a_credential_is_found_without_an_assignment(text: str, secret: str) -> 
         'The header has {"kty":"RSA","n":"0vx7agoebGcQ0vx7agoebGcQ","e":"AQAB"}.',
         "| user | password |\n|---|---|\n| admin | set on 2024-05-01 |\n| build42x | in the vault |\n",
         '{"auth": "required", "mode": "basic"}',
+        "| user | password |\n|---|---|\n| al | in the vault |\n\n| file | hash |\n|---|---|\n| a | 9f86d081884c7d65 |",
     ],
 )
 def test_what_only_speaks_of_credentials_is_none(text: str) -> None:
     assert list(secrets_in(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * 200_000,
+        "\\101" * 50_000,
+        "| password |\n|---|\n| a" + " " * 200_000 + "b |\n",
+        "The password is" + " " * 200_000 + "<",
+    ],
+)
+def test_codes_and_tables_are_read_in_linear_time(text: str) -> None:
+    began = time.process_time()
+    list(letter_codes(text))
+    list(secrets_in(text))
+    assert time.process_time() - began < 20, "quadratic time would take minutes"

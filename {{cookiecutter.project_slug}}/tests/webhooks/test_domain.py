@@ -142,6 +142,9 @@ def test_an_invalid_list_of_hosts_is_rejected(policy: dict[str, list[str]], mess
         ("2002:5db8:d822::", True),
         ("2001:0:4136:e378:8000:63bf:a247:27dd", True),  # Teredo of 93.184.216.34
         ("2001:0:4136:e378:8000:63bf:f5ff:fffe", False),  # Teredo of 10.0.0.1
+        ("fe80::5efe:808:808", False),  # ISATAP of a public address, within a network of one's own
+        ("fd00::200:5efe:808:808", False),
+        ("2001:db8::5efe:808:808", False),
     ],
 )
 def test_private_addresses_are_detected_also_when_embedded(address: str, public: bool) -> None:

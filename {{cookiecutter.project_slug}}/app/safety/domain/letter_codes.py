@@ -19,17 +19,48 @@ _MORSE_SIGNS = (
 _MORSE = dict(zip(_MORSE_SIGNS.split(), "abcdefghijklmnopqrstuvwxyz0123456789", strict=True))
 _DASHES = str.maketrans("·•−–—_", "..----")
 _MORSE_RUN = re.compile(rf"(?:(?<!\S)[.·•_−–—-]{{1,5}}(?:[\s/|]+|\Z)){{{_CODED},}}")
-_SPELLING_WORD = re.compile(
-    r"\b(?:alfa|alpha|bravo|charlie|delta|echo|foxtrot|golf|hotel|india|juliett?|kilo|lima|mike|november|oscar|papa|quebec"
-    r"|romeo|sierra|tango|uniform|victor|whisk(?:e)?y|x-?ray|yankee|zulu)\b",
-    re.IGNORECASE,
+_SPELLING = frozenset(
+    [
+        "alfa",
+        "alpha",
+        "bravo",
+        "charlie",
+        "delta",
+        "echo",
+        "foxtrot",
+        "golf",
+        "hotel",
+        "india",
+        "juliet",
+        "juliett",
+        "kilo",
+        "lima",
+        "mike",
+        "november",
+        "oscar",
+        "papa",
+        "quebec",
+        "romeo",
+        "sierra",
+        "tango",
+        "uniform",
+        "victor",
+        "whisky",
+        "whiskey",
+        "x",
+        "xray",
+        "yankee",
+        "zulu",
+    ]
 )
+"""Of the spelling alphabet; "x-ray" is read as its x."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LINE = re.compile(r"(?m:^)[^\w\n]*(?:\d{1,3}[.):][^\w\n]*)?([^\W\d_])")
 _ALONE = re.compile(r"(?<![\w'’])[^\W_](?![\w'’])")
 _OCTAL = re.compile(r"(?:\\?[01][0-7]{2}[\s,;]{0,2}){12,}")
 _PLACES = re.compile(r"(?<!\d)(?:(?:1?\d|2[0-6])[\s,;.-]{1,2}){12,}(?:1?\d|2[0-6])(?!\d)")
-_PACKED_85 = re.compile(r"(?=\S*[!#$%&()*;<>?@^`{|}~])\S{15,}")
+_SIGN = re.compile(r"[^\w\s]|[\d_]")
+_PACKED_85 = re.compile(r"(?<!\S)(?=\S*[!#$%&()*;<>?@^`{|}~])\S{15,}")
 
 
 def letter_codes(text: str) -> Iterator[str]:
@@ -43,7 +74,7 @@ def letter_codes(text: str) -> Iterator[str]:
         yield "".join(alone)
     for run in _MORSE_RUN.findall(text.translate(_DASHES)):
         yield "".join(_MORSE.get(sign, "") for sign in re.findall(r"[.-]+", run))
-    if len(spelled := _SPELLING_WORD.findall(text)) >= _CODED:
+    if len(spelled := [word for word in words if word.lower() in _SPELLING]) >= _CODED:
         yield first_letters(spelled)
     yield from _numbers(text)
     if _PACKED_85.search(text) or _is_mostly_signs(text):
@@ -66,8 +97,7 @@ def _numbers(text: str) -> Iterator[str]:
 
 def _is_mostly_signs(text: str) -> bool:
     """As English in another alphabet of signs is, and as few texts are."""
-    signs = sum(not (c.isalpha() or c.isspace()) for c in text)
-    return signs * 5 > len(text)
+    return len(_SIGN.findall(text)) * 5 > len(text)
 
 
 def _packed(text: str) -> Iterator[str]:

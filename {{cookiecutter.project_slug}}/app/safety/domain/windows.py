@@ -10,7 +10,7 @@ _MAX_SENTENCE_CHARACTERS = 600
 _MIN_CHARACTERS = 12
 # Possessive: what could be given back would be remembered, in a hundred bytes for each character of a long line.
 _SENTENCE = re.compile(r"[^\s](?:[^.!?。！？\n]++|[.!?](?=\S))*+[.!?。！？]*")
-_HEADING = re.compile(r"[A-Za-z-]+ *:?")
+_HEADING = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)? *:?")
 """One word, such as "Instructions:", which says nothing alone."""
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 

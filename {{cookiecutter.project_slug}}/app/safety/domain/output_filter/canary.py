@@ -12,7 +12,10 @@ from app.safety.domain.letter_codes import STYLED
 _MARK, _BODY, _CHECK = "qzx", 16, 4
 _LETTERS = "bcdfghjklmnpqrstvwxyz"
 _SHAPE = re.compile(rf"{_MARK}([{_LETTERS}]{{{_BODY}}})([{_LETTERS}]{{{_CHECK}}})")
-_FIRST_STEP, _SECOND_STEP = (ord(_MARK[n + 1]) - ord(_MARK[n]) for n in range(2))
+_STEPS = [ord(_MARK[n + 1]) - ord(_MARK[n]) for n in range(2)]
+_MOVED = {sign: bytes(sign * step % 26 for step in _STEPS) for sign in (1, -1)}
+"""The steps from letter to letter of the mark, moved along the alphabet and mirrored."""
+_FORWARD = bytes(code % 26 for code in range(256))
 PART = 8
 """Letters of a canary that show where a text comes from, whatever stands around them."""
 _NO_LETTERS = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz"))
@@ -47,12 +50,17 @@ def _whole(letters: str) -> Iterator[str]:
 
 def _deciphered(letters: str) -> Iterator[str]:
     """The letters moved along the alphabet, or mirrored, so that the mark stands where its pattern does."""
-    for at in range(len(letters) - len(_MARK) - _BODY - _CHECK + 1):
-        first, second, third = letters[at : at + 3].encode()
-        for sign in (1, -1):
-            if (second - first - sign * _FIRST_STEP) % 26 == 0 == (third - second - sign * _SECOND_STEP) % 26:
-                part = letters[at : at + len(_MARK) + _BODY + _CHECK]
-                yield "".join(chr(97 + (sign * (ord(c) - first) + ord(_MARK[0]) - 97) % 26) for c in part)
+    codes = letters.encode()
+    count = max(0, len(codes) - 1)
+    # All differences at once, as of two long numbers: 26 is added to each, so that none is negative.
+    ahead, around = (int.from_bytes(each, "big") for each in (codes[1:], b"\x1a" * count))
+    steps = (ahead + around - int.from_bytes(codes[:count], "big")).to_bytes(count, "big").translate(_FORWARD)
+    for sign, moved in _MOVED.items():
+        at = steps.find(moved)
+        while at >= 0:
+            part = codes[at : at + len(_MARK) + _BODY + _CHECK]
+            yield "".join(chr(97 + (sign * (code - codes[at]) + ord(_MARK[0]) - 97) % 26) for code in part)
+            at = steps.find(moved, at + 1)
 
 
 def _letters(text: str) -> str:

@@ -62,6 +62,19 @@ STORE = (
         ("scope", "All trees are apples.", "It holds 312 trees, mostly apples, and they are old."),
         ("number", "Two thirds are sold.", "A third is used and the fee is 4 euros."),
         ("number", "More than 60 orders are read.", "Orders above 80 are read."),
+        ("negation", "Smoking is allowed in the hall.", "Smoking and vaping are forbidden in the hall by this rule."),
+        ("negation", "Dogs are allowed in the hall.", "Dogs and cats are not allowed in the hall, by this rule."),
+        ("negation", "During the strike, no ferries run.", "During the strike, ferries run, by this rule."),
+        ("scope", "The gate opens at 8:00.", "The gate closes at 8:00, and it must be shut."),
+        (
+            "number",
+            "Two thirds of the seats are sold.",
+            "A third of the seats is sold; the others are for this and that.",
+        ),
+        ("number", "80 % of the guests left.", "20 % of the guests left, and they must pay."),
+        ("number", "There are three winners.", "The jury is there in May, June and July. There are two winners."),
+        ("number", "One in 10,000 parts fails.", "One in 10,500 parts fails, by this rule and that."),
+        ("date", "The fair is on 30 December.", "The fair is on 12/31/2024, and they must be there."),
     ],
 )
 def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: str, evidence: str) -> None:
@@ -120,6 +133,8 @@ def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: s
         ("Polling stations close at 18:00.", "Polling stations are open from 8 a.m. to 6 p.m."),
         ("The light was seen on 12/03/2008.", "The light was seen on 12 March 2008."),
         ("The door cannot be opened until it is cold.", "The door stays locked until it is cold."),
+        ("The fair is on 31 December.", "The fair is on 12/31/2024, and they must be there."),
+        ("The fair is in hall 3.", "The fair of 99.99.2024 is in hall 3, and one in 0 of them must be there."),
         ("Two things are needed: an order above 10,000 euros needs two signatures.", STORE),
     ],
 )

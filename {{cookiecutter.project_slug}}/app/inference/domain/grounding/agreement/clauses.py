@@ -204,6 +204,7 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
     around, sentence = frozenset(_concepts(whole)), frozenset(whole)
     before: list[str] = []
     negated: bool | None = None
+    setting = False
     for piece, opener in _pieces(text, span):
         words = _words(text[piece.start : piece.end])
         own, focus = _concepts(words), _focus(words)
@@ -212,11 +213,15 @@ def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -
             inherited = _inherited(words, own, before) if negated is False and cues else []
             focus = frozenset(inherited) if inherited and words[-1] == "not" else focus
             focus |= frozenset(own if opener in ("except", "apart from") else ())
-            untold = negated is not False and before and not cues and opener in _GOES_ON and _VERBS.isdisjoint(words)
-            negated = None if untold else (cues + (opener in ("unless", "except", "apart from"))) % 2 == 1
+            untold = negated is not False and not setting and before and not cues and opener in _GOES_ON
+            negated = (
+                None
+                if untold and _VERBS.isdisjoint(words)
+                else (cues + (opener in ("unless", "except", "apart from"))) % 2 == 1
+            )
             before = own + inherited
-            if text[piece.end : piece.end + 1] == "," and words[0] in _PLACING and _VERBS.isdisjoint(words):
-                negated = None
+            setting = text[piece.end : piece.end + 1] == "," and words[0] in _PLACING and _VERBS.isdisjoint(words)
+            negated = None if setting else negated
         stems = frozenset(before if own else ())
         flipped = frozenset(same for word in words if (same := _NEGATED_AS.get(stem(word))))
         mine = tuple(each for each in limits if piece.start <= each.quantity.start < piece.end)

@@ -7,6 +7,7 @@ from itertools import combinations, pairwise, permutations
 
 from app.core.languages.sentences import sentences
 from app.inference.domain.grounding.agreement.alignment import read
+from app.inference.domain.grounding.agreement.clauses import clauses
 from app.inference.domain.grounding.agreement.opposites import opposed
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS
 from app.inference.domain.grounding.agreement.quantities import MONTHS, SECONDS, Quantity, figures, same_value
@@ -35,9 +36,9 @@ def derived(claimed: Quantity, sentence: str, passages: Sequence[str], held: Seq
     """Whether the evidence gives the figure in another way."""
     return (
         _itemised(claimed, sentence)
-        or _counted(claimed, passages)
+        or _counted(claimed, sentence, passages)
         or _part_of(claimed, passages)
-        or _the_rest(claimed, sentence, passages, held)
+        or _the_rest(claimed, sentence, passages)
         or _others(claimed, sentence, held)
         or _reckoned(claimed, sentence, held)
         or any(_same_duration(claimed, each) for each in map(_durations, passages))
@@ -59,10 +60,17 @@ def _itemised(claimed: Quantity, sentence: str) -> bool:
     return found is not None and len(_JOIN.split(found[1])) == claimed.value
 
 
-def _counted(claimed: Quantity, passages: Sequence[str]) -> bool:
+def _counted(claimed: Quantity, sentence: str, passages: Sequence[str]) -> bool:
+    """Three evenings, where a sentence about the same lists three days."""
     if claimed.dimension not in ("", "times") or claimed.value < 2:
         return False
-    return any(claimed.value in counts for passage in passages for counts in _lists(passage).values())
+    said = frozenset[str]().union(*(each.stems for each in clauses(sentence)))
+    listing = (text[span.start : span.end] for text in passages for span in sentences(text))
+    return any(
+        any(claimed.value in counts for counts in _lists(each).values())
+        and any(said & clause.around for clause in clauses(each))
+        for each in listing
+    )
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
@@ -90,12 +98,19 @@ def _part_of(claimed: Quantity, passages: Sequence[str]) -> bool:
     )
 
 
-def _the_rest(claimed: Quantity, sentence: str, passages: Sequence[str], held: Sequence[Quantity]) -> bool:
-    """Two thirds, where a third is named and the rest."""
+def _the_rest(claimed: Quantity, sentence: str, passages: Sequence[str]) -> bool:
+    """Two thirds, where a third is named and the rest, but not of what the third is said of."""
     share = _share(claimed)
     if share is None or not (any(map(_REST.search, (sentence, *passages))) or _opposed(sentence, passages)):
         return False
-    return any((other := _share(each)) is not None and same_value(share, 1 - other) for each in held)
+    own = [each.stems for each in clauses(sentence) if any(claimed.start == its.quantity.start for its in each.limits)]
+    return any(
+        (other := _share(limit.quantity)) is not None
+        and same_value(share, 1 - other)
+        and not any(stems and stems <= clause.stems for stems in own)
+        for clause in read(tuple(passages))[0]
+        for limit in clause.limits
+    )
 
 
 def _others(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:

@@ -109,11 +109,19 @@ def _conditioned(claim: Clause, other: Clause, known: Sequence[Clause]) -> bool:
 
 
 def _elsewhere(claim: Clause, other: Clause, known: Sequence[Clause]) -> bool:
-    """Whether what the clause has beside the other stands in the same sentence, affirmed or denied as the claim is."""
+    """Whether what the clause has beside the other stands in the same sentence, affirmed or denied as the claim is. A
+    part of the claim affirms nothing: of "snakes and dogs are forbidden" the snakes.
+    """
     further = claim.stems - other.stems
     if not further or not other.stems - claim.stems:
         return False
-    return any(each.around == other.around and each.negated is claim.negated and further & each.stems for each in known)
+    return any(
+        each.around == other.around
+        and each.negated is claim.negated
+        and further & each.stems
+        and (each.negated or each.stems - claim.stems)
+        for each in known
+    )
 
 
 def _opposite_limits(claim: Clause, known: Sequence[Clause]) -> bool:

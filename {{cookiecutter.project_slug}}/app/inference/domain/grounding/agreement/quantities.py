@@ -112,7 +112,7 @@ _AND_A = re.compile(r"\band a \Z")
 _RANGE = re.compile(r"\s*(?:to|or|and|-|–)\s*")
 _SHARE = re.compile(
     rf"\b(?:(?:(?P<count>{'|'.join(_ONES[1:10])})|an?)[\s-](?P<part>{'|'.join(_ORDINALS)})s?(?= of\b)"
-    rf"|(?:one|1) (?:in|out of) (?P<whole>\d+|{'|'.join((*_ONES[2:], *_TENS))})\b)",
+    rf"|(?:one|1) (?:in|out of) (?P<whole>[1-9]\d{{0,2}}(?![.,]?\d)|{'|'.join((*_ONES[2:], *_TENS))})\b)",
     re.IGNORECASE,
 )
 _AGED = re.compile(r"\b(under|over)-(\d+)s?(?![\w-])", re.IGNORECASE)
@@ -219,11 +219,11 @@ class _Reader:
 
     def dates(self) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
         iso, dotted = self._take(_ISO), self._take(_DOTTED)
-        days = [(int(m[3]), int(m[2])) for m in iso] + [(int(m[1]), int(m[2])) for m in dotted]
+        days = [(int(m[3]), int(m[2])) for m in iso] + [_day_first(int(m[1]), int(m[2])) for m in dotted]
         for m in self._take(_DAY_FIRST):
             days += [(int(day), month_of(m[3])) for day in (m[1], m[2]) if day]
         days += [(int(m[2]), month_of(m[1])) for m in self._take(_MONTH_FIRST)]
-        months = [month for _, month in days] + [month_of(m[0]) for m in self._take(_MONTH_ALONE)]
+        months = [month for _, month in days if 1 <= month <= 12] + [month_of(m[0]) for m in self._take(_MONTH_ALONE)]
         self.rest += "".join(f" ; {year}" for year in [m[1] for m in iso] + [m[3] for m in dotted])
         return tuple(days), tuple(months)
 
@@ -232,6 +232,11 @@ class _Reader:
         found += [_spoken(m) for m in self._take(_SPOKEN)]
         found += [(720 if m[1].lower() == "noon" else 0, True) for m in self._take(_NOON)]
         return tuple(found)
+
+
+def _day_first(one: int, other: int) -> tuple[int, int]:
+    """12/31 is the 31st of December."""
+    return (other, one) if one <= 12 < other else (one, other)
 
 
 def month_of(name: str) -> int:

@@ -74,6 +74,7 @@ _ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
 _ALLOWED = frozenset(listed("may can allowed permitted possible available"))
 _PARTLY = frozenset(listed("mostly mainly usually largely partly"))
 _HOURS = frozenset(listed("noon midnight o'clock am pm m"))
+_LASTING = frozenset(listed("from to until till between after before"))
 _ONCE = frozenset(["once", "single"])
 _MUST = frozenset(listed("must shall require requires required need needs obliged has have"))
 _MAY = frozenset(["may", "optional", "optionally", "voluntary", "voluntarily"])
@@ -93,7 +94,9 @@ def scope(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 
 def _opposite(claim: Clause, near: Sequence[Clause]) -> bool:
     claimed, evidence, around = stems_of(claim.words), [stems_of(each.words) for each in near], stems_of(claim.sentence)
+    together = claim.words.union(*(each.words for each in near))
     timed = any(":" in word or word in _HOURS for word in claim.words)
+    timed = timed and (not together.isdisjoint(_LASTING) or len(claimed & OPENING) > 1)
     if any(each.negated is not claim.negated for each in near):
         return False
     whole = all(claim.stems <= each.stems for each in near)
