@@ -49,7 +49,7 @@ def test_html_keeps_headings_lists_and_tables_and_drops_navigation() -> None:
     document = parse(source.encode(), "a.html")
     assert document.title == "Shop"
     assert headings(document) == [(1, "Refunds")]
-    assert document.text == "Refunds\n\nPaid within 14 days.\n\n- card\n- cash\n\na | b\n1 | 2"
+    assert document.text == "Refunds\n\nPaid within 14 days.\n\n- card\n- cash\n\na | b\na: 1 | b: 2"
     assert rules(document) == {"furniture"}
 
 

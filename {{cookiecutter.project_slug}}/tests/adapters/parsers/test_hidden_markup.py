@@ -66,7 +66,7 @@ COSTLY = {
 
 @pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
 def test_any_markup_is_read_in_one_pass(text: str) -> None:
-    """Some 600 kB, which take a second; in quadratic time they would take many minutes."""
+    """Up to 600 kB, which take a second; in quadratic time most would take minutes."""
     began = time.process_time()
     parse(text.encode(), "page.md")
     assert time.process_time() - began < 20
