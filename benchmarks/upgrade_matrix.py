@@ -4,8 +4,8 @@
 four earlier commits with three sets of answers get the same ten edits, and are upgraded by `make upgrade` and, for
 comparison, by cruft. It writes benchmarks/results/upgrade_matrix.json; --commit does one of the four and keeps what is
 known of the others. Each service is also used: it has a database with a document, an answer and rows of its owner's
-before, and goes on with it after; those with the default answers then run their own quick tests. --short does one
-service without cruft and without its tests, and writes nothing. The template as it is committed is what is upgraded to.
+before, goes on with it after, and then runs its own quick tests. --short does one service without cruft and without its
+tests, and writes nothing. The template as it is committed is what is upgraded to.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def services(
                 one["cruft"] = by_cruft(other, commit, replay)
             one["make upgrade"] = by_upgrade(project, commit, replay)
             one["service"] = used_again(project, before)
-            if whole and label == "default":
+            if whole:
                 one["service"]["quick_tests"] = quick_tests(project, generated_today(folder))
             print(f"{name}, {label}: {one['make upgrade']['edits']}", file=sys.stderr, flush=True)
             yield one
