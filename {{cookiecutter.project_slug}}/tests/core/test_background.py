@@ -17,8 +17,8 @@ async def test_a_background_job_that_fails_is_logged_as_an_error_and_started_aga
     with capture_logs() as logged:
         async with background(watch_something, restart_seconds=0):
             await restarted.wait()
-    [line] = logged
-    assert (line["event"], line["log_level"]) == ("core.background_job_failed", "error")
+    [line] = [each for each in logged if each["event"] == "core.background_job_failed"]
+    assert line["log_level"] == "error"
     assert line["job"].endswith("watch_something")
     assert isinstance(line["exc_info"], ZeroDivisionError)
 
