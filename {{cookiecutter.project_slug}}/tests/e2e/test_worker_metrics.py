@@ -166,6 +166,15 @@ def test_an_address_that_is_not_of_this_machine_is_one_sentence(command: str, tm
     assert done.stderr.endswith("set APP_HOST to an address of this machine.\n")
 
 
+def once_it_listens(url: str) -> str:
+    """The reply of a worker, which starts beside the API and may listen later."""
+    while True:
+        try:
+            return httpx.get(url).text
+        except httpx.ConnectError:
+            time.sleep(0.1)
+
+
 def has_ipv6() -> bool:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
@@ -194,7 +203,7 @@ def test_an_ipv6_address_serves_api_and_metrics_and_is_printed_in_brackets(tmp_p
                 break
         assert f"http://[::1]:{port}" in said
         assert httpx.get(f"http://[::1]:{port}/health/ready").json()["status"] == "ok"
-        assert "app_jobs_total" in httpx.get(f"http://[::1]:{metrics}/metrics").text
+        assert "app_jobs_total" in once_it_listens(f"http://[::1]:{metrics}/metrics")
     finally:
         process.terminate()
         process.communicate(timeout=60)
