@@ -55,7 +55,7 @@ async def show_file(name: str, if_none_match: Annotated[str | None, Header()] = 
 def _add_page(page: ConsolePage) -> None:
     says = f"The page of {page.about}. It holds no data and asks for a key."
 
-    @router.get(page.address.removeprefix(router.prefix), name=page.title, description=says)
+    @router.get(f"/{page.name}", name=page.title, description=says)
     async def show_page() -> HTMLResponse:
         return HTMLResponse(render(page), headers=HEADERS | {"cache-control": "no-store"})
 

@@ -1,5 +1,6 @@
+import asyncio
 import traceback
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from uuid import UUID, uuid4
 
 import httpx
@@ -50,6 +51,36 @@ async def test_a_failed_statement_undoes_the_whole_pipeline(database: Database, 
             await connection.execute("select 1/0")
     async with database.read(tenant) as connection:
         assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
+
+
+@pytest.mark.parametrize("ending", ["fails", "is cancelled", "is left half done"])
+async def test_a_connection_of_the_hot_path_comes_back_clean_when_its_work(
+    database_urls: Urls, tenant: UUID, ending: str
+) -> None:
+    opened, begun = await open_database(database_urls.service, 1), asyncio.Event()
+
+    async def take() -> None:
+        async with opened._pooled() as connection:
+            await connection.execute("begin")
+            await connection.execute("select set_config('app.tenant_id', %s, true)", [str(tenant)])
+            begun.set()
+            if ending == "is left half done":
+                raise LookupError
+            await connection.execute("select 1/0" if ending == "fails" else "select pg_sleep(600)")
+
+    try:
+        for _ in range(3):  # more often than there are connections
+            begun.clear()
+            taking = asyncio.create_task(take())
+            await begun.wait()
+            if ending == "is cancelled":
+                taking.cancel()
+            with suppress(psycopg.Error, LookupError, asyncio.CancelledError):
+                await taking
+            async with opened._pooled() as connection:
+                assert await (await connection.execute(TENANT)).fetchone() in ((None,), ("",))
+    finally:
+        await opened.close()
 
 
 async def test_a_read_refuses_to_write(database: Database, tenant: UUID) -> None:
