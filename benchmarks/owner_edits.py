@@ -1,4 +1,8 @@
-"""Ten edits that teams make in a service, each for every layout that the service has had, and for the one of today."""
+"""Ten edits that teams make in a service, each for every layout that the service has had, and for the one of today.
+
+`complete` is what the service's own rules ask for beside two of them: a setting that every way of deploying knows, with
+a test, and no row that names a test which is gone.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -60,6 +64,16 @@ MOVED = """from app.adapters.embeddings.weights import MINILM, MINILM_SHA256, TO
 
 # own-names
 
+"""
+STILL_THERE = "tests/safety/test_disguises.py::test_invisible_characters_in_a_field_are_reported"
+MOTTO_TEST = """import pytest
+
+from app.settings import Settings
+
+
+def test_the_motto_is_what_the_variable_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_OWN_MOTTO", "Ask first.")
+    assert Settings(_env_file=None).own_motto == "Ask first."
 """
 OLD_PLACE = "from app.adapters.embeddings.weights import "
 NEW_PLACE = "from app.adapters.embeddings.own_names import bundled_name\n"
@@ -188,6 +202,32 @@ def setting(project: Path) -> None:
 def docs(project: Path) -> None:
     readme = project / "README.md"
     put(readme, readme.read_text(encoding="utf-8") + "\n## Our own rules\n\nThe own-docs of this team.\n")
+
+
+def complete(project: Path) -> None:
+    """In a service of today, with all edits. The pages that are generated from the settings are left to
+    scripts/reference.py.
+    """
+    swap(
+        project / "deploy/compose.yaml",
+        "    APP_WORKER_CONCURRENCY:\n",
+        "    APP_OWN_MOTTO:\n    APP_WORKER_CONCURRENCY:\n",
+    )
+    put(project / "tests/fields/test_own_motto.py", MOTTO_TEST)
+    line = "APP_OWN_MOTTO: 'tests/fields/test_own_motto.py::test_the_motto_is_what_the_variable_says'\n"
+    table = project / "tests/fields/fields.yaml"
+    put(table, table.read_text(encoding="utf-8") + line)
+    gone = "tests/safety/test_text.py::"
+    for path in sorted((project / "assurance").rglob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if gone in text:
+            put(path, text.replace(f"{gone}test_invisible_characters_are_removed_and_reported", STILL_THERE))
+            drop_lines(path, gone)
+
+
+def drop_lines(path: Path, words: str) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    put(path, "".join(line for line in lines if words not in line))
 
 
 def head(project: Path) -> str:

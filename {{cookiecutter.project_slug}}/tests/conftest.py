@@ -37,8 +37,11 @@ from tests import clock, cpu_report
 from tests.forks import Forks
 from tests.order import SEED, RandomOrder, seed
 from tests.response_models import FAILURES, check_every_response
+from tests.tested_root import tested_root
 
 ROOT = Path(__file__).parent.parent
+TESTED = tested_root(ROOT)
+"""What services read; ROOT is what tests about files read."""
 
 
 LONG = 60
@@ -299,7 +302,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> Urls:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings(root=ROOT, data_dir=tmp_path_factory.mktemp("data"), embedder="none", _env_file=None)
+    return Settings(root=TESTED, data_dir=tmp_path_factory.mktemp("data"), embedder="none", _env_file=None)
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -19,7 +19,7 @@ from app.core.errors import StartRefused
 from app.core.jobs import Worker
 from app.settings import Settings
 from app.wiring import build, check
-from tests.conftest import ROOT, adopt
+from tests.conftest import TESTED, adopt
 from tests.inference.conftest import PRICES, Service, loaded
 from tests.inference.test_streaming import ask as ask_streamed
 
@@ -63,7 +63,7 @@ def sockets() -> Iterator[Sockets]:
 def confidential(tmp_path: Path) -> Path:
     """A service folder whose data is confidential."""
     for name in ("policies", "prompts", "migrations"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(TESTED / name, tmp_path / name)
     ownership = tmp_path / "policies" / "ownership.yaml"
     lines = ownership.read_text().splitlines()
     ownership.write_text("\n".join("data_sensitivity: confidential" if "data_sens" in each else each for each in lines))

@@ -22,7 +22,7 @@ from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, NoLiveRelea
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import leap, until
-from tests.conftest import ROOT, FreshDatabase, adopt
+from tests.conftest import TESTED, FreshDatabase, adopt
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
 HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider": "local"}
@@ -32,7 +32,7 @@ HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider":
 def root(tmp_path: Path) -> Path:
     """A copy of policies and prompts that a test may change."""
     for name in ("policies", "prompts"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(TESTED / name, tmp_path / name)
     return tmp_path
 
 
@@ -43,10 +43,10 @@ def change(root: Path, policy: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def make_confidential(root: Path) -> None:
+def classify(root: Path, sensitivity: str) -> None:
     path = root / "policies" / "ownership.yaml"
     lines = path.read_text().splitlines()
-    path.write_text("\n".join("data_sensitivity: confidential" if "data_sens" in line else line for line in lines))
+    path.write_text("\n".join(f"data_sensitivity: {sensitivity}" if "data_sens" in line else line for line in lines))
 
 
 def settings(root: Path, **more: object) -> Settings:
@@ -54,7 +54,7 @@ def settings(root: Path, **more: object) -> Settings:
 
 
 def test_confidential_text_leaves_for_no_host_that_nobody_agreed_to(root: Path) -> None:
-    make_confidential(root)
+    classify(root, "confidential")
     with pytest.raises(StartRefused, match=r"api\.openai\.com.*confidential_hosts"):
         check(settings(root, model_chain=[ELSEWHERE]))
     with pytest.raises(StartRefused, match=r"api\.openai\.com"):
@@ -62,7 +62,7 @@ def test_confidential_text_leaves_for_no_host_that_nobody_agreed_to(root: Path) 
 
 
 async def test_a_process_that_would_send_confidential_text_away_does_not_start(root: Path) -> None:
-    make_confidential(root)
+    classify(root, "confidential")
     nowhere = Urls("postgresql://nobody@127.0.0.1:1/none", "postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(StartRefused, match="confidential"):
         async with build(settings(root, model_chain=[ELSEWHERE]), nowhere):
@@ -100,14 +100,16 @@ async def test_a_serving_process_hears_of_other_indexes_and_releases(state: Stat
 
 
 def test_confidential_text_may_go_to_an_agreed_host_and_to_this_machine(root: Path) -> None:
-    make_confidential(root)
+    classify(root, "confidential")
     change(root, "cost", "prices:", "prices:\n  qwen3*: {local: true}")
     check(settings(root, model_chain=[HERE]))
     change(root, "security", "confidential_hosts: []", "confidential_hosts: [api.openai.com]")
     check(settings(root, model_chain=[ELSEWHERE]))
 
 
-def test_text_that_is_not_confidential_may_go_to_any_provider(root: Path) -> None:
+@pytest.mark.parametrize("sensitivity", ["public", "internal"])
+def test_text_that_is_not_confidential_may_go_to_any_provider(root: Path, sensitivity: str) -> None:
+    classify(root, sensitivity)
     check(settings(root, model_chain=[ELSEWHERE]))
 
 
@@ -179,7 +181,7 @@ async def test_the_privacy_policy_says_whether_an_embedder_elsewhere_gets_person
 
 async def test_what_a_release_is_evaluated_by_is_a_part_of_it(root: Path, database_urls: Urls) -> None:
     """Other cases, another prompt or another number of a policy make another release."""
-    shutil.copytree(ROOT / "evals", root / "evals")
+    shutil.copytree(TESTED / "evals", root / "evals")
 
     async def release() -> str:
         async with build(settings(root), database_urls) as built:

@@ -35,7 +35,7 @@ from app.privacy.domain.requests import Selection
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import until
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 from tests.e2e.conftest import environment
 from tests.forks import KILL, Forks
 
@@ -160,7 +160,7 @@ async def test_a_history_that_was_rewritten_before_the_backup_is_found_by_an_old
 async def test_without_the_master_key_of_the_backup_its_files_are_reported_as_unreadable(
     embedded: EmbeddedPostgres, backup: BackupManifest, folder: Path, tmp_path: Path, forks: Forks
 ) -> None:
-    other = Settings(root=ROOT, data_dir=tmp_path, embedder="none", _env_file=None)
+    other = Settings(root=TESTED, data_dir=tmp_path, embedder="none", _env_file=None)
     with empty_database(embedded) as target:
         restore(folder, backup, target, silent)
         async with build(other, target.urls) as restored:

@@ -16,7 +16,7 @@ from app.monitoring.domain.failures.case_candidate import ExpectationUnusable
 from app.settings import Settings
 from app.wiring import build
 from tests.cli.test_costs_and_version import run
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.monitoring.traffic import Traffic
 
 __all__ = ["run"]
@@ -38,7 +38,7 @@ def test_from_the_failure_to_the_case(
     run: CliRunner, database_urls: Urls, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for part in ("policies", "prompts", "migrations", "evals"):
-        shutil.copytree(ROOT / part, tmp_path / part)
+        shutil.copytree(TESTED / part, tmp_path / part)
     monkeypatch.setenv("APP_ROOT", str(tmp_path))
     name = f"desk-{uuid4()}"
     fail(database_urls, settings, name)

@@ -14,7 +14,7 @@ from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.schema import migrate
 from tests.cli.own_process import run_alone
-from tests.conftest import ROOT, FreshDatabase
+from tests.conftest import ROOT, TESTED, FreshDatabase
 
 
 class Process(BaseHTTPRequestHandler):
@@ -70,7 +70,7 @@ def empty(fresh_database: FreshDatabase) -> Iterator[Urls]:
 
 def test_a_process_can_wait_for_the_schema_and_never_makes_it(empty: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", empty.service)
-    monkeypatch.setenv("APP_ROOT", str(ROOT))
+    monkeypatch.setenv("APP_ROOT", str(TESTED))
     with pytest.raises(StartRefused, match="run 'app migrate'"):
         migrate_database(wait=0)
     monkeypatch.setattr("app.cli.database.AGAIN_SECONDS", 0)

@@ -7,13 +7,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.monitoring import app
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("policies", "prompts", "evals", "monitoring", "deploy"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(TESTED / name, tmp_path / name)
     monkeypatch.setenv("APP_ROOT", str(tmp_path))
     return tmp_path
 

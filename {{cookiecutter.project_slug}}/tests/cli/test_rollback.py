@@ -12,7 +12,7 @@ from app.settings import Settings
 from app.setup.rollback import open_rollouts
 from app.wiring import build
 from tests.cli.own_process import run_alone
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 
 NEVER_LOADED = {
     "aiohttp",
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
     for name in ("policies", "evals", "prompts"):
         (tmp_path / name).mkdir()
-    for policy in (ROOT / "policies").glob("*.yaml"):
+    for policy in (TESTED / "policies").glob("*.yaml"):
         (tmp_path / "policies" / policy.name).write_text("owner: [")
     (tmp_path / "evals" / "questions.jsonl").write_text("{")
     return tmp_path

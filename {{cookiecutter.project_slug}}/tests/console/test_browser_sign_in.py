@@ -16,7 +16,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
 from tests import serving
-from tests.conftest import ROOT, adopt
+from tests.conftest import TESTED, adopt
 from tests.console.browser import browser, installed
 from tests.identity.provider import AUDIENCE, CLIENT, PASSWORD, PERSON, POLICY, SECRET, free_port, real_provider
 
@@ -31,7 +31,7 @@ async def served(settings: Settings, database_urls: Urls, tmp_path: Path) -> Asy
     """The address of a service whose people sign in at a provider."""
     root = tmp_path / "root"
     for name in ("policies", "prompts", "evals", "migrations"):
-        shutil.copytree(ROOT / name, root / name)
+        shutil.copytree(TESTED / name, root / name)
     (root / "policies" / "identity.yaml").write_text(yaml.safe_dump(POLICY))
     base = f"http://127.0.0.1:{free_port()}"
     async with real_provider(tmp_path / "provider", f"{base}/console/signed-in") as provider:

@@ -32,7 +32,7 @@ from app.settings import Settings
 from app.wiring import build
 from benchmarks.processes import free_port
 from scripts.deploy_checks.files import compose, environment, required
-from tests.conftest import ROOT, adopt
+from tests.conftest import ROOT, TESTED, adopt
 from tests.deploy.relay import relayed
 
 BWRAP = shutil.which("bwrap")
@@ -54,7 +54,7 @@ class Deployment:
 
     def variables(self, name: str) -> dict[str, str]:
         given = environment(self.services[name], self.shell)
-        local = {"APP_ROOT": str(ROOT), "APP_DATA_DIR": str(self.folder), "APP_HOST": "127.0.0.1", "PATH": os.defpath}
+        local = {"APP_ROOT": str(TESTED), "APP_DATA_DIR": str(self.folder), "APP_HOST": "127.0.0.1", "PATH": os.defpath}
         local |= {"APP_TOMBSTONES": str(self.folder / "tombstones.jsonl"), "HOME": "/tmp"}
         local |= {"APP_PORT": str(self.ports[name]), "APP_WORKER_METRICS_PORT": str(self.ports["metrics"])}
         urls = {each: self.url(given[each]) for each in ("DATABASE_URL", "APP_DATABASE_OWNER_URL") if each in given}
@@ -176,7 +176,7 @@ async def prepared(deployment: Deployment) -> str:
     """Lets a first release go live, as an operator would, and returns a key."""
     variables, owner = deployment.variables("migrate"), deployment.variables("migrate")["APP_DATABASE_OWNER_URL"]
     settings = Settings(
-        root=ROOT,
+        root=TESTED,
         data_dir=deployment.folder,
         embedder="none",
         environment="production",

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from benchmarks.processes import free_port
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 from tests.forks import PATIENCE, Forks
 
 OWN_PROCESS = (sys.executable, "-m", "app")
@@ -36,7 +36,7 @@ def environment(data: Path, **variables: str) -> dict[str, str]:
         kept
         | {
             "APP_DATA_DIR": str(data),
-            "APP_ROOT": str(ROOT),
+            "APP_ROOT": str(TESTED),
             "APP_WORKER_METRICS_PORT": "0",  # several services run on this machine at a time
             "COLUMNS": "200",
         }

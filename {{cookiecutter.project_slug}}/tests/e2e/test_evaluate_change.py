@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.e2e.test_evaluation import environment, small_service
 
 CODE = ("app", "scripts")
@@ -21,7 +21,7 @@ def repository(tmp_path: Path) -> Path:
     """A repository with a small service and its code, which need not be compiled again."""
     house = small_service(tmp_path)
     for name in CODE:
-        shutil.copytree(ROOT / name, house / name)
+        shutil.copytree(TESTED / name, house / name)
     (house / ".gitignore").write_text("__pycache__\n")
     git(house, "init", "--quiet")
     git(house, "add", "--all")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from app.core.embedded import start_embedded
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 from tests.e2e.conftest import environment
 from tests.evaluation.conftest import BRIDGE, CASES, SECRET, TOWER
 from tests.forks import KILL, Forks
@@ -25,7 +25,7 @@ def small_service(tmp_path: Path) -> Path:
     """A service with two small documents and many cases, text search only."""
     folder = tmp_path / "house"
     for name in ("policies", "prompts", "migrations"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(TESTED / name, folder / name)
     for name, text in (("library/tower.md", TOWER), ("library/bridge.md", BRIDGE), ("closed/vault.md", SECRET)):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)

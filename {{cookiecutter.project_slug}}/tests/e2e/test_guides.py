@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 from tests.e2e.guide import Reader, blocks
 from tests.evaluation.corpus import keep_cited_pages, keep_some_cases, let_no_time_decide
 from tests.forks import Forks
@@ -41,7 +41,7 @@ ALIKE = set(YOUNG[0])
 def reader(folder: Path, forks: Forks) -> Iterator[Reader]:
     """A folder of the service with low risk, so that one person may take every step."""
     for name in ("docs", "evals", "migrations", "policies", "prompts"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(TESTED / name, folder / name)
     ownership = folder / "policies" / "ownership.yaml"
     ownership.write_text(re.sub(r"^risk_tier: .*$", "risk_tier: low", ownership.read_text(), flags=re.M))
     (folder / ".venv").symlink_to(Path(sys.prefix))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.e2e.conftest import Start
 
 
@@ -13,7 +13,7 @@ from tests.e2e.conftest import Start
 def test_the_first_release_says_so_and_changed_files_say_what_to_do(tmp_path: Path, forked_start: Start) -> None:
     root, data = tmp_path / "root", tmp_path / "data"
     for name in ("policies", "prompts", "migrations", "evals"):
-        shutil.copytree(ROOT / name, root / name)
+        shutil.copytree(TESTED / name, root / name)
     first = forked_start(data, APP_ROOT=str(root), APP_EMBEDDER="none")
     assert first.stop() == 0
     assert "is the first one here: it approved itself." in first.printed

@@ -25,7 +25,7 @@ from app.retrieval.domain.vectors import Vector
 from app.retrieval.ports import EmbeddingResult
 from app.settings import Settings
 from app.wiring import State, build
-from tests.conftest import ROOT, FreshDatabase
+from tests.conftest import TESTED, FreshDatabase
 from tests.evaluation.corpus import keep_cited_pages, keep_some_cases
 from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import beside
@@ -87,7 +87,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its corpus is what the cases ask about: most of the time of an index goes into embedding the rest."""
     folder = tmp_path_factory.mktemp("six")
     for name in ("policies", "prompts", "migrations", "docs", "evals"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(TESTED / name, folder / name)
     cost = folder / "policies" / "cost.yaml"
     cost.write_text(cost.read_text() + PRICES)
     keep_some_cases(folder, 2)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.processes import free_port
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 from tests.forks import PATIENCE
 
 PAGE = ROOT / "docs" / "how-to" / "extend-the-service.md"
@@ -63,7 +63,7 @@ class ExtendedService:
         made = cls(where / "service", where / "data")
         made.folder.mkdir()
         for name in ("app", "migrations", "policies", "prompts"):
-            shutil.copytree(ROOT / name, made.folder / name)  # compiled as it is: compiling takes seconds
+            shutil.copytree(TESTED / name, made.folder / name)  # compiled as it is: compiling takes seconds
         for place in PLACES:
             clear(made.folder / place)
         made.write("docs/lens.md", LENS)

@@ -19,7 +19,7 @@ from app.core.policies import parse_yaml
 from app.main import create_app
 from app.settings import Settings, load_settings
 from app.wiring import State, build
-from tests.conftest import ROOT, FreshDatabase, adopt
+from tests.conftest import ROOT, TESTED, FreshDatabase, adopt
 
 if TYPE_CHECKING:
     from tests.fields.values import Bench
@@ -42,7 +42,7 @@ def changed_root(folder: Path, policies: Changes) -> Path:
         if path.is_dir() and path.name != "policies" and not path.name.startswith("."):
             (folder / path.name).symlink_to(path)
     (folder / "policies").mkdir()
-    for path in (ROOT / "policies").glob("*.yaml"):
+    for path in (TESTED / "policies").glob("*.yaml"):
         (folder / "policies" / path.name).symlink_to(path)
     for name, values in policies.items():
         path = folder / "policies" / f"{name}.yaml"

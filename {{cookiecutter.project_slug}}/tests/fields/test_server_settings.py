@@ -22,7 +22,7 @@ from app.settings import load_settings
 from app.setup.process import make_embedders, observe
 from app.wiring import State
 from tests.adapters.embeddings.test_openai import SIZE, Provider
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.core.test_server import GET, POST, Connection
 from tests.e2e.conftest import App, forked_app
 from tests.fields.conftest import Changed, environment
@@ -185,7 +185,7 @@ def observed(**variables: str) -> tuple[str, str, bool]:
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level, out, logged = root.handlers[:], root.level, io.StringIO(), io.StringIO()
     try:
-        with environment({"APP_ROOT": str(ROOT), **variables}), redirect_stdout(out), redirect_stderr(logged):
+        with environment({"APP_ROOT": str(TESTED), **variables}), redirect_stdout(out), redirect_stderr(logged):
             observe(load_settings(_env_file=None))
             structlog.get_logger("tests").debug("a whisper")
             structlog.get_logger("tests").warning("a shout")
@@ -277,7 +277,7 @@ async def test_the_local_embedder_is_that_of_the_folder_with_its_threads(
 ) -> None:
     threads: list[int] = []
     monkeypatch.setattr("app.adapters.embeddings.onnx.make_onnx_embedder", lambda _, given: threads.append(given))
-    with environment({"APP_ROOT": str(ROOT), "APP_EMBEDDER": "minilm", "APP_EMBEDDER_THREADS": "3"}):
+    with environment({"APP_ROOT": str(TESTED), "APP_EMBEDDER": "minilm", "APP_EMBEDDER_THREADS": "3"}):
         [embedder] = make_embedders(load_settings(_env_file=None))
         with pytest.raises(AttributeError):
             await embedder.warm()

@@ -17,7 +17,7 @@ from app.settings import load_settings
 from app.setup.process import database_urls, reading_url
 from app.setup.retrieval_room import open_retrieval_room
 from app.wiring import State
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.fields.conftest import Changed, called, environment
 from tests.inference.test_suspicious_questions import SUSPICIOUS
 
@@ -185,7 +185,7 @@ async def test_the_root_has_the_policies_and_the_data_folder_the_secrets(changed
 
 
 def test_outside_of_development_no_secret_is_made_up() -> None:
-    common = {"APP_ROOT": str(ROOT), "APP_ENVIRONMENT": "staging", "APP_MASTER_KEY": SECRET}
+    common = {"APP_ROOT": str(TESTED), "APP_ENVIRONMENT": "staging", "APP_MASTER_KEY": SECRET}
     with environment({**common, "APP_KEY_PEPPER": SECRET}):
         assert load_settings(_env_file=None).pepper() == SECRET.encode()
     with environment(common), pytest.raises(StartRefused, match="APP_KEY_PEPPER must be set"):
@@ -214,7 +214,7 @@ async def test_a_room_is_called_with_its_key_or_the_one_before(
     changed: Changed, variables: dict[str, str], status: int
 ) -> None:
     async with changed() as state:
-        common = {"APP_ROOT": str(ROOT), "APP_DATA_DIR": str(state.settings.data_dir), "APP_EMBEDDER": "none"}
+        common = {"APP_ROOT": str(TESTED), "APP_DATA_DIR": str(state.settings.data_dir), "APP_EMBEDDER": "none"}
         with environment({**common, **variables}):
             settings = load_settings(_env_file=None)
         async with open_retrieval_room(settings, state.urls) as room:
@@ -228,7 +228,7 @@ def test_each_address_of_the_database_is_that_of_the_environment() -> None:
     named = {"DATABASE_URL": "a", "APP_DATABASE_OWNER_URL": "b", "APP_DATABASE_SESSION_URL": "c"}
     given = {name: f"postgresql://{who}@127.0.0.1/answers" for name, who in named.items()}
     backup = "postgresql://d@127.0.0.1/answers"
-    with environment({**given, "APP_DATABASE_BACKUP_URL": backup, "APP_ROOT": str(ROOT)}):
+    with environment({**given, "APP_DATABASE_BACKUP_URL": backup, "APP_ROOT": str(TESTED)}):
         settings = load_settings(_env_file=None)
     urls, server = database_urls(settings)
     assert server is None

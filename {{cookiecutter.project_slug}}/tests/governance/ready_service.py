@@ -24,7 +24,7 @@ from app.main import create_app
 from app.releases.domain import EvaluationEvidence
 from app.settings import Settings
 from app.wiring import State, build
-from tests.conftest import ROOT, override
+from tests.conftest import TESTED, override
 from tests.governance.conftest import person
 
 TOWER = (
@@ -66,7 +66,7 @@ ATTESTED = [check.id for check in CHECKS if check.attested]
 def service_folder(folder: Path) -> Path:
     """The files of a service whose owner has named the people and written cases of their own."""
     for name in ("policies", "prompts", "migrations", "evals", "docs", "monitoring"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(TESTED / name, folder / name)
     path = folder / "policies" / "ownership.yaml"
     text = path.read_text(encoding="utf-8")
     for example, real in OWNERSHIP.items():

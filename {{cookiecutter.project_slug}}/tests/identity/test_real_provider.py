@@ -16,7 +16,7 @@ from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import leap
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.identity.provider import ACCOUNT, AUDIENCE, CLIENT, PASSWORD, PERSON, POLICY, SECRET, Provider, real_provider
 
 pytestmark = pytest.mark.slow  # it starts the provider, and makes its keys
@@ -37,7 +37,7 @@ async def service(
 ) -> AsyncIterator[State]:
     root = tmp_path_factory.mktemp("root")
     for name in ("policies", "prompts", "evals", "migrations"):
-        shutil.copytree(ROOT / name, root / name)
+        shutil.copytree(TESTED / name, root / name)
     (root / "policies" / "identity.yaml").write_text(yaml.safe_dump({**POLICY, "accounts": ACCOUNTS}))
     named = {"oidc_issuer": provider.address, "oidc_audience": AUDIENCE, "oidc_client_id": CLIENT}
     secret = {"oidc_client_secret": SecretStr(SECRET), "public_url": SERVICE, "root": root}

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.wiring import State
-from tests.conftest import ROOT, adopt
+from tests.conftest import TESTED, adopt
 from tests.governance.conftest import House
 from tests.governance.conftest import house as house_apart
 from tests.inference.conftest import house, open_service, quoting, service
@@ -23,7 +23,7 @@ Change = Callable[[str, str, str], Path]
 def change(tmp_path: Path) -> Change:
     """Replaces a text in a policy of a copied service; returns the copy's folder."""
     for name in ("policies", "prompts", "migrations"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+        shutil.copytree(TESTED / name, tmp_path / name)
 
     def replace(policy: str, old: str, new: str) -> Path:
         path = tmp_path / "policies" / f"{policy}.yaml"

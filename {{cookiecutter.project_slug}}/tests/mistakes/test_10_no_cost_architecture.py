@@ -24,7 +24,7 @@ async def test_what_was_spent_cannot_be_unwritten(service: Service, statement: s
 
 
 def test_a_model_without_a_price_stops_the_start(settings: Settings) -> None:
-    unpriced = {"model": "nobody-sells-this", "base_url": "https://models.example.com/v1"}
+    unpriced = {"model": "nobody-sells-this", "base_url": "http://127.0.0.1:8080/v1"}
     with pytest.raises(StartRefused, match="nobody-sells-this"):
         check(Settings(root=settings.root, data_dir=settings.data_dir, model_chain=[unpriced], _env_file=None))
 

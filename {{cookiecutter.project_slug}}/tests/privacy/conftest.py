@@ -14,7 +14,7 @@ from app.main import create_app
 from app.privacy.service import Privacy
 from app.settings import Settings
 from app.wiring import State, build
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 from tests.privacy.planted import Garden
 
 Plant = Callable[..., Awaitable[Garden]]
@@ -24,7 +24,7 @@ Plant = Callable[..., Awaitable[Garden]]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("service")
     for part in ("policies", "prompts", "migrations", "evals", "docs"):
-        shutil.copytree(ROOT / part, made / part)
+        shutil.copytree(TESTED / part, made / part)
     return made
 
 

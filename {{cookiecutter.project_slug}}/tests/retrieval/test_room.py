@@ -18,7 +18,7 @@ from app.room import create_room_app
 from app.settings import Settings
 from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
 from app.wiring import State
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 from tests.identity.test_scopes import routes_of
 from tests.test_wiring import make_confidential
 
@@ -118,7 +118,7 @@ async def test_the_key_must_be_set_outside_development(settings: Settings, state
 async def test_confidential_text_leaves_from_here_for_no_host_that_nobody_agreed_to(
     tmp_path: Path, settings: Settings, state: State
 ) -> None:
-    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    shutil.copytree(TESTED / "policies", tmp_path / "policies")
     make_confidential(tmp_path)
     elsewhere = settings.model_copy(update={"root": tmp_path, "embedder": "openai"})
     with pytest.raises(StartRefused, match=r"api\.openai\.com.*confidential_hosts"):

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from app.core.errors import StartRefused
 from app.core.policies import load_policies
 from app.wiring import POLICIES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TESTED
 
 Place = tuple[str | int, ...]
 MISSPELT = "misspelt_field"
@@ -108,7 +108,7 @@ def test_no_model_of_a_policy_takes_unknown_fields_or_can_be_changed(policy: str
 
 @pytest.mark.parametrize(("policy", "path"), PLACES, ids=[".".join(map(str, (name, *path))) for name, path in PLACES])
 def test_a_misspelt_field_stops_the_start_and_is_named(policy: str, path: Place, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    shutil.copytree(TESTED / "policies", tmp_path / "policies")
     changed = content(policy)
     block: Any = changed
     for name in path:

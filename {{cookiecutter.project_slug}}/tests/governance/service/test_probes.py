@@ -13,11 +13,11 @@ from app.governance.service.probes import probe
 from app.inference.domain.human_review import ReviewPolicy
 from app.ingestion.domain.policy import DataPolicy
 from app.safety.domain.policy import SecurityPolicy
-from tests.conftest import ROOT
+from tests.conftest import TESTED
 
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
 SHIPPED = load_policies(
-    ROOT / "policies",
+    TESTED / "policies",
     {"data": DataPolicy, "security": SecurityPolicy, "ownership": OwnershipPolicy, "review": ReviewPolicy},
     all_files=False,
 )
