@@ -70,6 +70,27 @@ def test_a_sample_of_sabotages_is_noticed(service: Path, capfd: pytest.CaptureFi
             assert is_noticed(service, each), each.test
 
 
+OTHER = {"risk_tier": "high", "data_sensitivity": "confidential", "ci_provider": "gitlab", "license": "Apache-2.0"}
+SAMPLE = (
+    "tests/house",
+    "tests/test_wiring.py",
+    "tests/mistakes/test_10_no_cost_architecture.py",
+    "tests/inference/test_streaming.py",
+    "tests/governance/service/test_probes.py",
+    "tests/cli/test_costs_and_version.py",
+)
+"""One file for each way in which a test comes by the policies of the service, and all that is about its files."""
+
+
+def test_a_sample_of_its_tests_pass_with_other_answers(capfd: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory(prefix="svc-") as folder, capfd.disabled():
+        print()
+        other = bake(Path(folder) / "out", **OTHER).project
+        assert make(other, "--silent", "env-dev") == 0
+        command = [".venv/bin/python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", *SAMPLE]
+        assert subprocess.run(command, cwd=other, stdin=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def test_its_own_tests_pass(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         print()

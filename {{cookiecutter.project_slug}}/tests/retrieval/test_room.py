@@ -20,7 +20,7 @@ from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
 from app.wiring import State
 from tests.conftest import ROOT, TESTED
 from tests.identity.test_scopes import routes_of
-from tests.test_wiring import make_confidential
+from tests.test_wiring import classify
 
 OTHERS = ("wiring", "main", "inference.service", "ingestion.service", "llm.service", "evaluation", "review", "privacy")
 """Parts of the service that a process of retrieval alone does not load."""
@@ -119,7 +119,7 @@ async def test_confidential_text_leaves_from_here_for_no_host_that_nobody_agreed
     tmp_path: Path, settings: Settings, state: State
 ) -> None:
     shutil.copytree(TESTED / "policies", tmp_path / "policies")
-    make_confidential(tmp_path)
+    classify(tmp_path, "confidential")
     elsewhere = settings.model_copy(update={"root": tmp_path, "embedder": "openai"})
     with pytest.raises(StartRefused, match=r"api\.openai\.com.*confidential_hosts"):
         async with open_retrieval_room(elsewhere, state.urls):

@@ -42,6 +42,7 @@ def plain_words(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(10))
 def test_a_sample_cut_anywhere_is_filtered_like_the_whole(part: int) -> None:
     """At each position of each sample, and sign by sign; nothing of it leaves in either."""
