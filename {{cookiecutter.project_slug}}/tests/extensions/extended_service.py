@@ -29,7 +29,7 @@ CASE = {
 }
 PATIENT = f"""
 import app.core.database, app.core.schema
-app.core.database.CONNECT_SECONDS = app.core.schema.CONNECT_SECONDS = {PATIENCE}
+app.core.database.CONNECT_SECONDS = app.core.schema.CONNECT_SECONDS = app.core.database.POOL_SECONDS = {PATIENCE}
 from app.__main__ import main
 main()
 """
