@@ -26,7 +26,7 @@ import httpx
 from sqlalchemy import text
 
 from app.adapters.chat.standin import Fault, StandIn
-from app.core.database import background
+from app.core.background import background
 from app.core.embedded import EmbeddedPostgres, start_embedded
 from app.core.logging import configure_logging
 from app.core.schema import migrate

@@ -23,7 +23,8 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from app.core.database import background, listen
+from app.core.background import background
+from app.core.database import listen
 from app.core.logging import configure_logging
 from app.identity.domain import Principal
 from app.releases.domain import ENVIRONMENT_CHANGED, EnvironmentReleases, EvaluationEvidence, Release

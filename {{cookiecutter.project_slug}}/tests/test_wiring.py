@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.adapters.embeddings.masked import MaskedEmbedder
-from app.core.database import background, notify
+from app.core.background import background
+from app.core.database import notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.core.jobs import Worker

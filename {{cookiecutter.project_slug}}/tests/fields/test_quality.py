@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from app.core.database import background
+from app.core.background import background
 from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
 from app.evaluation.domain.gate import GateResult, MetricFinding, apply_gate
 from app.evaluation.domain.scores import RunScores

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app.core.database import background, listen
+from app.core.background import background
+from app.core.database import listen
 from app.core.errors import DatabaseUnavailable
 from app.releases.domain import (
     ENVIRONMENT_CHANGED,

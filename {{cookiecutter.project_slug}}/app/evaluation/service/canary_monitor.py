@@ -1,14 +1,13 @@
 """Compares the canary in production with the live release, repeatedly, and acts on the verdict."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 
+from app.core.background import run_periodically
 from app.core.clock import Clock
-from app.core.errors import Problem
 from app.core.telemetry import counter
 from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
 from app.evaluation.domain.policy import CanaryPolicy
@@ -87,9 +86,4 @@ class CanaryMonitor:
 
     async def watch(self) -> None:
         """Enforces the policy until cancelled; a failed check is logged and tried again."""
-        while True:
-            try:
-                await self.enforce()
-            except Problem as problem:
-                log.warning("evaluation.canary_check_failed", code=problem.code)
-            await asyncio.sleep(self.policy.check_every_seconds)
+        await run_periodically(self.enforce, self.policy.check_every_seconds, log, "evaluation.canary_check_failed")

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from app.core.background import background
 from app.core.clock import ManualClock
-from app.core.database import background
 from app.evaluation.service import CanaryMonitor
 from app.identity.domain import Principal
 from app.releases.domain import EvaluationEvidence, NoCanary
