@@ -259,7 +259,7 @@ async def count(state: State, tenant: UUID, callers: Callers) -> dict[str, Any]:
     """What the database has, beside what callers were promised."""
     async with state.database.transaction(None) as connection:
         await connection.execute(text(LAPSE))
-    await state.costs.budgets.standing()
+    await state.costs.budgets.current()
     async with state.database.transaction(tenant) as connection:
         committed, held, left = (await connection.execute(text(MONEY))).one()
         answers, uncharged, twice = (await connection.execute(text(ANSWERS))).one()

@@ -168,7 +168,7 @@ async def switch_releases(state: State, watched: Watched, moves: int, calm: floa
 
 
 def note(state: State, watched: Watched) -> None:
-    watched.live_releases.append((time.perf_counter(), state.environments.standing()))
+    watched.live_releases.append((time.perf_counter(), state.environments.served()))
 
 
 async def approved(state: State, number: int) -> Release:

@@ -124,7 +124,7 @@ async def test_a_running_process_releases_unused_reservations_and_updates_budget
         shared.fresh_until = 0.0
 
     async def released() -> bool:
-        return (await state.costs.budgets.standing(tenant))[0].held_micro_usd == 0
+        return (await state.costs.budgets.current(tenant))[0].held_micro_usd == 0
 
     assert not await released()
     USED.clear()

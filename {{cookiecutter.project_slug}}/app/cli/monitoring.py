@@ -90,13 +90,13 @@ def alerts(
 @app.command()
 def budgets() -> None:
     """Show what was used of the error budget of each objective. Exit status 1: one is spent."""
-    standing = with_state(lambda state: state.monitoring.error_budgets.standing())
+    budgets = with_state(lambda state: state.monitoring.error_budgets.current())
     table = Table("objective", "target", "events", "bad", "used", "left", "")
-    for each in standing:
+    for each in budgets:
         figures = (f"{each.target:.4g}", f"{each.events:,}", f"{each.bad:,}", f"{each.used:.1%}", f"{each.left:.1%}")
         table.add_row(each.objective, *figures, STATES[each.state])
     out.print(table)
-    if any(each.state == "spent" for each in standing):
+    if any(each.state == "spent" for each in budgets):
         raise typer.Exit(1)
 
 
@@ -165,9 +165,9 @@ def allow(
         caller = caller_at_the_command_line(UUID(int=0))
         return await state.monitoring.error_budgets.allow(caller, release, kind, reason)
 
-    made = with_state(work)
-    until = f"{made.expires_at:%Y-%m-%d %H:%M} UTC"
-    out.print(f"Release {made.release_id[:12]} may go live until {until}, as {made.kind}.", highlight=False)
+    exception = with_state(work)
+    until = f"{exception.expires_at:%Y-%m-%d %H:%M} UTC"
+    out.print(f"Release {exception.release_id[:12]} may go live until {until}, as {exception.kind}.", highlight=False)
 
 
 def _drill(key_file: Path | None) -> None:

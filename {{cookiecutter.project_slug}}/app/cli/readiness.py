@@ -105,9 +105,9 @@ def withdraw(
     out.print(f"The {ended.kind} of {check_id} has ended.", highlight=False, markup=False)
 
 
-def _print_statement(said: ReadinessStatement) -> None:
-    until = f"{said.expires_at:%Y-%m-%d %H:%M} UTC"
-    text = f"The {said.kind} of {said.check_id} by {said.owner} lasts until {until}."
+def _print_statement(statement: ReadinessStatement) -> None:
+    until = f"{statement.expires_at:%Y-%m-%d %H:%M} UTC"
+    text = f"The {statement.kind} of {statement.check_id} by {statement.owner} lasts until {until}."
     out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -165,7 +165,7 @@ def canary(
 
     async def work(state: State) -> tuple[Release, float]:
         release = await state.rollouts.start_canary(actor(), release_id, percent, reason)
-        started = state.environments.standing().pointer.canary
+        started = state.environments.served().pointer.canary
         return release, started.percent if started else 0
 
     release, share = with_state(work)

@@ -257,7 +257,7 @@ async def approved(state: State) -> Release:
 async def canary_of(state: State) -> float:
     release = await approved(state)
     await state.rollouts.start_canary("ana", release.id, None, "a test needs it")
-    started = state.environments.standing().pointer.canary
+    started = state.environments.served().pointer.canary
     await state.rollouts.end_canary("ana", "it was tried")
     assert started
     return started.percent

@@ -46,11 +46,11 @@ class CanaryMonitor:
 
         Errors: NoCanary, DatabaseUnavailable.
         """
-        standing = await self._standing()
-        canary = standing.pointer.canary
+        served = await self._served()
+        canary = served.pointer.canary
         if canary is None:
             raise NoCanary("No canary is running.")
-        live_id, tenants = standing.live.id, await self.tenants()
+        live_id, tenants = served.live.id, await self.tenants()
         answers = await self.traffic.of([live_id, canary.release_id], canary.since, tenants)
         control = [each for each in answers if each.arm == "control" and each.release_id == live_id]
         canary_answers = [each for each in answers if each.arm == "canary" and each.release_id == canary.release_id]
@@ -58,9 +58,9 @@ class CanaryMonitor:
         decision = evaluate_canary(control, canary_answers, self.policy, elapsed)
         return CanaryStatus(canary, live_id, len(control), len(canary_answers), decision)
 
-    async def _standing(self) -> EnvironmentReleases:
+    async def _served(self) -> EnvironmentReleases:
         await self.rollouts.environments.refresh()
-        return self.rollouts.environments.standing()
+        return self.rollouts.environments.served()
 
     async def enforce(self) -> CanaryStatus | None:
         """Evaluates the canary and acts on the verdict: FAIL ends it with the reasons, PASS makes it live where the

@@ -122,7 +122,7 @@ class TenantEvidence:
         for tenant in await self._tenants():
             async with self.database.read(tenant) as connection:
                 ledger += await evidence_queries.ledger_sum(connection, tenant, first, zone)
-        month = next((each for each in await self.costs.budgets.standing() if each.span == "month"), None)
+        month = next((each for each in await self.costs.budgets.current() if each.span == "month"), None)
         return SpendingFacts(
             limit=month.limit_micro_usd if month else None,
             ledger=ledger,

@@ -14,15 +14,15 @@ from app.identity.domain.provisioning import (
     AttributeFilter,
     GroupContent,
     LinkAttribute,
+    ProvisionedAccess,
     ProvisionedGroup,
     ProvisionedUser,
-    Standing,
     UserContent,
     user_key,
 )
 from app.identity.tables import provisioned_groups, provisioned_members, provisioned_users, provisioned_values
 
-_STANDING = """
+_ACCESS = """
     with person as (
         select id, active, deleted_at from provisioned_users where tenant_id = :tenant and {column} = :link
     )
@@ -38,7 +38,7 @@ _STANDING = """
         ) as withheld
 """
 _COLUMNS = {"user_name": "user_key", "external_id": "external_id"}
-_STANDINGS = {attribute: text(_STANDING.format(column=column)) for attribute, column in _COLUMNS.items()}
+_ACCESS_BY_ATTRIBUTE = {attribute: text(_ACCESS.format(column=column)) for attribute, column in _COLUMNS.items()}
 
 
 async def lock(connection: AsyncConnection, tenant_id: UUID, *, shared: bool) -> None:
@@ -46,13 +46,13 @@ async def lock(connection: AsyncConnection, tenant_id: UUID, *, shared: bool) ->
     await (lock_name_shared if shared else lock_name)(connection, f"provisioning {tenant_id}")
 
 
-async def standing(
+async def access_of(
     connection: AsyncConnection, tenant_id: UUID, attribute: LinkAttribute, link: str, values: Collection[str]
-) -> Standing:
+) -> ProvisionedAccess:
     """values: of the claims of the person's token."""
     parameters = {"tenant": tenant_id, "link": link, "values": list(values)}
-    row = (await connection.execute(_STANDINGS[attribute], parameters)).one()
-    return Standing(row.known, row.active, frozenset(row.withheld))
+    row = (await connection.execute(_ACCESS_BY_ATTRIBUTE[attribute], parameters)).one()
+    return ProvisionedAccess(row.known, row.active, frozenset(row.withheld))
 
 
 async def list_users(

@@ -106,7 +106,7 @@ class Rollouts:
                 await self.environments.live_releases.loaded_releases.preload(target)
                 await self.move_writer.go_live(connection, target, name, pointer, actor, reason, "rollback")
         await self.environments.refresh()
-        return self.environments.standing(name).live
+        return self.environments.served(name).live
 
     async def _pointer(self, connection: AsyncConnection, name: str) -> Pointer:
         pointer = await repository.pointer(connection, name)
@@ -183,7 +183,7 @@ class Rollouts:
         began = self.releases.clock.monotonic()
         await self.activate(actor, target.id, f"rehearsal: {reason}", STAGING)
         seconds = self.releases.clock.monotonic() - began
-        if self.environments.standing(STAGING).live.id != target.id:
+        if self.environments.served(STAGING).live.id != target.id:
             raise ReleaseUnservable(f"Release {target.number} did not come back on staging.")
         if before:
             await self.activate(actor, before.release_id, "the rehearsal is over", STAGING)
