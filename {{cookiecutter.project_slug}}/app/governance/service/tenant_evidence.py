@@ -38,7 +38,9 @@ REVIEWERS_AT_HIGH_RISK = 2
 
 @dataclass(frozen=True)
 class TenantEvidence:
-    """models: those that this process may call for an answer."""
+    """Facts as of now, over all tenants; each tenant is read under row-level security. models: those that this process
+    may call for an answer.
+    """
 
     database: Database
     clock: Clock

@@ -76,6 +76,7 @@ class StepTimer:
             self.record(name, time.perf_counter() - started)
 
     def record(self, name: str, seconds: float) -> None:
+        """A step that has ended, in the answer and in the metrics."""
         self.timings_ms[name] = round(seconds * 1000, 3)
         _SECONDS_OF[name].observe(seconds)
 
