@@ -122,13 +122,13 @@ def show(
     async def work(state: State) -> list[tuple[ListedAnswer, str, list[CostTotal]]]:
         caller = caller_at_the_command_line(NO_TENANT)
         found = await state.answer_listing.find(caller, reference, tenant)
-        return [await _whole(state, each, group or ()) for each in found]
+        return [await _with_charges(state, each, group or ()) for each in found]
 
     for answer, name, charges in with_state(work):
         _print(answer, name, charges)
 
 
-async def _whole(
+async def _with_charges(
     state: State, answer: ListedAnswer, groups: list[str] | tuple[str, ...]
 ) -> tuple[ListedAnswer, str, list[CostTotal]]:
     """The answer as somebody of its tenant with these groups sees it, the tenant's name, and its charges."""

@@ -125,7 +125,7 @@ class AnswerContext:
         return self.searched_for or self.question.text
 
     @property
-    def asked(self) -> str:
+    def question_text(self) -> str:
         """All that was asked: the question as it came, and as it was searched for."""
         return f"{self.question.text}\n{self.searched_for}" if self.searched_for else self.question.text
 
