@@ -52,6 +52,11 @@ def test_the_readme_names_the_test_of_each_of_the_twelve_mistakes() -> None:
     assert len(named) == 12
 
 
+def test_the_readme_of_a_service_names_every_policy() -> None:
+    text = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in TEMPLATE.glob("policies/*.yaml") if f"`{path.name}`" not in text] == []
+
+
 def test_every_figure_of_the_readme_stands_in_a_committed_result() -> None:
     path = result("hot_path.json")["connections_16"]
     ingest, budget, actions = (result(f"kill_{what}.json") for what in ("ingest", "budget", "actions"))

@@ -15,9 +15,9 @@ from app.adapters.swagger import add_documentation
 from app.console import routes as console_routes
 from app.console.service import addresses
 from app.core.admission import Admission, AdmissionControl, AdmissionLimits, LimitAdaptation
+from app.core.background import background
 from app.core.concurrency_limit import AdaptiveLimit
 from app.core.cors import CrossOrigin, origin_headers
-from app.core.database import background
 from app.core.health import Health
 from app.core.http import Closed, Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake

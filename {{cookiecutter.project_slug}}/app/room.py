@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.core.admission import Admission, AdmissionControl, AdmissionLimits
-from app.core.database import background
+from app.core.background import background
 from app.core.http import Observed, install_problem_handlers
 from app.core.intake import BodyLimits, Intake
 from app.core.ownership import OwnershipPolicy

@@ -6,7 +6,7 @@ import signal
 
 import structlog
 
-from app.core.database import background
+from app.core.background import background
 from app.core.jobs import JobSpec, Worker
 from app.core.stop_signals import STOP_SIGNALS
 from app.core.telemetry import metrics_served

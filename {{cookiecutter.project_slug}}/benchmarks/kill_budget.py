@@ -140,7 +140,7 @@ async def _count(state: State, tenant: UUID) -> dict[str, Any]:
         _, before, holds = (await connection.execute(text(MONEY))).one()
         # Expired: their processes are dead.
         await connection.execute(text(LAPSE))
-    await state.costs.budgets.standing()
+    await state.costs.budgets.current()
     async with state.database.transaction(tenant) as connection:
         committed, held, left = (await connection.execute(text(MONEY))).one()
         answers, uncharged, twice = (await connection.execute(text(ANSWERS))).one()

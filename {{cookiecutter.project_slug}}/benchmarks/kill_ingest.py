@@ -21,7 +21,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.core.database import background
+from app.core.background import background
 from app.core.embedded import EmbeddedPostgres, start_embedded
 from app.core.errors import Problem
 from app.core.logging import configure_logging

@@ -26,7 +26,7 @@ import httpx
 from sqlalchemy import text
 
 from app.adapters.chat.standin import Fault, StandIn
-from app.core.database import background
+from app.core.background import background
 from app.core.embedded import EmbeddedPostgres, start_embedded
 from app.core.logging import configure_logging
 from app.core.schema import migrate
@@ -259,7 +259,7 @@ async def count(state: State, tenant: UUID, callers: Callers) -> dict[str, Any]:
     """What the database has, beside what callers were promised."""
     async with state.database.transaction(None) as connection:
         await connection.execute(text(LAPSE))
-    await state.costs.budgets.standing()
+    await state.costs.budgets.current()
     async with state.database.transaction(tenant) as connection:
         committed, held, left = (await connection.execute(text(MONEY))).one()
         answers, uncharged, twice = (await connection.execute(text(ANSWERS))).one()

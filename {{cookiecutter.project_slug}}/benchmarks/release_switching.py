@@ -23,7 +23,8 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from app.core.database import background, listen
+from app.core.background import background
+from app.core.database import listen
 from app.core.logging import configure_logging
 from app.identity.domain import Principal
 from app.releases.domain import ENVIRONMENT_CHANGED, EnvironmentReleases, EvaluationEvidence, Release
@@ -167,7 +168,7 @@ async def switch_releases(state: State, watched: Watched, moves: int, calm: floa
 
 
 def note(state: State, watched: Watched) -> None:
-    watched.live_releases.append((time.perf_counter(), state.environments.standing()))
+    watched.live_releases.append((time.perf_counter(), state.environments.served()))
 
 
 async def approved(state: State, number: int) -> Release:

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from app.adapters.embeddings.masked import MaskedEmbedder
-from app.core.database import background, notify
+from app.core.background import background
+from app.core.database import notify
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.core.jobs import Worker
@@ -125,7 +126,7 @@ async def test_a_running_process_releases_unused_reservations_and_updates_budget
         shared.fresh_until = 0.0
 
     async def released() -> bool:
-        return (await state.costs.budgets.standing(tenant))[0].held_micro_usd == 0
+        return (await state.costs.budgets.current(tenant))[0].held_micro_usd == 0
 
     assert not await released()
     USED.clear()

@@ -111,12 +111,12 @@ class OutboundTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, rules: OutboundRules, connections: int) -> None:
         self._rules, self._connections, self._tls = rules, connections, tls_of(rules)
-        self._direct = self._made(None)
-        self._through = {proxy: self._made(_parsed_proxy(proxy)) for proxy in rules.proxies}
+        self._direct = self._new_transport(None)
+        self._through = {proxy: self._new_transport(_parsed_proxy(proxy)) for proxy in rules.proxies}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
-            return await self._chosen(request).handle_async_request(request)
+            return await self._transport_for(request).handle_async_request(request)
         except BROKEN as error:
             if _is_about_the_network(error):
                 log.warning("core.outgoing_call_failed", host=request.url.host, reason=failure_reason(error))
@@ -126,14 +126,14 @@ class OutboundTransport(httpx.AsyncBaseTransport):
         for transport in (self._direct, *self._through.values()):
             await transport.aclose()
 
-    def _chosen(self, request: httpx.Request) -> AiohttpTransport:
+    def _transport_for(self, request: httpx.Request) -> AiohttpTransport:
         if not self._through:
             return self._direct
         url = request.url
         proxy = self._rules.proxy_for(url.scheme, url.host, url.port)
         return self._through[proxy] if proxy else self._direct
 
-    def _made(self, proxy: httpx.Proxy | None) -> AiohttpTransport:
+    def _new_transport(self, proxy: httpx.Proxy | None) -> AiohttpTransport:
         def session() -> aiohttp.ClientSession:
             tracing = aiohttp.TraceConfig()
             tracing.on_connection_reuseconn.append(_on_reuse)

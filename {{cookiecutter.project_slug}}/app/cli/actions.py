@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from app.actions.domain import ActionOffer, ActionState, ExternalToolStatus, StoredAction
-from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
+from app.cli.common import DEFAULT_TENANT, out, with_caller, with_state
 from app.wiring import State
 
 app = typer.Typer(help="Actions that models proposed, and their results.", no_args_is_help=True)
@@ -23,13 +23,9 @@ def list_actions(
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
 ) -> None:
     """Show a tenant's actions, the newest first."""
-
-    async def work(built: State) -> Sequence[StoredAction]:
-        me = await caller_in(built, tenant)
-        return await built.actions.proposals.list(me, state=state, limit=limit)
-
     table = Table(Column("action", no_wrap=True), "when (UTC)", "what", "state")
-    for each in with_state(work):
+    found = with_caller(tenant, lambda built, caller: built.actions.proposals.list(caller, state=state, limit=limit))
+    for each in found:
         what = f"{each.action} {orjson.dumps(each.arguments).decode()[:60]} for {each.requester}"
         table.add_row(str(each.id), f"{each.created_at:%Y-%m-%d %H:%M}", escape(what), each.state)
     out.print(table if table.row_count else "Nothing was proposed.")
@@ -38,11 +34,7 @@ def list_actions(
 @app.command()
 def show(action: Annotated[UUID, typer.Argument(help="The action's id.")], tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show one action: what would run, for whom, and what became of it."""
-
-    async def work(state: State) -> StoredAction:
-        return await state.actions.proposals.show(await caller_in(state, tenant), action)
-
-    show_action(with_state(work))
+    show_action(with_caller(tenant, lambda state, caller: state.actions.proposals.show(caller, action)))
 
 
 @app.command()

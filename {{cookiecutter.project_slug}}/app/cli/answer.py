@@ -5,9 +5,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
-from app.inference.domain.replay import Replay
-from app.wiring import State
+from app.cli.common import DEFAULT_TENANT, out, with_caller
 
 app = typer.Typer(help="Past answers.", no_args_is_help=True)
 
@@ -25,12 +23,7 @@ def replay(
     tenant: Annotated[str, typer.Option(help="Whose answer.")] = DEFAULT_TENANT,
 ) -> None:
     """Run a past answer again on its own release and documents. Exit status 1: something differs that must not."""
-
-    async def work(state: State) -> Replay:
-        caller = await caller_in(state, tenant)
-        return await state.replays.replay(caller, answer)
-
-    replay_result = with_state(work)
+    replay_result = with_caller(tenant, lambda state, caller: state.replays.replay(caller, answer))
     where = f"release {replay_result.release_id[:12]}, corpus version {replay_result.corpus_version}"
     if replay_result.faithful and not replay_result.differences:
         out.print(f"The same evidence and the same text, on {where}.", highlight=False)

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import caller_at_the_command_line, caller_in, local_moment, out, with_state
+from app.cli.common import caller_at_the_command_line, local_moment, out, with_state
 from app.costs.domain import CostTotal
 from app.inference.domain.answer import AnswerStatus, RefusalReason
 from app.inference.domain.answer_pages import AnswerFilters, Feedback, ListedAnswer
@@ -64,11 +64,7 @@ def list_answers(
         trace_id=trace,
         request_id=request,
     )
-
-    async def work(state: State) -> list[ListedAnswer]:
-        return await _first(state, filters, tenant, limit)
-
-    out.print(_table(with_state(work)))
+    out.print(_table(with_state(lambda state: _first(state, filters, tenant, limit))))
 
 
 def _table(answers: Sequence[ListedAnswer]) -> Table:
@@ -126,18 +122,18 @@ def show(
     async def work(state: State) -> list[tuple[ListedAnswer, str, list[CostTotal]]]:
         caller = caller_at_the_command_line(NO_TENANT)
         found = await state.answer_listing.find(caller, reference, tenant)
-        return [await _whole(state, each, group or ()) for each in found]
+        return [await _with_charges(state, each, group or ()) for each in found]
 
     for answer, name, charges in with_state(work):
         _print(answer, name, charges)
 
 
-async def _whole(
+async def _with_charges(
     state: State, answer: ListedAnswer, groups: list[str] | tuple[str, ...]
 ) -> tuple[ListedAnswer, str, list[CostTotal]]:
     """The answer as somebody of its tenant with these groups sees it, the tenant's name, and its charges."""
     name = await state.identity.tenant_name(answer.tenant_id)
-    caller = await caller_in(state, name, groups)
+    caller = caller_at_the_command_line(answer.tenant_id, groups)
     [seen] = (await state.answer_listing.page(caller, AnswerFilters(answer_id=answer.id), None, 1, name)).answers
     return seen, name, await state.costs.of_subject(answer.tenant_id, answer.id)
 

@@ -3,7 +3,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, WhoseDocuments, actor, caller_in, err, out, place_of, steps_of, with_state
+from app.cli.common import DEFAULT_TENANT, WhoseDocuments, actor, err, out, place_of, steps_of, with_caller
+from app.identity.domain import Principal
 from app.inference.domain.answer import Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.service.delivery import Reply
@@ -38,8 +39,7 @@ def ask(
     if conversation is not None and release is not None:
         raise typer.BadParameter("a trial is no turn of a conversation; leave out --conversation or --release.")
 
-    async def work(state: State) -> Reply:
-        caller = await caller_in(state, tenant, group)
+    async def work(state: State, caller: Principal) -> Reply:
         actions = tuple(action or ())
         request = Question(question, sentences=sentences, model=model, actions=actions, conversation=conversation)
         if release is None:
@@ -48,7 +48,7 @@ def ask(
         release_id = (await state.releases.create(actor())).id if release == "files" else release
         return (await state.trials.run(release_id, caller, request)).answer
 
-    answer = with_state(work)
+    answer = with_caller(tenant, work, group)
     show_answer(answer)
     if isinstance(answer, HeldAnswer):
         raise typer.Exit(HELD)

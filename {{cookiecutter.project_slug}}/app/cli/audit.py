@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import actor, err, out, with_state
-from app.core.audit import Head, Line, Verified
+from app.core.audit import Head, Line
 from app.wiring import State
 
 app = typer.Typer(help="The audit log: who did what, and proof that it is unchanged.", no_args_is_help=True)
@@ -44,11 +44,7 @@ def verify(
 ) -> None:
     """Recompute the whole hash chain. Exit status 1: a line was changed or removed; the message names the first one."""
     exported = Head.read(head.read_text(encoding="utf-8")) if head else None
-
-    async def work(state: State) -> Verified:
-        return await state.audit.verify(actor(), exported)
-
-    result = with_state(work)
+    result = with_state(lambda state: state.audit.verify(actor(), exported))
     newest = f", up to {result.head.hash}" if result.head else ""
     out.print(f"{result.lines:,} lines are as they were written{newest}.", highlight=False, soft_wrap=True)
     if exported is None:

@@ -26,7 +26,7 @@ from app.core.errors import Problem
 from app.core.event_loop import run_coroutine
 from app.core.pooling import refuse_shared_sessions_now
 from app.setup.process import reading_url
-from app.wiring import State, database_urls, observe
+from app.wiring import database_urls, observe
 
 MOMENT = "%Y-%m-%d %H:%M:%S UTC"
 READER_SETTING = "APP_DATABASE_BACKUP_URL"
@@ -75,11 +75,8 @@ def restore_database(
         _print("The backup is whole.")
         return
     _restore(folder, manifest, verify)
-
-    async def prove(state: State) -> VerifiedRestore:
-        return await Verification(state.audit, state.releases, state.privacy).verify(manifest, head)
-
-    _print_verified(manifest, with_state(prove))
+    verified = with_state(lambda state: Verification(state.audit, state.releases, state.privacy).verify(manifest, head))
+    _print_verified(manifest, verified)
 
 
 def _restore(folder: Path, manifest: BackupManifest, verify: bool) -> None:

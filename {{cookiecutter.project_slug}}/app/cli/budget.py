@@ -25,7 +25,7 @@ class BudgetLine:
     """name: of the tenant, where there are several."""
 
     budget: Budget
-    standing: str
+    status: str
     name: str = ""
 
 
@@ -34,7 +34,7 @@ def show(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show the budgets of the service and of a tenant, and how they stand."""
 
     async def work(state: State) -> list[BudgetLine]:
-        return _lines(state, await state.costs.budgets.standing(await state.identity.tenant(tenant)))
+        return _lines(state, await state.costs.budgets.current(await state.identity.tenant(tenant)))
 
     _print(with_state(work))
 
@@ -125,15 +125,15 @@ def _print(lines: list[BudgetLine]) -> None:
         spent, held = _usd(each.committed_micro_usd), _usd(each.held_micro_usd)
         amounts = (_limit(each.limit_micro_usd), spent, held, f"{each.used_percent:.1f} %")
         name = f"{line.name} per {each.span}" if line.name else each.name
-        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", _standing(line))
+        table.add_row(name, *amounts, f"{each.opens_at:%Y-%m-%d %H:%M %Z}", _status(line))
     out.print(table)
 
 
-def _standing(line: BudgetLine) -> str:
+def _status(line: BudgetLine) -> str:
     """A tenant may have set itself less than it is allowed."""
     budget = line.budget
     own = f"its own limit; {_limit(budget.allowed_micro_usd)} allowed"
-    return ", ".join(filter(None, (line.standing, own if budget.lowered else "")))
+    return ", ".join(filter(None, (line.status, own if budget.lowered else "")))
 
 
 def _limit(micro: int | None) -> str:

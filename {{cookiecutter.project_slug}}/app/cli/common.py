@@ -66,11 +66,6 @@ def caller_at_the_command_line(tenant_id: UUID, groups: Iterable[str] = ()) -> "
     return Principal(tenant_id, COMMAND_LINE, actor(), ALL_ROLES, frozenset(groups))
 
 
-async def caller_in(state: "State", tenant: str, groups: Iterable[str] | None = None) -> "Principal":
-    """`caller_at_the_command_line` for a tenant by its name. Errors: TenantNotFound."""
-    return caller_at_the_command_line(await state.identity.tenant(tenant), groups or ())
-
-
 def local_moment(time: datetime) -> datetime:
     """A time of this machine's zone as a moment. Errors: typer.BadParameter, when no year holds it."""
     try:
@@ -136,3 +131,10 @@ def with_tenant(tenant: str, work: Callable[["State", UUID], Awaitable[T]]) -> T
         return await work(state, await state.identity.tenant(tenant))
 
     return with_state(work_for_tenant)
+
+
+def with_caller(
+    tenant: str, work: Callable[["State", "Principal"], Awaitable[T]], groups: Iterable[str] | None = None
+) -> T:
+    """`with_tenant` with `caller_at_the_command_line` instead of the id. groups: the caller's access groups."""
+    return with_tenant(tenant, lambda state, id: work(state, caller_at_the_command_line(id, groups or ())))

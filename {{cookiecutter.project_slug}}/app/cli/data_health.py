@@ -4,7 +4,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
+from app.cli.common import DEFAULT_TENANT, out, with_caller
+from app.identity.domain import Principal
 from app.monitoring.domain.data_health.health_signal import HealthExample, HealthReport
 from app.wiring import State
 
@@ -19,13 +20,12 @@ def show(
     """Show whether documents arrive and are found as usual, with documents that show what is not. Exit status 1: a
     signal is unhealthy."""
 
-    async def work(state: State) -> HealthReport:
-        me = await caller_in(state, tenant, group)
+    async def work(state: State, caller: Principal) -> HealthReport:
         if now:
-            await state.monitoring.data_health.check(me.tenant_id)
-        return await state.monitoring.data_health.report(me)
+            await state.monitoring.data_health.check(caller.tenant_id)
+        return await state.monitoring.data_health.report(caller)
 
-    report = with_state(work)
+    report = with_caller(tenant, work, group)
     if report.checked_at is None:
         out.print("The data was not checked yet. The worker checks it once a day; --now checks it at once.")
         return

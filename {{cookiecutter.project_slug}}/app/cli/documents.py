@@ -12,16 +12,16 @@ from app.cli.common import (
     DEFAULT_TENANT,
     WhoseDocuments,
     caller_at_the_command_line,
-    caller_in,
     err,
     next_page,
     out,
     page_after,
     show_facts,
-    with_state,
+    with_caller,
 )
 from app.core.errors import StartRefused
-from app.ingestion.domain.access_lists import AccessChange, SourceAccess
+from app.identity.domain import Principal
+from app.ingestion.domain.access_lists import AccessChange
 from app.ingestion.domain.documents import Status
 from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.ingestion.domain.views import DocumentDetails
@@ -48,12 +48,10 @@ def list_documents(
 ) -> None:
     """List documents with their newest versions, the newest document first."""
     cursor = page_after(after)
-
-    async def work(state: State) -> list[DocumentDetails]:
-        caller = await caller_in(state, tenant)
-        return await state.ingestion.list(caller, status=status, source=source, after=cursor, limit=limit)
-
-    found = with_state(work)
+    found = with_caller(
+        tenant,
+        lambda state, caller: state.ingestion.list(caller, status=status, source=source, after=cursor, limit=limit),
+    )
     folded = (Column(name, overflow="fold") for name in ("status", "address", "source", "readers"))
     table = Table(Column("document", no_wrap=True), *folded)
     for each in found:
@@ -77,8 +75,7 @@ def show(
 ) -> None:
     """Show a document with its findings and, where it is not served, the reason; or its text."""
 
-    async def work(state: State) -> tuple[DocumentDetails, str]:
-        caller = await caller_in(state, tenant)
+    async def work(state: State, caller: Principal) -> tuple[DocumentDetails, str]:
         found = await state.ingestion.get(caller, document)
         if not text:
             return found, ""
@@ -86,7 +83,7 @@ def show(
         reader = caller_at_the_command_line(caller.tenant_id, found.access_groups)
         return found, (await state.retrieval.document_text(reader, document)).text
 
-    found, published = with_state(work)
+    found, published = with_caller(tenant, work)
     if text:
         out.print(published, markup=False, highlight=False, soft_wrap=True)
         return
@@ -114,13 +111,12 @@ def delete(
 ) -> None:
     """Delete documents with their bytes, texts and chunks: the next search does not find them, in any release."""
 
-    async def work(state: State) -> None:
-        caller = await caller_in(state, tenant)
+    async def work(state: State, caller: Principal) -> None:
         for each in documents:
             await state.ingestion.delete(caller, each)
             out.print(f"The document {each} is deleted.", highlight=False)
 
-    with_state(work)
+    with_caller(tenant, work)
 
 
 @app.command()
@@ -133,11 +129,7 @@ def access(
     """Set who may read a document and everything derived from it, from the next request on."""
     if bool(group) == everybody:
         raise StartRefused("Name the readers with --group, or say --everybody.")
-
-    async def work(state: State) -> AccessChange:
-        return await state.ingestion.set_access(await caller_in(state, tenant), document, group or ())
-
-    show_change(with_state(work))
+    show_change(with_caller(tenant, lambda state, caller: state.ingestion.set_access(caller, document, group or ())))
 
 
 @app.command()
@@ -150,11 +142,7 @@ def source(
     if file is not None:
         _replace(name, read_access_file(file), tenant)
         return
-
-    async def work(state: State) -> SourceAccess:
-        return await state.ingestion.get_source_access(await caller_in(state, tenant), name)
-
-    found = with_state(work)
+    found = with_caller(tenant, lambda state, caller: state.ingestion.get_source_access(caller, name))
     table = Table("address", "readers")
     for rule in found.rules:
         table.add_row(escape(rule.uri), escape(", ".join(rule.access_groups) or "everybody"))
@@ -162,10 +150,7 @@ def source(
 
 
 def _replace(name: str, rules: list[tuple[str, Collection[str]]], tenant: str) -> None:
-    async def work(state: State) -> AccessChange:
-        return await state.ingestion.set_source_access(await caller_in(state, tenant), name, rules)
-
-    show_change(with_state(work))
+    show_change(with_caller(tenant, lambda state, caller: state.ingestion.set_source_access(caller, name, rules)))
 
 
 def show_change(change: AccessChange) -> None:

@@ -4,8 +4,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
+from app.cli.common import DEFAULT_TENANT, out, with_caller
 from app.core.reasons import check_reason
+from app.identity.domain import Principal
 from app.monitoring.domain.drift.report import DriftReport
 from app.wiring import State
 
@@ -21,15 +22,14 @@ def show(
 ) -> None:
     """Show how live traffic differs from the pinned week, by signal, with answers that show it."""
 
-    async def work(state: State) -> DriftReport:
-        me = await caller_in(state, tenant, group)
+    async def work(state: State, caller: Principal) -> DriftReport:
         if pin:
-            await state.monitoring.drift.pin(me, check_reason(reason))
+            await state.monitoring.drift.pin(caller, check_reason(reason))
         if now:
-            await state.monitoring.drift.run(me.tenant_id)
-        return await state.monitoring.drift.report(me)
+            await state.monitoring.drift.run(caller.tenant_id)
+        return await state.monitoring.drift.report(caller)
 
-    report = with_state(work)
+    report = with_caller(tenant, work, group)
     if (references := report.references) is None:
         out.print("There is no healthy week yet to compare with; --pin makes the last week the reference.")
         return

@@ -6,8 +6,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
-from app.evaluation.domain.cases import Case
+from app.cli.common import DEFAULT_TENANT, out, with_caller
+from app.identity.domain import Principal
 from app.review.domain.case_candidate import CaseCandidate
 from app.safety.domain.privacy_policy import PrivacyPolicy
 from app.wiring import State
@@ -22,13 +22,13 @@ Groups = Annotated[list[str] | None, typer.Option("--group", help="An access gro
 def candidates(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """List what reviewers edited or rejected and nobody has taken into evals/ yet."""
 
-    async def work(state: State) -> tuple[Sequence[CaseCandidate], Callable[[str], str]]:
+    async def work(state: State, caller: Principal) -> tuple[Sequence[CaseCandidate], Callable[[str], str]]:
         rules = state.policies.get(PrivacyPolicy).personal_data
-        found = await state.reviews.golden_suite.candidates(await caller_in(state, tenant, group))
+        found = await state.reviews.golden_suite.candidates(caller)
         return found, rules.mask if rules.exports == "mask" else str
 
     table = Table("item", "was", "question", "release", "by", "why")
-    found, mask = with_state(work)
+    found, mask = with_caller(tenant, work, group)
     for each in found:
         question, reason = mask(each.item.question)[:60], mask(each.reason)
         cells = (each.item.outcome or "", question, each.release_id[:12], each.reviewer, reason)
@@ -43,8 +43,5 @@ def accept(
     group: Groups = None,
 ) -> None:
     """Write a candidate into evals/golden.jsonl. The documents it is asked of must be in evals/corpus.json."""
-
-    async def work(state: State) -> Case:
-        return await state.reviews.golden_suite.accept(await caller_in(state, tenant, group), item)
-
-    out.print(f"Case {with_state(work).id} stands in evals/golden.jsonl now.", highlight=False)
+    case = with_caller(tenant, lambda state, caller: state.reviews.golden_suite.accept(caller, item), group)
+    out.print(f"Case {case.id} stands in evals/golden.jsonl now.", highlight=False)

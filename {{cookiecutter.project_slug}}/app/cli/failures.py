@@ -6,9 +6,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, err, out, with_caller
 from app.core.reasons import check_reason
 from app.evaluation.domain.cases import Case
+from app.identity.domain import Principal
 from app.monitoring.domain.failures.case_candidate import Expectation, VisibleCandidate
 from app.monitoring.domain.failures.stored_pattern import PatternPage
 from app.wiring import State
@@ -31,13 +32,12 @@ def show(
     if context.invoked_subcommand is not None:
         return
 
-    async def work(state: State) -> PatternPage:
-        me = await caller_in(state, tenant, group)
+    async def work(state: State, caller: Principal) -> PatternPage:
         if now:
-            await state.monitoring.failures.run(me.tenant_id)
-        return await state.monitoring.failures.page(me, None, limit)
+            await state.monitoring.failures.run(caller.tenant_id)
+        return await state.monitoring.failures.page(caller, None, limit)
 
-    page = with_state(work)
+    page = with_caller(tenant, work, group)
     found = page.patterns
     if not found:
         looked = f"None were found at {page.looked_at:%Y-%m-%d %H:%M} UTC" if page.looked_at else "Nobody looked yet"
@@ -65,12 +65,11 @@ def cases(
     group: Groups = None,
 ) -> None:
     """Propose the most typical questions of a pattern as evaluation cases."""
-
-    async def work(state: State) -> Sequence[VisibleCandidate]:
-        me = await caller_in(state, tenant, group)
-        return await state.monitoring.cases.propose(me, pattern, count, check_reason(reason))
-
-    _print_candidates(with_state(work))
+    why = check_reason(reason)
+    found = with_caller(
+        tenant, lambda state, caller: state.monitoring.cases.propose(caller, pattern, count, why), group
+    )
+    _print_candidates(found)
 
 
 @app.command()
@@ -81,11 +80,11 @@ def candidates(
 ) -> None:
     """List the questions that are proposed as evaluation cases."""
 
-    async def work(state: State) -> Sequence[VisibleCandidate]:
-        found, _ = await state.monitoring.cases.candidates(await caller_in(state, tenant, group), None, limit)
+    async def work(state: State, caller: Principal) -> Sequence[VisibleCandidate]:
+        found, _ = await state.monitoring.cases.candidates(caller, None, limit)
         return found
 
-    _print_candidates(with_state(work))
+    _print_candidates(with_caller(tenant, work, group))
 
 
 @app.command()
@@ -99,11 +98,12 @@ def accept(
 ) -> None:
     """Write a candidate into evals/golden.jsonl, with what would have been right."""
 
-    async def work(state: State) -> Case:
+    async def work(state: State, caller: Principal) -> Case:
         expected = Expectation(answer, tuple(source or ()), refuse)
-        return await state.monitoring.cases.accept(await caller_in(state, tenant, group), answer_id, expected)
+        return await state.monitoring.cases.accept(caller, answer_id, expected)
 
-    out.print(f"Case {with_state(work).id} stands in evals/golden.jsonl now.", highlight=False)
+    case = with_caller(tenant, work, group)
+    out.print(f"Case {case.id} stands in evals/golden.jsonl now.", highlight=False)
 
 
 def _print_candidates(found: Sequence[VisibleCandidate]) -> None:

@@ -11,11 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import caller_at_the_command_line, local_moment, out, with_state, write_result
-from app.governance.domain.approval_rules import Approval, Emergency
+from app.governance.domain.approval_rules import Emergency
 from app.governance.domain.markdown_card import markdown
 from app.governance.domain.model_card import ModelCard
 from app.governance.service.html_card import html_card
-from app.releases.domain import Release
 from app.wiring import State
 
 app = typer.Typer(help="Emergency activations, model card and risk register.", no_args_is_help=True)
@@ -43,11 +42,9 @@ def approve(
     """Approve a release on its newest report. Nobody approves what they made themselves."""
     caller = caller_at_the_command_line(NO_TENANT)
     ends = local_moment(expires) if expires else None
-
-    async def work(state: State) -> tuple[Approval, str | None]:
-        return await state.approvals.approve(caller, release_id, reason, report=report, expires=ends)
-
-    approval, lacking = with_state(work)
+    approval, lacking = with_state(
+        lambda state: state.approvals.approve(caller, release_id, reason, report=report, expires=ends)
+    )
     until = f"{approval.expires_at:%Y-%m-%d %H:%M} UTC" if approval.expires_at else "for ever"
     out.print(f"Approved by {escape(approval.approver)} until {until}, on report {(approval.report or '')[:12]}.")
     out.print(lacking or f"Let it go live with: app release activate {release_id} --reason …", highlight=False)
@@ -56,11 +53,8 @@ def approve(
 def reject(release_id: ReleaseArgument, reason: Reason) -> None:
     """End a release that is not live; only a new evaluation opens it again."""
     caller = caller_at_the_command_line(NO_TENANT)
-
-    async def work(state: State) -> Release:
-        return await state.approvals.reject(caller, release_id, reason)
-
-    out.print(f"Release {with_state(work).number} is rejected.")
+    rejected = with_state(lambda state: state.approvals.reject(caller, release_id, reason))
+    out.print(f"Release {rejected.number} is rejected.")
 
 
 def approvals(release_id: ReleaseArgument) -> None:
@@ -82,11 +76,7 @@ def approvals(release_id: ReleaseArgument) -> None:
 @app.command()
 def show() -> None:
     """Show the risk register as of now, and the releases that went live without approval."""
-
-    async def work(state: State) -> ModelCard:
-        return await state.governance.card()
-
-    model_card = with_state(work)
+    model_card = with_state(lambda state: state.governance.card())
     risks = Table("", "risk", "status", "evidence", "owner")
     for risk in model_card.risks:
         cells = (risk.risk, risk.standing, risk.found, risk.owner)
@@ -125,11 +115,7 @@ def card(
     file: Annotated[Path | None, typer.Option("--out", help="Where to write it; else standard output.")] = None,
 ) -> None:
     """Generate the model card and the risk register from the live release."""
-
-    async def work(state: State) -> ModelCard:
-        return await state.governance.card()
-
-    text = _render(with_state(work), style)
+    text = _render(with_state(lambda state: state.governance.card()), style)
     if file is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
     else:
@@ -149,8 +135,5 @@ def review_break_glass(
 ) -> None:
     """Review a release that went live without approval. Whoever activated it cannot review it."""
     caller = caller_at_the_command_line(NO_TENANT)
-
-    async def work(state: State) -> Emergency:
-        return await state.approvals.review(caller, approval_id, reason)
-
-    out.print(f"Reviewed: release {with_state(work).approval.release_id[:12]}.", highlight=False)
+    reviewed = with_state(lambda state: state.approvals.review(caller, approval_id, reason))
+    out.print(f"Reviewed: release {reviewed.approval.release_id[:12]}.", highlight=False)

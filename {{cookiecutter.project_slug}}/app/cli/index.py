@@ -88,11 +88,8 @@ def _with_embedder(retrieval: Retrieval, kind: str | None) -> Fingerprint:
 @app.command()
 def retire(number: Annotated[int, typer.Argument(help="Which index.")]) -> None:
     """Stop updating an index. It cannot be switched to until 'app index build --resume' has brought it up to date."""
-
-    async def work(state: State) -> IndexRow:
-        return await state.retrieval.indexes.retire(number, actor())
-
-    out.print(f"Index {with_state(work).number} is retired.")
+    retired = with_state(lambda state: state.retrieval.indexes.retire(number, actor()))
+    out.print(f"Index {retired.number} is retired.")
 
 
 @app.command()

@@ -45,11 +45,7 @@ def list_jobs(kind: Kind = None) -> None:
 @app.command()
 def show(job: Annotated[int, typer.Argument(help="The id of the job.")]) -> None:
     """Show a job that failed for good, with its arguments."""
-
-    async def work(state: State) -> ParkedJob:
-        return await ParkedJobs(state.database).find(job)
-
-    found = with_state(work)
+    found = with_state(lambda state: ParkedJobs(state.database).find(job))
     lines = {
         "kind": found.kind,
         "parked": f"{found.parked_at:%Y-%m-%d %H:%M:%S} UTC",

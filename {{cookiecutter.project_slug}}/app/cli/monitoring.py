@@ -11,18 +11,17 @@ from app.cli import data_health, drift, failures
 from app.cli.common import (
     DEFAULT_TENANT,
     caller_at_the_command_line,
-    caller_in,
     out,
     settings_for_command,
+    with_caller,
     with_state,
     write_result,
 )
 from app.core.slo import SloPolicy
 from app.monitoring.domain.alert_notices import DrillResult, alertmanager_config
-from app.monitoring.domain.business_report import BusinessReport, ReleaseWorth
+from app.monitoring.domain.business_report import ReleaseWorth
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
-from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ExceptionKind
-from app.monitoring.domain.online_scores import DailyScore
+from app.monitoring.domain.error_budget import BudgetException, ExceptionKind
 from app.monitoring.domain.rules import alerts_of, chart_rules, rule_files
 from app.monitoring.service.business_page import business_page
 from app.wiring import State
@@ -91,17 +90,13 @@ def alerts(
 @app.command()
 def budgets() -> None:
     """Show what was used of the error budget of each objective. Exit status 1: one is spent."""
-
-    async def load(state: State) -> Sequence[ErrorBudget]:
-        return await state.monitoring.error_budgets.standing()
-
-    standing = with_state(load)
+    budgets = with_state(lambda state: state.monitoring.error_budgets.current())
     table = Table("objective", "target", "events", "bad", "used", "left", "")
-    for each in standing:
+    for each in budgets:
         figures = (f"{each.target:.4g}", f"{each.events:,}", f"{each.bad:,}", f"{each.used:.1%}", f"{each.left:.1%}")
         table.add_row(each.objective, *figures, STATES[each.state])
     out.print(table)
-    if any(each.state == "spent" for each in standing):
+    if any(each.state == "spent" for each in budgets):
         raise typer.Exit(1)
 
 
@@ -112,11 +107,7 @@ def business(
     html: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the report as a page instead.")] = None,
 ) -> None:
     """Show what answers were worth, by release, and whether that goes with latency or groundedness."""
-
-    async def load(state: State) -> BusinessReport:
-        return await state.monitoring.business.report(await caller_in(state, tenant), days)
-
-    report = with_state(load)
+    report = with_caller(tenant, lambda state, caller: state.monitoring.business.report(caller, days))
     if html is not None:
         write_result(html, business_page(report))
         out.print(f"Written: {html}", highlight=False, markup=False)
@@ -155,12 +146,8 @@ def scores(
     days: Annotated[int, typer.Option(min=1, max=90, help="How many days back.")] = 14,
 ) -> None:
     """Show the scores of a sample of live answers, by day and stratum, with 95 % intervals."""
-
-    async def load(state: State) -> Sequence[DailyScore]:
-        return await state.monitoring.online.daily(await caller_in(state, tenant), days)
-
     table = Table("day", "stratum", "score", "answers", "mean", "")
-    for each in with_state(load):
+    for each in with_caller(tenant, lambda state, caller: state.monitoring.online.daily(caller, days)):
         figures = (f"{each.answers:,}", f"{each.mean:.3f}", f"{each.low:.3f} to {each.high:.3f}")
         table.add_row(f"{each.day}", each.stratum, each.metric, *figures)
     out.print(table if table.row_count else "No answer was scored yet.")
@@ -178,9 +165,9 @@ def allow(
         caller = caller_at_the_command_line(UUID(int=0))
         return await state.monitoring.error_budgets.allow(caller, release, kind, reason)
 
-    made = with_state(work)
-    until = f"{made.expires_at:%Y-%m-%d %H:%M} UTC"
-    out.print(f"Release {made.release_id[:12]} may go live until {until}, as {made.kind}.", highlight=False)
+    exception = with_state(work)
+    until = f"{exception.expires_at:%Y-%m-%d %H:%M} UTC"
+    out.print(f"Release {exception.release_id[:12]} may go live until {until}, as {exception.kind}.", highlight=False)
 
 
 def _drill(key_file: Path | None) -> None:

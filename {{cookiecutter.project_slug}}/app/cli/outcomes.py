@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, caller_in, err, out, with_state
+from app.cli.common import DEFAULT_TENANT, err, out, with_caller
 from app.core.errors import Invalid
 from app.monitoring.service.outcome_import import ImportResult, import_outcomes
-from app.wiring import State
 
 app = typer.Typer(help="Outcomes: what came of answers for the business.", no_args_is_help=True)
 
@@ -36,11 +35,9 @@ def import_file(
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise Invalid(f"{file.name} is not encoded in UTF-8.") from None
-
-    async def work(state: State) -> ImportResult:
-        return await import_outcomes(state.monitoring.business, await caller_in(state, tenant, group), StringIO(text))
-
-    result = with_state(work)
+    result = with_caller(
+        tenant, lambda state, caller: import_outcomes(state.monitoring.business, caller, StringIO(text)), group
+    )
     counts = ", ".join(f"{count} {name}" for name, count in sorted(result.results.items())) or "none stored"
     out.print(f"{result.lines} lines: {counts}, {len(result.rejected)} rejected.", highlight=False)
     if result.rejected:

@@ -17,10 +17,10 @@ def plan(
 
     async def work(state: State) -> None:
         plans = Plans(state.database, state.readiness)
-        made = await plans.make()
-        _write(plan_markdown(made), file)
+        newest = await plans.make()
+        _write(plan_markdown(newest), file)
         if keep:
-            await plans.store(made, actor())
+            await plans.store(newest, actor())
 
     with_state(work)
 

@@ -9,14 +9,14 @@ from rich.table import Column, Table
 from app.cli.common import (
     DEFAULT_TENANT,
     WhoseDocuments,
-    caller_in,
     next_page,
     out,
     page_after,
     show_facts,
-    with_state,
+    with_caller,
     write_result,
 )
+from app.identity.domain import Principal
 from app.ingestion.domain.documents import ProcessingResult
 from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.ingestion.domain.views import QuarantineEntry
@@ -42,14 +42,12 @@ def list_entries(
     if reason is not None and reason not in ACTIONS:
         raise typer.BadParameter(f"there is no reason {reason}; the reasons are {', '.join(sorted(ACTIONS))}.")
     cursor = page_after(after)
-
-    async def work(state: State) -> list[QuarantineEntry]:
-        caller = await caller_in(state, tenant)
-        return await state.ingestion.list_quarantine(
+    found = with_caller(
+        tenant,
+        lambda state, caller: state.ingestion.list_quarantine(
             caller, reason=reason, undecided=not decided, after=cursor, limit=limit
-        )
-
-    found = with_state(work)
+        ),
+    )
     folded = (Column(name, overflow="fold") for name in ("since (UTC)", "reason", "address", "decision"))
     table = Table(Column("entry", no_wrap=True), *folded)
     for each in found:
@@ -67,13 +65,12 @@ def show(
 ) -> None:
     """Show an entry: why the document is not served, and what helps."""
 
-    async def work(state: State) -> QuarantineEntry:
-        caller = await caller_in(state, tenant)
+    async def work(state: State, caller: Principal) -> QuarantineEntry:
         if original is not None:
             write_result(original, (await state.ingestion.original(caller, entry)).data)
         return await state.ingestion.get_quarantine(caller, entry)
 
-    found = with_state(work)
+    found = with_caller(tenant, work)
     decided = f"{found.decision} at {found.decided_at:%Y-%m-%d %H:%M} UTC" if found.decided_at else ""
     show_facts(
         {
@@ -96,13 +93,12 @@ def show(
 def release(entry: EntryId, note: Note = "", tenant: WhoseDocuments = DEFAULT_TENANT) -> None:
     """Process the document again without the gate that it failed, now. Exit status 1: another gate holds it."""
 
-    async def work(state: State) -> tuple[UUID, ProcessingResult]:
-        caller = await caller_in(state, tenant)
+    async def work(state: State, caller: Principal) -> tuple[UUID, ProcessingResult]:
         version = (await state.ingestion.get_quarantine(caller, entry)).version
         document = await state.ingestion.release(caller, entry, note)
         return document, await state.ingestion.process(caller.tenant_id, document, version)
 
-    document, result = with_state(work)
+    document, result = with_caller(tenant, work)
     if result.reason is not None:
         detail = f"{result.reason.code}: {result.reason.detail} {result.reason.action}"
         out.print(f"The document {document} is in quarantine again: {detail}", markup=False, highlight=False)
@@ -115,8 +111,5 @@ def release(entry: EntryId, note: Note = "", tenant: WhoseDocuments = DEFAULT_TE
 @app.command()
 def discard(entry: EntryId, note: Note = "", tenant: WhoseDocuments = DEFAULT_TENANT) -> None:
     """Discard the version: its bytes are deleted, the entry is kept as a record."""
-
-    async def work(state: State) -> UUID:
-        return await state.ingestion.discard(await caller_in(state, tenant), entry, note)
-
-    out.print(f"The version is discarded; document {with_state(work)}.", highlight=False)
+    document = with_caller(tenant, lambda state, caller: state.ingestion.discard(caller, entry, note))
+    out.print(f"The version is discarded; document {document}.", highlight=False)

@@ -41,11 +41,7 @@ def readiness(
     """Readiness: twelve questions answered from live evidence. Exit status 1: a required check is red."""
     if context.invoked_subcommand:
         return
-
-    async def work(state: State) -> ReadinessReport:
-        return await state.readiness.report()
-
-    report = with_state(work)
+    report = with_state(lambda state: state.readiness.report())
     if style == "table":
         _print_table(report, red_only)
     else:
@@ -82,11 +78,7 @@ def attest(
 ) -> None:
     """Attest what only a person can know. It ends on its date, and when what was attested changes."""
     caller, ends = caller_at_the_command_line(NO_TENANT), local_moment(expires) if expires else None
-
-    async def work(state: State) -> ReadinessStatement:
-        return await state.readiness.attest(caller, check_id, reason, owner, ends)
-
-    _print_statement(with_state(work))
+    _print_statement(with_state(lambda state: state.readiness.attest(caller, check_id, reason, owner, ends)))
 
 
 @app.command()
@@ -98,11 +90,7 @@ def waive(
 ) -> None:
     """Let a red check count as amber until a date."""
     caller, ends = caller_at_the_command_line(NO_TENANT), local_moment(expires) if expires else None
-
-    async def work(state: State) -> ReadinessStatement:
-        return await state.readiness.waive(caller, check_id, reason, owner, ends)
-
-    _print_statement(with_state(work))
+    _print_statement(with_state(lambda state: state.readiness.waive(caller, check_id, reason, owner, ends)))
 
 
 @app.command()
@@ -113,16 +101,13 @@ def withdraw(
 ) -> None:
     """End an attestation or a waiver at once."""
     caller = caller_at_the_command_line(NO_TENANT)
-
-    async def work(state: State) -> ReadinessStatement:
-        return await state.readiness.withdraw(caller, kind, check_id, reason)
-
-    out.print(f"The {with_state(work).kind} of {check_id} has ended.", highlight=False, markup=False)
+    ended = with_state(lambda state: state.readiness.withdraw(caller, kind, check_id, reason))
+    out.print(f"The {ended.kind} of {check_id} has ended.", highlight=False, markup=False)
 
 
-def _print_statement(said: ReadinessStatement) -> None:
-    until = f"{said.expires_at:%Y-%m-%d %H:%M} UTC"
-    text = f"The {said.kind} of {said.check_id} by {said.owner} lasts until {until}."
+def _print_statement(statement: ReadinessStatement) -> None:
+    until = f"{statement.expires_at:%Y-%m-%d %H:%M} UTC"
+    text = f"The {statement.kind} of {statement.check_id} by {statement.owner} lasts until {until}."
     out.print(text, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -10,7 +10,6 @@ from rich.table import Table
 from app.cli.common import actor, local_moment, out, with_state
 from app.cli.governance import add_to_release
 from app.core.errors import Invalid
-from app.evaluation.domain.canary import CanaryStatus
 from app.releases.domain import Release, ReleaseHistory, Scalar
 from app.releases.domain.diff import ReleaseChange
 from app.wiring import State
@@ -120,11 +119,7 @@ def diff(
 @app.command()
 def export(release_id: ReleaseArgument, file: Annotated[Path, typer.Argument(help="Where to write it.")]) -> None:
     """Write a release with all its parts as one signed file."""
-
-    async def work(state: State) -> bytes:
-        return await state.releases.export(release_id, state.settings.signing_secret())
-
-    file.write_bytes(with_state(work))
+    file.write_bytes(with_state(lambda state: state.releases.export(release_id, state.settings.signing_secret())))
     out.print(f"Written to {file}. Take it in elsewhere with: app release import {file.name}", highlight=False)
 
 
@@ -133,11 +128,9 @@ def import_bundle(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An exported release.")],
 ) -> None:
     """Take in a release that another deployment exported; it is a draft here."""
-
-    async def work(state: State) -> Release:
-        return await state.releases.import_bundle(actor(), file.read_bytes(), state.settings.signing_secret())
-
-    release = with_state(work)
+    release = with_state(
+        lambda state: state.releases.import_bundle(actor(), file.read_bytes(), state.settings.signing_secret())
+    )
     out.print(f"Release {release.number} ({release.short}) was taken in.", highlight=False)
 
 
@@ -151,11 +144,9 @@ def activate(
     ] = False,
 ) -> None:
     """Let a release go live. Production needs its approval; no request fails."""
-
-    async def work(state: State) -> Release:
-        return await state.rollouts.activate(actor(), release_id, reason, environment, break_glass=break_glass)
-
-    release = with_state(work)
+    release = with_state(
+        lambda state: state.rollouts.activate(actor(), release_id, reason, environment, break_glass=break_glass)
+    )
     out.print(f"Release {release.number} is live in {environment}. Go back with: app rollback --reason …")
 
 
@@ -174,7 +165,7 @@ def canary(
 
     async def work(state: State) -> tuple[Release, float]:
         release = await state.rollouts.start_canary(actor(), release_id, percent, reason)
-        started = state.environments.standing().pointer.canary
+        started = state.environments.served().pointer.canary
         return release, started.percent if started else 0
 
     release, share = with_state(work)
@@ -184,11 +175,7 @@ def canary(
 @app.command("judge-canary")
 def judge_canary() -> None:
     """Show how the canary compares with the live release. Exit status 1: FAIL, 2: HOLD, no decision yet."""
-
-    async def work(state: State) -> CanaryStatus:
-        return await state.canaries.status()
-
-    decision = with_state(work).decision
+    decision = with_state(lambda state: state.canaries.status()).decision
     table = Table("metric", "answers", "harm", "margin", "p", "", title=decision.verdict)
     for finding in decision.findings:
         answers = f"{finding.canary_answers} beside {finding.control_answers}"
@@ -204,11 +191,8 @@ def judge_canary() -> None:
 @app.command("abort-canary")
 def abort_canary(reason: Reason) -> None:
     """End the canary; everybody gets the live release again."""
-
-    async def work(state: State) -> Release:
-        return await state.rollouts.end_canary(actor(), reason)
-
-    out.print(f"The canary of release {with_state(work).number} has ended.")
+    ended = with_state(lambda state: state.rollouts.end_canary(actor(), reason))
+    out.print(f"The canary of release {ended.number} has ended.")
 
 
 @app.command()

@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,9 +7,9 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Column, Table
 
-from app.cli.common import DEFAULT_TENANT, caller_in, err, out, place_of, with_state
+from app.cli.common import DEFAULT_TENANT, err, out, place_of, with_caller
+from app.identity.domain import Principal
 from app.inference.domain.human_review import EditRefused
-from app.review.domain.agreement import Agreement
 from app.review.domain.items import DecisionResult, DecisionType, ReviewItem, SubmittedDecision
 from app.review.repository import ReviewFilters
 from app.wiring import State
@@ -33,13 +32,10 @@ def list_items(
     limit: Annotated[int, typer.Option(min=1, max=200, help="Most to show.")] = 50,
 ) -> None:
     """Show the review items, the earliest due first."""
-
-    async def work(built: State) -> Sequence[ReviewItem]:
-        me = await caller_in(built, tenant, group)
-        return await built.reviews.queue.list(me, ReviewFilters(state=state, rule=rule), None, limit)
-
     table = Table(Column("item", no_wrap=True), "due (UTC)", "question", "status")
-    for item in with_state(work):
+    filters = ReviewFilters(state=state, rule=rule)
+    found = with_caller(tenant, lambda built, caller: built.reviews.queue.list(caller, filters, None, limit), group)
+    for item in found:
         about = {"overlap": "blind", "action": "action"}.get(item.kind)
         kind = " ".join(filter(None, (item.timing, about, LEVELS[item.level])))
         status = item.outcome or (f"{kind}, claimed by {item.lease_by}" if item.lease_by else kind)
@@ -51,11 +47,7 @@ def list_items(
 @app.command("next")
 def take_next(tenant: Tenant = DEFAULT_TENANT, group: Groups = None) -> None:
     """Claim the earliest item that you may judge, and show it. Exit status 3: there is none."""
-
-    async def work(state: State) -> ReviewItem | None:
-        return await state.reviews.queue.next(await caller_in(state, tenant, group))
-
-    item = with_state(work)
+    item = with_caller(tenant, lambda state, caller: state.reviews.queue.next(caller), group)
     if item is None:
         out.print("Nothing waits that you may judge.")
         raise typer.Exit(NOTHING)
@@ -77,17 +69,16 @@ def decide(
 ) -> None:
     """Decide on an item that you have claimed. An approved answer leaves at once, an approved action runs."""
 
-    async def work(state: State) -> DecisionResult:
-        me = await caller_in(state, tenant, group)
-        current, _ = await state.reviews.queue.show(me, item)
+    async def work(state: State, caller: Principal) -> DecisionResult:
+        current, _ = await state.reviews.queue.show(caller, item)
         digest = current.digest if len(sha256) >= 8 and current.digest.startswith(sha256) else sha256
         return await state.reviews.decisions.decide(
-            me, item, SubmittedDecision(decision, reason, token, current.version, digest, text)
+            caller, item, SubmittedDecision(decision, reason, token, current.version, digest, text)
         )
 
     if (decision == "edit") != (text is not None):
         raise EditRefused("--text goes with edit, and edit with --text.")
-    result = with_state(work)
+    result = with_caller(tenant, work, group)
     status = result.outcome or "still open: another decision is needed"
     out.print(f"The item is {status}.", highlight=False)
 
@@ -95,11 +86,7 @@ def decide(
 @app.command()
 def agreement(tenant: Tenant = DEFAULT_TENANT) -> None:
     """Show how far reviewers agree on what two of them judged without knowing of each other."""
-
-    async def work(state: State) -> Agreement:
-        return await state.reviews.queue.agreement(await caller_in(state, tenant))
-
-    result = with_state(work)
+    result = with_caller(tenant, lambda state, caller: state.reviews.queue.agreement(caller))
     alpha = "is not known yet" if result.alpha is None else f"is {result.alpha:.3f}"
     out.print(f"{result.agreed} of {result.pairs} judged the same; Krippendorff's alpha {alpha}.", highlight=False)
 

@@ -3,8 +3,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from app.cli.common import DEFAULT_TENANT, WhoseDocuments, caller_in, err, out, place_of, steps_of, with_state
+from app.cli.common import DEFAULT_TENANT, WhoseDocuments, err, out, place_of, steps_of, with_caller
 from app.core.clock import Deadline
+from app.identity.domain import Principal
 from app.retrieval.domain import Evidence
 from app.wiring import State
 
@@ -21,17 +22,13 @@ def search(
 ) -> None:
     """Show the passages that a question finds, best first."""
 
-    async def work(state: State) -> Evidence:
+    async def work(state: State, caller: Principal) -> Evidence:
+        deadline = Deadline.after(SECONDS, state.clock)
         return await state.search.search(
-            await caller_in(state, tenant, group),
-            query,
-            limit=limit,
-            deadline=Deadline.after(SECONDS, state.clock),
-            corpus_version=corpus_version,
-            charge=True,
+            caller, query, limit=limit, deadline=deadline, corpus_version=corpus_version, charge=True
         )
 
-    _show(with_state(work))
+    _show(with_caller(tenant, work, group))
 
 
 def _show(evidence: Evidence) -> None:

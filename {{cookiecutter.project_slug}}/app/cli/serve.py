@@ -15,8 +15,8 @@ import structlog
 import typer
 from fastapi import FastAPI
 
+from app.core.background import background
 from app.core.cancellation import raise_if_cancelled
-from app.core.database import background
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, Problem
 from app.core.event_loop import loop_factory

@@ -1,13 +1,11 @@
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.actions.domain.ticket import Ticket, TicketNotFound, TicketStatus, ticket_number
-from app.cli.common import DEFAULT_TENANT, caller_in, out, with_state
-from app.wiring import State
+from app.actions.domain.ticket import TicketNotFound, TicketStatus, ticket_number
+from app.cli.common import DEFAULT_TENANT, out, with_caller
 
 app = typer.Typer(help="Tickets: what the bundled actions create and change.", no_args_is_help=True)
 
@@ -21,12 +19,8 @@ def add(
     tenant: Tenant = DEFAULT_TENANT,
 ) -> None:
     """Open a ticket."""
-
-    async def work(state: State) -> Ticket:
-        caller = await caller_in(state, tenant)
-        return await state.tickets.add(caller, title, text or title)
-
-    out.print(f"{with_state(work).id} is open.", highlight=False)
+    ticket = with_caller(tenant, lambda state, caller: state.tickets.add(caller, title, text or title))
+    out.print(f"{ticket.id} is open.", highlight=False)
 
 
 @app.command("list")
@@ -37,13 +31,8 @@ def list_tickets(
 ) -> None:
     """Show tickets, the newest first."""
     status: TicketStatus = "closed" if closed else "open"
-
-    async def work(state: State) -> Sequence[Ticket]:
-        caller = await caller_in(state, tenant)
-        return await state.tickets.list(caller, status, None, limit)
-
     table = Table("ticket", "opened (UTC)", "by", "title")
-    for ticket in with_state(work):
+    for ticket in with_caller(tenant, lambda state, caller: state.tickets.list(caller, status, None, limit)):
         table.add_row(ticket.id, f"{ticket.created_at:%Y-%m-%d %H:%M}", escape(ticket.created_by), escape(ticket.title))
     out.print(table if table.row_count else f"There are no {status} tickets.")
 
@@ -53,12 +42,7 @@ def show(ticket: Annotated[str, typer.Argument(help="Its id, such as T-12.")], t
     """Show a ticket with its newest notes."""
     if not ticket.removeprefix("T-").isdecimal() or len(ticket) > 11:
         raise TicketNotFound(f"There is no ticket {ticket}; ids read like T-12.")
-
-    async def work(state: State) -> Ticket:
-        caller = await caller_in(state, tenant)
-        return await state.tickets.show(caller, ticket_number(ticket))
-
-    stored = with_state(work)
+    stored = with_caller(tenant, lambda state, caller: state.tickets.show(caller, ticket_number(ticket)))
     out.print(escape(f"{stored.id}, {stored.status}: {stored.title}"), highlight=False)
     out.print(escape(stored.text), highlight=False)
     for note in stored.notes:

@@ -1,7 +1,6 @@
 """The database: transactions under row-level security, a faster path for answers, notifications."""
 
 import asyncio
-import contextlib
 import re
 import time
 from collections import Counter
@@ -9,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -316,33 +314,3 @@ async def _open_pool(
     )
     await pool.open(wait=False)
     return pool
-
-
-BackgroundJob = Callable[[], Awaitable[None]]
-RESTART_SECONDS = 5.0
-
-
-@asynccontextmanager
-async def background(*jobs: BackgroundJob, restart_seconds: float = RESTART_SECONDS) -> AsyncIterator[None]:
-    """Run jobs in the background of the block and cancel them at its end. A job that fails is logged as an error and
-    started again after `restart_seconds`; one that returns has ended.
-    """
-    tasks = [asyncio.ensure_future(_keep_running(job, restart_seconds)) for job in jobs]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-
-
-async def _keep_running(job: BackgroundJob, restart_seconds: float) -> None:
-    while True:
-        try:
-            return await job()
-        except Exception as error:
-            what = job.func if isinstance(job, partial) else job
-            log_failure(log, "core.background_job_failed", error, job=getattr(what, "__qualname__", repr(what)))
-        await asyncio.sleep(restart_seconds)

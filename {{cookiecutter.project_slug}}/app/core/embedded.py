@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final, LiteralString
 from urllib.parse import quote
 
 import psycopg
@@ -45,6 +45,10 @@ class Urls:
     session: str = ""
 
 
+_FIND_ROLE: Final = "select 1 from pg_roles where rolname = %s"
+_FIND_DATABASE: Final = "select 1 from pg_database where datname = %s"
+
+
 @dataclass(frozen=True)
 class EmbeddedPostgres:
     """A handle on the server of one data folder. The server stops when the last process releases its handle."""
@@ -56,8 +60,8 @@ class EmbeddedPostgres:
         """The two URLs of `database`. Creates the database and the service's role if they do not exist."""
         owner = self._url("postgres", database)
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
-            _make_role(connection)
-            _make_database(connection, database)
+            _create_if_missing(connection, _FIND_ROLE, "create role {} login", SERVICE_ROLE)
+            _create_if_missing(connection, _FIND_DATABASE, "create database {}", database)
         return Urls(service=self._url(SERVICE_ROLE, database), owner=owner)
 
     def drop(self, database: str) -> None:
@@ -117,20 +121,11 @@ def _serves(data: Path) -> bool:
         return False
 
 
-def _make_role(connection: psycopg.Connection) -> None:
+def _create_if_missing(connection: psycopg.Connection, find: LiteralString, create: LiteralString, name: str) -> None:
     connection.execute(EMBEDDED_SERVER.for_session())
     try:
-        if not connection.execute("select 1 from pg_roles where rolname = %s", [SERVICE_ROLE]).fetchone():
-            connection.execute(sql.SQL("create role {} login").format(sql.Identifier(SERVICE_ROLE)))
-    finally:
-        connection.execute(EMBEDDED_SERVER.release())
-
-
-def _make_database(connection: psycopg.Connection, database: str) -> None:
-    connection.execute(EMBEDDED_SERVER.for_session())
-    try:
-        if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
-            connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+        if not connection.execute(find, [name]).fetchone():
+            connection.execute(sql.SQL(create).format(sql.Identifier(name)))
     finally:
         connection.execute(EMBEDDED_SERVER.release())
 

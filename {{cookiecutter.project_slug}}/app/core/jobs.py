@@ -16,8 +16,9 @@ from procrastinate.worker import Worker as QueueWorker
 from psycopg_pool import PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.background import background
 from app.core.cancellation import was_cancelled
-from app.core.database import Database, background
+from app.core.database import Database
 from app.core.errors import Problem
 from app.core.job_queue import QueueDepth, add_attempts, depth_of_queue, park
 from app.core.logging import log_failure

@@ -69,8 +69,8 @@ async def budgets(caller: Operator, service: Service) -> list[BudgetResponse]:
     """The budgets of the caller's tenant by day and by month with their current use; with the role service also those
     of the whole service."""
     scopes = {caller.tenant_id, SERVICE} if caller.may(BUDGET_PERMISSION) else {caller.tenant_id}
-    standing = await service.budgets.standing(caller.tenant_id)
-    return [_view(service, each) for each in standing if each.scope in scopes]
+    budgets = await service.budgets.current(caller.tenant_id)
+    return [_view(service, each) for each in budgets if each.scope in scopes]
 
 
 @router.put("/v1/budgets")

@@ -31,6 +31,7 @@ class TenantKeys:
     _opened: dict[bytes, bytes] = field(default_factory=dict, repr=False)
 
     async def tenants(self) -> Sequence[UUID]:
+        """Every tenant of the service, the oldest first."""
         async with self.database.read(None) as connection:
             return await repository.tenants(connection)
 
@@ -59,6 +60,7 @@ class TenantKeys:
             raise Undecryptable(f"Content of tenant {tenant_id} was changed after it was stored.") from error
 
     async def newest_version(self, connection: AsyncConnection, tenant_id: UUID) -> int:
+        """Of the data key that `seal` uses, which is made where there is none."""
         return (await self._newest(connection, tenant_id)).version
 
     async def rotate(self, tenant_id: UUID) -> int:

@@ -111,8 +111,8 @@ async def attest_check(
     check_id: str, body: AttestationRequest, caller: GovernanceWriter, checks: Checks
 ) -> StatementResponse:
     """Attests what only a person can know. It ends on its date, and when what was attested changes."""
-    said = await checks.attest(caller, check_id, body.reason, body.owner, body.expires_at)
-    return StatementResponse.of(said)
+    statement = await checks.attest(caller, check_id, body.reason, body.owner, body.expires_at)
+    return StatementResponse.of(statement)
 
 
 @router.post("/v1/readiness/checks/{check_id}/waivers", status_code=201)

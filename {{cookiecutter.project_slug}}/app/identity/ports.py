@@ -59,7 +59,9 @@ class SignInProvider(Protocol):
 class SecretSealing(Protocol):
     """Encrypts secrets for storing, with a key of their tenant. Joins the caller's transactions."""
 
-    async def seal(self, connection: AsyncConnection, tenant_id: UUID, secret: str) -> SealedSecret: ...
+    async def seal(self, connection: AsyncConnection, tenant_id: UUID, secret: str) -> SealedSecret:
+        """By the newest key of the tenant, which is made where there is none."""
+        ...
 
     async def open(self, connection: AsyncConnection, tenant_id: UUID, sealed: SealedSecret) -> str | None:
         """None where it cannot be decrypted any more."""

@@ -17,7 +17,9 @@ class Parser(Protocol):
         """Of the text recognition that reads scanned pages; none where it is not installed."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Ends the child processes; nothing is called afterwards."""
+        ...
 
 
 class LanguageDetector(Protocol):

@@ -39,4 +39,6 @@ class CallerTools(Protocol):
 class ToolTransport(Protocol):
     """Speaks the protocol over one HTTP request."""
 
-    async def serve(self, tools: CallerTools, scope: Scope, receive: Receive, send: Send) -> None: ...
+    async def serve(self, tools: CallerTools, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the reply; what goes wrong is an error of the protocol in it."""
+        ...

@@ -33,7 +33,7 @@ async def erase(body: SelectionRequest, caller: PrivacyManager, privacy: Privacy
     selection = await privacy.selection(caller.tenant_id, body.selector, body.value)
     request = await privacy.erasure.request(caller.tenant_id, selection, caller.name, body.reason)
     request.refuse_blocked()
-    return _shown(request, privacy)
+    return _response(request, privacy)
 
 
 @router.post("/v1/privacy/erasures/{privacy_request_id}/resume", status_code=202)
@@ -41,7 +41,7 @@ async def resume(privacy_request_id: UUID, caller: PrivacyManager, privacy: Priv
     """Queues an erasure again, such as one that a legal hold blocked. Nothing happens to one that is done."""
     request = await privacy.erasure.queue(caller.tenant_id, privacy_request_id)
     request.refuse_blocked()
-    return _shown(request, privacy)
+    return _response(request, privacy)
 
 
 @router.get("/v1/privacy/requests")
@@ -50,7 +50,7 @@ async def list_requests(
 ) -> PrivacyRequestListResponse:
     """Exports and erasures of the caller's tenant with their receipts, the newest first."""
     found = await privacy.erasure.requests(caller.tenant_id, limit)
-    return PrivacyRequestListResponse(items=[_shown(each, privacy) for each in found])
+    return PrivacyRequestListResponse(items=[_response(each, privacy) for each in found])
 
 
 @router.get("/v1/privacy/requests/{privacy_request_id}")
@@ -58,7 +58,7 @@ async def show_request(
     privacy_request_id: UUID, caller: PrivacyManager, privacy: PrivacyService
 ) -> PrivacyRequestResponse:
     """One export or erasure: its state, its progress, and how much went from each store."""
-    return _shown(await privacy.erasure.find(caller.tenant_id, privacy_request_id), privacy)
+    return _response(await privacy.erasure.find(caller.tenant_id, privacy_request_id), privacy)
 
 
 @router.post(
@@ -99,5 +99,5 @@ async def lift_hold(hold_id: UUID, body: LiftRequest, caller: PrivacyManager, pr
     await privacy.holds.lift(caller.tenant_id, hold_id, caller.name, body.reason)
 
 
-def _shown(request: PrivacyRequest, privacy: Privacy) -> PrivacyRequestResponse:
+def _response(request: PrivacyRequest, privacy: Privacy) -> PrivacyRequestResponse:
     return PrivacyRequestResponse.of(request, len(privacy.erasure.steps.steps))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.releases.domain import IndexPin, Release
+from app.releases.domain import IndexPin, Promotion, Release
 
 
 class Indexes(Protocol):
@@ -37,17 +37,7 @@ class ReleaseCache(Protocol):
 class ApprovalGate(Protocol):
     """The approval check before a release goes live."""
 
-    async def check(
-        self,
-        connection: AsyncConnection,
-        release: Release,
-        environment: str,
-        *,
-        actor: str,
-        reason: str,
-        at: datetime,
-        break_glass: bool = False,
-    ) -> None:
+    async def check(self, connection: AsyncConnection, promotion: Promotion) -> None:
         """Checks that the release may go live there now. With `break_glass` it may without approval; the exception is
         recorded for review in the caller's transaction. Errors: NotApproved.
         """

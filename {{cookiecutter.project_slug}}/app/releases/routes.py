@@ -103,7 +103,7 @@ async def import_release(
     caller: Author, releases: Service, secret: Secret, file: Annotated[UploadFile, File()]
 ) -> ReleaseResponse:
     """Imports a release that another deployment exported, as a draft."""
-    release = await releases.import_bundle(caller.name, await file.read(), secret.given())
+    release = await releases.import_bundle(caller.name, await file.read(), secret.read())
     return await _view(releases, release.id)
 
 
@@ -125,7 +125,7 @@ async def diff_release(
 @router.get("/v1/releases/{release_id}/export", response_class=Response, responses=JSON_OBJECT)
 async def export_release(release_id: str, _: Author, releases: Service, secret: Secret) -> Response:
     """The release with all its parts as one signed file."""
-    return Response(await releases.export(release_id, secret.given()), media_type="application/json")
+    return Response(await releases.export(release_id, secret.read()), media_type="application/json")
 
 
 @router.get("/v1/environments/{environment}/moves")

@@ -55,7 +55,9 @@ class Embedder(Protocol):
         """Embed any number of passages. Errors: EmbeddingFailed."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Ends connections and threads; nothing is called afterwards."""
+        ...
 
 
 class PassageSearch(Protocol):

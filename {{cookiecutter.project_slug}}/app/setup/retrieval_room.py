@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+from app.core.background import BackgroundJob
 from app.core.clock import Clock, SystemClock
-from app.core.database import BackgroundJob, Database, listen, open_database
+from app.core.database import Database, listen, open_database
 from app.core.embedded import Urls
 from app.core.health import Check, Health
 from app.core.ownership import OwnershipPolicy

@@ -39,15 +39,15 @@ WHOLE = RoomAlone("everything", "everything", searches=True, embeds=True)
 
 def serving(only: str | None) -> RoomAlone:
     """What an API process of this room does; of all rooms for None. Errors: StartRefused."""
-    return _found(only, "serve", SERVING)
+    return _room_alone(only, "serve", SERVING)
 
 
 def working(only: str | None) -> RoomAlone:
     """What a worker of this room does; of all rooms for None. Errors: StartRefused."""
-    return _found(only, "worker", WORKING)
+    return _room_alone(only, "worker", WORKING)
 
 
-def _found(only: str | None, command: str, able: Mapping[str, RoomAlone]) -> RoomAlone:
+def _room_alone(only: str | None, command: str, able: Mapping[str, RoomAlone]) -> RoomAlone:
     if only is None:
         return WHOLE
     if only not in able:

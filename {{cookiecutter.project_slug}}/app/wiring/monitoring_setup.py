@@ -93,10 +93,10 @@ async def _evaluated_release(infra: Infrastructure, live_releases: LiveReleases)
     """The live release of production, if it passed its evaluation."""
     if not live_releases.known:
         await live_releases.refresh()
-    standing = live_releases.by_name.get(live_releases.production)
-    if standing is None:
+    served = live_releases.by_name.get(live_releases.production)
+    if served is None:
         return None
-    history = await infra.releases.history(standing.live.id)
+    history = await infra.releases.history(served.live.id)
     since = [event.at for event in history.events if event.after == "live"]
     passed = history.evidence is not None and history.evidence.verdict == "PASS"
-    return EvaluatedRelease(standing.live.id, since[-1]) if passed and since else None
+    return EvaluatedRelease(served.live.id, since[-1]) if passed and since else None

@@ -104,7 +104,7 @@ def also_served(
 
     def find() -> tuple[P, ...]:
         served = live_releases.by_name.values()
-        others = {each.id: each for standing in served for each in standing.by_arm.values()}
+        others = {each.id: each for environment in served for each in environment.by_arm.values()}
         if live := live_releases.by_name.get(live_releases.production):
             others.pop(live.live.id, None)
         return tuple(loaded_releases.of(each).policies.get(kind) for each in others.values())

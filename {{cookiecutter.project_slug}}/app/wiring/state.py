@@ -7,8 +7,9 @@ from functools import partial
 from app.actions.jobs import job_specs as action_jobs
 from app.actions.service import ACTION_ENDED_CHANNEL, Actions, ExternalActions, Tickets
 from app.adapters.mcp.deferred_server import DeferredTransport
+from app.core.background import BackgroundJob
 from app.core.clock import Clock
-from app.core.database import BackgroundJob, Database, listen
+from app.core.database import Database, listen
 from app.core.embedded import Urls
 from app.core.health import Health
 from app.core.jobs import JobSpec

@@ -14,9 +14,10 @@ from app.actions.domain import ActionChanged, ActionNotFound, NewAction, payload
 from app.actions.domain.ticket import TicketClosed
 from app.actions.jobs import ATTEMPTS, job_specs
 from app.actions.service import ACTION_ENDED_CHANNEL
+from app.core.background import background
 from app.core.change_waiter import ChangeWaiter
 from app.core.clock import SystemClock
-from app.core.database import background, listen
+from app.core.database import listen
 from app.core.errors import Unavailable
 from app.identity.domain import PERMISSIONS
 from app.releases.domain import digest_of

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.cli.common import DEFAULT_TENANT, caller_in
+from app.cli.common import DEFAULT_TENANT, caller_at_the_command_line
 from app.cli.demo import TENANT, Stopwatch, read_and_answer
 from app.inference.domain.answer import Answer, Question
 from app.ingestion.domain.documents import Upload, UploadOptions
@@ -24,7 +24,8 @@ async def test_the_handbook_of_the_demo_does_not_mix_with_own_documents(
         (tmp_path / "docs" / name).write_text(text)
     await read_and_answer(state, settings.model_copy(update={"root": tmp_path}), Stopwatch())
     await state.identity.ensure_tenant(DEFAULT_TENANT)
-    own, demo = await caller_in(state, DEFAULT_TENANT), await caller_in(state, TENANT)
+    tenants = [await state.identity.tenant(name) for name in (DEFAULT_TENANT, TENANT)]
+    own, demo = (caller_at_the_command_line(tenant) for tenant in tenants)
     (item,) = await state.ingestion.upload(own, UploadOptions(), [Upload("gym.md", OWN, "gym.md")])
     assert item.id
     await state.ingestion.process(own.tenant_id, item.id, item.version or 0)

@@ -6,10 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import access_file, app
-from app.cli.common import caller_in, with_state
+from app.cli.common import with_caller
 from app.core.errors import StartRefused
 from app.ingestion.domain.views import DocumentDetails
-from app.wiring import State
 from tests.cli.test_ingest import Ingest, folder, run, tenant
 
 __all__ = ["folder", "run", "tenant"]
@@ -20,11 +19,11 @@ def documents(*arguments: object) -> Result:
 
 
 def stored(tenant: str) -> dict[str, DocumentDetails]:
-    async def work(state: State) -> list[DocumentDetails]:
-        caller = await caller_in(state, tenant)
-        return await state.ingestion.list(caller, status=None, source=None, after=None, limit=100)
-
-    return {each.uri: each for each in with_state(work)}
+    found = with_caller(
+        tenant,
+        lambda state, caller: state.ingestion.list(caller, status=None, source=None, after=None, limit=100),
+    )
+    return {each.uri: each for each in found}
 
 
 def readers(tenant: str) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,11 @@
 import asyncio
 
+import pytest
+import structlog
 from structlog.testing import capture_logs
 
-from app.core.database import background
+from app.core.background import background, run_periodically
+from app.core.errors import Unavailable
 
 
 async def test_a_background_job_that_fails_is_logged_as_an_error_and_started_again() -> None:
@@ -52,3 +55,18 @@ async def test_background_jobs_are_cancelled_and_awaited_at_the_end_of_the_block
     async with background(forever):
         await started.wait()
     assert ended.is_set()
+
+
+async def test_a_sweep_recurs_after_a_problem_and_ends_with_any_other_error() -> None:
+    errors = [None, Unavailable("away"), ZeroDivisionError()]
+
+    async def sweep() -> None:
+        if error := errors.pop(0):
+            raise error
+
+    with capture_logs() as logged, pytest.raises(ZeroDivisionError):
+        await run_periodically(sweep, 0, structlog.get_logger(), "core.sweep_failed")
+    assert errors == []
+    assert [(each["log_level"], each["event"], each["code"]) for each in logged] == [
+        ("warning", "core.sweep_failed", Unavailable.code)
+    ]

@@ -10,7 +10,8 @@ import procrastinate
 import pytest
 from sqlalchemy import text
 
-from app.core.database import Database, background, listen, notify
+from app.core.background import background
+from app.core.database import Database, listen, notify
 from app.core.jobs import Attempt, JobSpec, Worker, enqueue
 
 

@@ -18,8 +18,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import make_url
 
+from app.core.background import background
 from app.core.clock import SystemClock
-from app.core.database import Database, background
+from app.core.database import Database
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.notifications import NotificationCheck

@@ -57,7 +57,7 @@ async def settle(money: Money, hold: Hold | None, micro_usd: int) -> None:
 
 
 async def used(money: Money, tenant: UUID) -> list[tuple[int, int]]:
-    return [(each.committed_micro_usd, each.held_micro_usd) for each in await money.budgets.standing(tenant)]
+    return [(each.committed_micro_usd, each.held_micro_usd) for each in await money.budgets.current(tenant)]
 
 
 async def test_a_hold_is_apart_from_what_is_committed_until_it_is_settled(database: Database, tenant: UUID) -> None:
@@ -190,7 +190,7 @@ async def test_a_grant_ends_with_its_window(database: Database, tenant: UUID) ->
     assert (found.limit_micro_usd, found.granted_micro_usd) == (1500, 500)
     assert await money.reservations.hold(tenant, 500)
     clock.advance(86_400)
-    assert (await money.budgets.standing())[1].limit_micro_usd == 1000
+    assert (await money.budgets.current())[1].limit_micro_usd == 1000
 
 
 async def test_what_has_no_limit_cannot_be_raised(database: Database, tenant: UUID) -> None:
@@ -240,7 +240,7 @@ async def test_the_owner_is_told_of_tenants_near_a_limit_of_their_own(database: 
     assert await money.budgets.notes() == [
         "2 of the tenants near or at a limit of their own: 'app budget near' names them."
     ]
-    standing = {each.name: money.budgets.state(each) for each in await money.budgets.standing(tenant)}
+    standing = {each.name: money.budgets.state(each) for each in await money.budgets.current(tenant)}
     assert standing == {
         "service per day": "open",
         "service per month": "open",
@@ -309,7 +309,7 @@ async def test_two_hundred_callers_with_money_for_fifty_answers(processes: list[
     paid = sum(await asyncio.gather(*(answer(number) for number in range(200))))
     passed.set()
     await looking
-    month = (await ready[0].budgets.standing())[1]
+    month = (await ready[0].budgets.current())[1]
     assert (month.committed_micro_usd, month.held_micro_usd) == (paid, 0)
     assert answers * price <= paid <= answers * max_cost
 

@@ -56,11 +56,11 @@ async def test_what_the_service_takes_back_a_tenant_does_not_keep(
 async def test_an_admin_sets_nothing_beyond_its_own_tenant(admin: httpx.AsyncClient, state: State, beyond: str) -> None:
     name = f"another-{uuid4().hex}"
     other = await state.identity.ensure_tenant(name)
-    before = [each.limit_micro_usd for each in await state.costs.budgets.standing(other)]
+    before = [each.limit_micro_usd for each in await state.costs.budgets.current(other)]
     more = {"scope": "service"} if beyond == "service" else {"tenant": name}
     refused = await admin.put("/v1/budgets", json=wanted("0", **more))
     assert (refused.status_code, refused.json()["code"]) == (403, "permission_missing")
-    assert [each.limit_micro_usd for each in await state.costs.budgets.standing(other)] == before
+    assert [each.limit_micro_usd for each in await state.costs.budgets.current(other)] == before
 
 
 @pytest.mark.parametrize("scope", ["service", "tenant"])
@@ -82,7 +82,7 @@ async def test_the_role_service_sets_what_another_tenant_is_allowed(client: http
     assert (await client.put("/v1/budgets", json=wanted("3", tenant=name))).json()["limit_micro_usd"] == 3_000_000
     granted = await client.post("/v1/budgets/grants", json=wanted("1", tenant=name))
     assert granted.json()["allowed_micro_usd"] == 4_000_000
-    found = [each for each in await state.costs.budgets.standing(tenant) if (each.scope, each.span) == (tenant, "day")]
+    found = [each for each in await state.costs.budgets.current(tenant) if (each.scope, each.span) == (tenant, "day")]
     assert [each.allowed_micro_usd for each in found] == [4_000_000]
     unknown = await client.put("/v1/budgets", json=wanted("3", tenant="nobody at all"))
     assert (unknown.status_code, unknown.json()["code"]) == (404, "tenant_not_found")

@@ -49,7 +49,7 @@ async def ledger(costs: Costs, tenant: UUID) -> list[tuple[Any, ...]]:
 
 
 async def month(costs: Costs) -> tuple[int, int]:
-    found = (await costs.budgets.standing())[1]
+    found = (await costs.budgets.current())[1]
     return found.committed_micro_usd, found.held_micro_usd
 
 

@@ -34,10 +34,10 @@ async def test_the_reservations_of_a_killed_process_expire_without_a_charge(
             process.send_signal(KILL)
             with pytest.raises(httpx.TransportError):
                 await asking
-    held = (await state.costs.budgets.standing(tenant))[2]
+    held = (await state.costs.budgets.current(tenant))[2]
     assert held.held_micro_usd > 0
     with psycopg.connect(database_urls.owner) as connection:
         connection.execute("update budget_holds set expires_at = now() where scope = %s", (tenant,))
-    after = (await state.costs.budgets.standing(tenant))[2]
+    after = (await state.costs.budgets.current(tenant))[2]
     assert (after.committed_micro_usd, after.held_micro_usd) == (0, 0)
     assert await rows(state, tenant, "select 1 from ledger") == []

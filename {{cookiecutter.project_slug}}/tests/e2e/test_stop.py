@@ -27,11 +27,11 @@ async def test_a_stopped_process_releases_its_reservations(
         async with api(tmp_path, forks, **variables) as (process, client):
             answered = await client.post("/v1/answers", json=BODY, headers={"Authorization": f"Bearer {key}"})
             assert answered.json()["model"] == MODEL, answered.text
-            assert (await state.costs.budgets.standing(tenant))[0].held_micro_usd > 0  # shared with the calls to come
+            assert (await state.costs.budgets.current(tenant))[0].held_micro_usd > 0  # shared with the calls to come
             process.send_signal(number)
             await process.wait()
     assert await rows(state, tenant, "select count(*) from ledger") == [(1,)]
-    assert (await state.costs.budgets.standing(tenant))[0].held_micro_usd == 0
+    assert (await state.costs.budgets.current(tenant))[0].held_micro_usd == 0
 
 
 @pytest.mark.slow

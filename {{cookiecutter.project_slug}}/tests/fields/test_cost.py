@@ -34,7 +34,7 @@ async def limit_that_is_used_up(service: Running) -> str:
 
 async def states(service: Running) -> set[str]:
     budgets = service.state.costs.budgets
-    return {budgets.state(each) for each in await budgets.standing(service.tenant)}
+    return {budgets.state(each) for each in await budgets.current(service.tenant)}
 
 
 async def model(service: Running) -> str:
@@ -47,7 +47,7 @@ async def code(service: Running) -> str:
 
 
 async def hours_from_utc(service: Running) -> set[float]:
-    opens = [each.opens_at.utcoffset() for each in await service.state.costs.budgets.standing(service.tenant)]
+    opens = [each.opens_at.utcoffset() for each in await service.state.costs.budgets.current(service.tenant)]
     return {each.total_seconds() / 3600 for each in opens if each is not None}
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from app.core.database import background
+from app.core.background import background
 from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
 from app.evaluation.domain.gate import GateResult, MetricFinding, apply_gate
 from app.evaluation.domain.scores import RunScores
@@ -257,7 +257,7 @@ async def approved(state: State) -> Release:
 async def canary_of(state: State) -> float:
     release = await approved(state)
     await state.rollouts.start_canary("ana", release.id, None, "a test needs it")
-    started = state.environments.standing().pointer.canary
+    started = state.environments.served().pointer.canary
     await state.rollouts.end_canary("ana", "it was tried")
     assert started
     return started.percent

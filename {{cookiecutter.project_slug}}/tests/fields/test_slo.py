@@ -135,7 +135,7 @@ async def window(service: Running) -> int:
 
 
 async def standing(service: Running, objective: str) -> Any:
-    found = await service.state.monitoring.error_budgets.standing()
+    found = await service.state.monitoring.error_budgets.current()
     return next(each for each in found if each.objective == objective)
 
 

@@ -72,6 +72,8 @@ def _event(call: ast.Call, loggers: set[str]) -> ast.expr | None:
     match call.func:
         case ast.Name(id="log_failure"):
             return call.args[1]
+        case ast.Name(id="run_periodically"):
+            return call.args[3]
         case ast.Attribute(value=ast.Name(id=name), attr=level) if name in loggers and level in LEVELS:
             return call.args[0]
     return None

@@ -66,7 +66,13 @@ def test_an_upper_bound_is_called_max(source: list[tuple[Path, ast.Module]]) -> 
 
 
 @pytest.mark.parametrize(
-    "line", ['log.warning("refused")', 'log_failure(log, "failed", error)', 'log.info(f"jobs.{name}")']
+    "line",
+    [
+        'log.warning("refused")',
+        'log_failure(log, "failed", error)',
+        'run_periodically(sweep, 60, log, "failed")',
+        'log.info(f"jobs.{name}")',
+    ],
 )
 def test_a_log_event_without_a_room_is_found(line: str) -> None:
     (event,) = log_events(ast.parse(line))

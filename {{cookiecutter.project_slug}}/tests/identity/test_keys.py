@@ -5,8 +5,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.core.background import background
 from app.core.clock import ManualClock
-from app.core.database import Database, background, listen
+from app.core.database import Database, listen
 from app.identity import repository
 from app.identity.domain import (
     IDENTITY_CHANGED,

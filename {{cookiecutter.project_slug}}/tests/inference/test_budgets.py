@@ -26,7 +26,7 @@ async def limit(service: Service, micro_usd: int) -> None:
 
 
 async def own_day(service: Service) -> Budget:
-    (found,) = [each for each in await service.state.costs.budgets.standing(service.tenant) if each.name == OWN_DAY]
+    (found,) = [each for each in await service.state.costs.budgets.current(service.tenant) if each.name == OWN_DAY]
     return found
 
 

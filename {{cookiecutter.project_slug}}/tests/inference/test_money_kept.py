@@ -239,7 +239,7 @@ async def test_what_nobody_waits_for_any_more_costs_as_much_as_was_held(limited:
     await state.answers.close()
     [(charged_as, tokens)] = await limited.rows("select feature, output_tokens from ledger")
     assert (charged_as, tokens) == (feature, 512)
-    assert [each.held_micro_usd for each in await state.costs.budgets.standing(limited.tenant)][2:] == [0, 0]
+    assert [each.held_micro_usd for each in await state.costs.budgets.current(limited.tenant)][2:] == [0, 0]
 
 
 async def test_a_failed_stream_that_nobody_saw_is_charged_once_and_the_one_after_it_too(open_service: Open) -> None:

@@ -106,13 +106,13 @@ async def test_an_answer_records_its_environment_and_side_of_a_canary(quoting: S
     assert {unit: (arm, release) for unit, arm, release in rows} == {
         unit: ("canary" if release == trial else "control", release) for unit, release in seen.items()
     }
-    canary = state.environments.standing().pointer.canary
+    canary = state.environments.served().pointer.canary
     assert canary
     found = await state.live_traffic.of([control, trial], canary.since, [quoting.tenant])
     assert len(found) == 24
     assert {outcome.arm for outcome in found} == {"canary", "control"}
     assert all(outcome.latency_ms > 0 and outcome.groundedness == 1.0 for outcome in found)
-    numbers = {arm: str(release.number) for arm, release in state.environments.standing().by_arm.items()}
+    numbers = {arm: str(release.number) for arm, release in state.environments.served().by_arm.items()}
     shown = await metrics(quoting)
     assert served_by_arm(shown) == numbers
     counted = by_arm(shown)
@@ -159,7 +159,7 @@ async def test_a_failure_during_a_canary_is_recorded(quoting: Service, monkeypat
     assert (await quoting.ask(WHO)).status_code == 500
     await state.answers.close()
     monkeypatch.undo()
-    canary = state.environments.standing().pointer.canary
+    canary = state.environments.served().pointer.canary
     assert canary
     found = await state.live_traffic.of([state.environments.current().id, trial], canary.since, [quoting.tenant])
     assert [outcome.failed for outcome in found] == [True]

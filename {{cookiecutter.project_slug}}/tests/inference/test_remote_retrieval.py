@@ -206,7 +206,7 @@ async def _pays(pair: Together, provider: Provider) -> None:
         return await service.rows(f"{rows} order by at, id")
 
     async def held() -> int:
-        return sum(each.held_micro_usd for each in await service.state.costs.budgets.standing(service.tenant))
+        return sum(each.held_micro_usd for each in await service.state.costs.budgets.current(service.tenant))
 
     before = await held()  # for the documents
     answer = (await pair.ask("plain")).json()

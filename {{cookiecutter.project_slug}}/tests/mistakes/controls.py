@@ -22,7 +22,7 @@ from app.llm.domain.circuit_breaker import CircuitBreaker
 from app.llm.domain.retry import RetryBudget
 from app.llm.domain.throttle import Throttle
 from app.llm.service import FallbackChain
-from app.releases.domain import EvaluationEvidence, NotApproved
+from app.releases.domain import EvaluationEvidence, NotApproved, Promotion
 from app.safety.domain.policy import SecurityPolicy
 from app.setup.rooms import serving
 from app.worker import jobs_of
@@ -169,7 +169,7 @@ async def what_was_not_approved_does_not_go_live(w: World) -> bool:
     gate, now = w.state.rollouts.approval_gate, w.state.clock.now()
     async with w.state.database.transaction(None) as connection:
         try:
-            await gate.check(connection, draft, "production", actor="ana", reason="ship it", at=now)
+            await gate.check(connection, Promotion(draft, "production", "ana", "ship it", now))
         except NotApproved:
             return True
     return False

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from app.adapters.chat.standin import Fault
-from app.core.database import background
+from app.core.background import background
 from app.core.embedded import Urls
 from app.core.jobs import Attempt, JobSpec, Worker, enqueue
 from app.core.objectives import Objectives

@@ -94,7 +94,7 @@ async def empty(database_urls: Urls) -> AsyncIterator[Urls]:
 
 
 async def counted(state: State) -> dict[str, tuple[int, int]]:
-    return {each.objective: (each.bad, each.events) for each in await state.monitoring.error_budgets.standing()}
+    return {each.objective: (each.bad, each.events) for each in await state.monitoring.error_budgets.current()}
 
 
 async def test_answers_of_all_tenants_count_and_old_ones_do_not(state: State, empty: Urls) -> None:

@@ -85,6 +85,8 @@ async def test_a_low_score_brings_the_answer_before_a_person_once(
     [item] = (await client.get("/v1/reviews")).json()["items"]
     assert (item["rule"], item["timing"]) == ("every-one" if rules else "low-score", "after")
     assert (await client.get(f"/v1/answers/{answer}")).status_code == 200, "it stays delivered"
+    listed = {each["id"]: each for each in (await client.get("/v1/answers")).json()["items"]}
+    assert listed[str(answer)]["review_id"] == item["id"]
     claimed = await client.post(f"/v1/reviews/{item['id']}/claim")
     assert claimed.status_code in (200, 403), claimed.text
 

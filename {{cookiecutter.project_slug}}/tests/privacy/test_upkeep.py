@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from app.core.database import background
+from app.core.background import background
 from app.core.embedded import Urls
 from app.core.operation_runs import last_runs
 from app.core.operations import OperationRun

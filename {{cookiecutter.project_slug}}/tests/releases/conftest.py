@@ -16,6 +16,7 @@ from app.releases.domain import (
     IndexPin,
     ModelStep,
     NotApproved,
+    Promotion,
     Prompt,
     Release,
     ReleaseInputs,
@@ -69,20 +70,10 @@ class Gatekeeper:
     glass: list[str] = field(default_factory=list)
     first: list[str] = field(default_factory=list)
 
-    async def check(
-        self,
-        connection: AsyncConnection,
-        release: Release,
-        environment: str,
-        *,
-        actor: str,
-        reason: str,
-        at: datetime,
-        break_glass: bool = False,
-    ) -> None:
-        if break_glass:
-            self.glass.append(release.id)
-        elif release.id not in self.cleared:
+    async def check(self, connection: AsyncConnection, promotion: Promotion) -> None:
+        if promotion.break_glass:
+            self.glass.append(promotion.release.id)
+        elif promotion.release.id not in self.cleared:
             raise NotApproved
 
     async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from app.core.database import background, listen
+from app.core.background import background
+from app.core.database import listen
 from app.core.errors import DatabaseUnavailable
 from app.releases.domain import (
     ENVIRONMENT_CHANGED,
@@ -91,7 +92,7 @@ async def test_an_approved_release_goes_live_and_the_old_one_is_superseded(house
     await process.rollouts.activate("operator", second.id, "it answers better")
     assert process.environments.current() == second
     assert (await state_of(process, first.id), await state_of(process, second.id)) == ("superseded", "live")
-    assert process.environments.standing().previous == first
+    assert process.environments.served().previous == first
     assert isinstance(process.releases.indexes, Shelf)
     assert process.releases.indexes.entered[-1] == second.manifest.index.id
     assert [move.kind for move in await process.environments.moves()] == ["activate", "activate"]
@@ -143,11 +144,11 @@ async def test_a_process_that_missed_the_word_follows_by_looking(house: House) -
 async def test_who_holds_a_standing_keeps_its_release_when_another_goes_live(house: House) -> None:
     process = house.process()
     first = await process.environments.resolve()
-    live_releases = process.environments.standing()
+    live_releases = process.environments.served()
     second = await house.approved(process)
     await process.rollouts.activate("operator", second.id, "better")
     assert live_releases.assign("anyone") == (first, "live")
-    assert process.environments.standing().assign("anyone") == (second, "live")
+    assert process.environments.served().assign("anyone") == (second, "live")
 
 
 async def test_a_release_that_this_process_cannot_serve_does_not_go_live(house: House) -> None:
@@ -239,7 +240,7 @@ async def test_staging_takes_any_release_and_moves_nothing_else(house: House) ->
     first = await process.environments.resolve()
     draft = await process.releases.create("ada", base=first.id, changes={"refusal.words": 9})
     await process.rollouts.activate("ada", draft.id, "to look at it", "staging")
-    assert process.environments.standing("staging").live == draft
+    assert process.environments.served("staging").live == draft
     assert process.environments.current() == first
     assert await state_of(process, draft.id) == "draft"
 
@@ -253,7 +254,7 @@ async def test_a_rehearsal_leaves_staging_as_it_was_and_keeps_the_time(house: Ho
     await process.rollouts.activate("ada", draft.id, "to look at it", "staging")
     target, seconds = await process.rollouts.rehearse("operator", "before the weekend")
     assert (target, process.environments.current()) == (first, second)
-    assert process.environments.standing("staging").live == draft
+    assert process.environments.served("staging").live == draft
     kept = (await process.environments.moves("staging"))[0]
     assert (kept.kind, kept.seconds, kept.release_id) == ("rehearsal", seconds, first.id)
 
@@ -263,14 +264,14 @@ async def test_a_canary_takes_its_part_and_always_the_same_callers(house: House)
     first = await process.environments.resolve()
     second = await house.approved(process)
     await process.rollouts.start_canary("operator", second.id, 10, "carefully")
-    arms = {f"unit {n}": process.environments.standing().assign(f"unit {n}") for n in range(4000)}
+    arms = {f"unit {n}": process.environments.served().assign(f"unit {n}") for n in range(4000)}
     taken = [unit for unit, (release, arm) in arms.items() if arm == "canary"]
     assert 320 < len(taken) < 480
     assert {release.id for release, arm in arms.values() if arm == "control"} == {first.id}
     assert {arms[unit][0].id for unit in taken} == {second.id}
     other = house.process()
     await other.environments.resolve()
-    assert all(other.environments.standing().assign(unit)[1] == arm for unit, (_, arm) in arms.items())
+    assert all(other.environments.served().assign(unit)[1] == arm for unit, (_, arm) in arms.items())
 
 
 async def test_a_canary_needs_an_approval_and_a_control_and_is_alone(house: House) -> None:
@@ -296,7 +297,7 @@ async def test_an_aborted_canary_is_rolled_back_and_everybody_has_the_live_relea
     second = await house.approved(process)
     await process.rollouts.start_canary("operator", second.id, 50, "carefully")
     await process.rollouts.end_canary("judge", "error rate rose from 1 % to 9 %", second.id)
-    assert all(process.environments.standing().assign(f"unit {n}") == (first, "live") for n in range(50))
+    assert all(process.environments.served().assign(f"unit {n}") == (first, "live") for n in range(50))
     assert await state_of(process, second.id) == "rolled_back"
     with pytest.raises(NoCanary):
         await process.rollouts.end_canary("judge", "again", second.id)
@@ -318,7 +319,7 @@ async def test_a_canary_that_proved_itself_goes_live(house: House) -> None:
     second = await house.approved(process)
     await process.rollouts.start_canary("operator", second.id, 50, "carefully")
     await process.rollouts.activate("operator", second.id, "no worse in anything")
-    assert process.environments.standing().assign("anyone") == (second, "live")
+    assert process.environments.served().assign("anyone") == (second, "live")
     assert await state_of(process, second.id) == "live"
 
 

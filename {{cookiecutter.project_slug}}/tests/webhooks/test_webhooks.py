@@ -17,7 +17,7 @@ import pytest_asyncio
 from structlog.testing import capture_logs
 
 from app.adapters.webhooks import HttpWebhookTransport
-from app.core.database import background
+from app.core.background import background
 from app.core.jobs import Worker
 from app.inference.domain.human_review import AnswerHeld
 from app.inference.service import HeldAnswers

@@ -14,6 +14,7 @@ MAX_CHARACTERS = 20_000
 
 
 def offer_of(action: Action) -> ActionOffer:
+    """The action as callers and models see it."""
     schema, external = action.arguments.model_json_schema(), isinstance(action, ExternalAction)
     return ActionOffer(action.name, action.description, action.risk, action.scope, schema, action.untrusted, external)
 

@@ -14,10 +14,13 @@ from app.identity.domain import Principal
 
 @dataclass(frozen=True)
 class Tickets:
+    """The tickets of each tenant, which the shipped actions read and change."""
+
     database: Database
     clock: Clock
 
     async def add(self, caller: Principal, title: str, text: str) -> Ticket:
+        """Opens a ticket in the name of the caller."""
         async with self.database.transaction(caller.tenant_id) as connection:
             return await ticket_queries.add(connection, caller.tenant_id, title, text, caller.name, self.clock.now())
 

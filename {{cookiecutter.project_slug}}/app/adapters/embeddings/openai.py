@@ -158,10 +158,10 @@ class OpenAIEmbedder:
         """Whether the request can be sent again without a field that was refused."""
         # Not by the whole reply: some quote the request, which has these fields.
         reply = refused.failure.reply
-        said = " ".join((str(refused), *reply.paths, reply.text)) if reply else ""
-        if not refused.about_the_request or not _REFUSES.search(said):
+        reply_text = " ".join((str(refused), *reply.paths, reply.text)) if reply else ""
+        if not refused.about_the_request or not _REFUSES.search(reply_text):
             return False
-        fields = [name for name in _OPTIONAL if name in said and name not in self.limits.omitted]
+        fields = [name for name in _OPTIONAL if name in reply_text and name not in self.limits.omitted]
         self.limits.omitted.update(fields)
         if fields:
             log.warning("retrieval.embedding_field_omitted", model=self.model, fields=fields)

@@ -16,7 +16,7 @@ _LOCK_HOLDS = text("select 1 from budget_holds where id = any (:ids) order by id
 _CHARGED = text("select exists (select from ledger where id = any (:rows) or subject_id = cast(:subject as uuid))")
 _LOCK = text("select budget_lock(:scope, :day)")
 _COLLECT = text("select budget_collect(:scope, :day, true)")
-_STANDING = text(
+_BUDGETS = text(
     """
     select s.scope, s.span, s.starts, s.limit_micro_usd, s.granted as granted_micro_usd, s.set_by_hand,
            s.allowed_micro_usd, u.committed as committed_micro_usd, u.held as held_micro_usd
@@ -112,10 +112,10 @@ async def today(connection: AsyncConnection, zone: str, at: datetime | None) -> 
     return day
 
 
-async def standing(
+async def current_budgets(
     connection: AsyncConnection, scope: UUID, day: date, limits: Sequence[int | None], zone: str
 ) -> list[Budget]:
-    rows = await connection.execute(_STANDING, {"scope": scope, "day": day, "limits": list(limits)})
+    rows = await connection.execute(_BUDGETS, {"scope": scope, "day": day, "limits": list(limits)})
     return [Budget(**row, opens_at=opens_at(row["span"], row["starts"], zone)) for row in rows.mappings()]
 
 

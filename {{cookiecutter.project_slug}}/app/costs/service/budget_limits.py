@@ -47,12 +47,12 @@ class Budgets:
     def at(self) -> datetime | None:
         return self.clock.now() if self.by_clock else None
 
-    async def standing(self, tenant_id: UUID = SERVICE) -> list[Budget]:
+    async def current(self, tenant_id: UUID = SERVICE) -> list[Budget]:
         """The current budgets of the service and of a tenant."""
         async with self.database.transaction(None) as connection:
             LAPSED.inc(await repository.sweep(connection, self.at))
             day = await repository.today(connection, self.policy.time_zone, self.at)
-            return await self._standing(connection, tenant_id, day)
+            return await self._current(connection, tenant_id, day)
 
     async def near_limit(self) -> list[Budget]:
         """The budgets of tenants that are nearly or fully used up; those with the least left first."""
@@ -92,9 +92,9 @@ class Budgets:
         async with self.database.transaction(_tenant(scope)) as connection:
             await self._lock(connection, scope)
             if action == OWN:
-                _find(await self._standing(connection, scope, before.starts), scope, span).check_own(micro_usd)
+                _find(await self._current(connection, scope, before.starts), scope, span).check_own(micro_usd)
             await repository.set_limit(connection, scope, span, micro_usd, own=action == OWN)
-            after = await self._standing(connection, scope, before.starts)
+            after = await self._current(connection, scope, before.starts)
             await self._audit(connection, actor, action, before, _find(after, scope, span), reason)
         return await self._one(scope, span)
 
@@ -107,7 +107,7 @@ class Budgets:
         async with self.database.transaction(_tenant(scope)) as connection:
             await self._lock(connection, scope)
             await repository.grant(connection, scope, span, before.starts, micro_usd)
-            after = await self._standing(connection, scope, before.starts)
+            after = await self._current(connection, scope, before.starts)
             await self._audit(connection, actor, "budget.grant", before, _find(after, scope, span), reason)
         return await self._one(scope, span)
 
@@ -115,7 +115,7 @@ class Budgets:
         """Runs until it is cancelled: releases expired reservations, and updates the metrics."""
         while True:
             try:
-                for each in await self.standing():
+                for each in await self.current():
                     USED.labels(each.span).set(each.used_percent / 100)
                 self._show(await self.near_limit())
             except Exception as error:
@@ -126,7 +126,7 @@ class Budgets:
         """Warnings for the owner: budgets that are nearly used up, and the number of such tenants."""
         own = [
             f"The budget '{each.name}' is {each.used_percent:.0f} % used until {each.opens_at.isoformat()}."
-            for each in await self.standing()
+            for each in await self.current()
             if self.state(each) != "open"
         ]
         if tenants := len({each.scope for each in await self.near_limit()}):
@@ -143,10 +143,10 @@ class Budgets:
         await repository.lock(connection, scope, await repository.today(connection, self.policy.time_zone, self.at))
 
     async def _one(self, scope: UUID, span: BudgetSpan) -> Budget:
-        return _find(await self.standing(scope), scope, span)
+        return _find(await self.current(scope), scope, span)
 
-    async def _standing(self, connection: AsyncConnection, scope: UUID, day: date) -> list[Budget]:
-        found = await repository.standing(connection, scope, day, self.policy.limits, self.policy.time_zone)
+    async def _current(self, connection: AsyncConnection, scope: UUID, day: date) -> list[Budget]:
+        found = await repository.current_budgets(connection, scope, day, self.policy.limits, self.policy.time_zone)
         return found[:2] if scope == SERVICE else found
 
     async def _audit(

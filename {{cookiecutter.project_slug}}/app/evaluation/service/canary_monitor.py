@@ -1,14 +1,13 @@
 """Compares the canary in production with the live release, repeatedly, and acts on the verdict."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 
+from app.core.background import run_periodically
 from app.core.clock import Clock
-from app.core.errors import Problem
 from app.core.telemetry import counter
 from app.evaluation.domain.canary import CanaryDecision, CanaryStatus, evaluate_canary
 from app.evaluation.domain.policy import CanaryPolicy
@@ -47,11 +46,11 @@ class CanaryMonitor:
 
         Errors: NoCanary, DatabaseUnavailable.
         """
-        standing = await self._standing()
-        canary = standing.pointer.canary
+        served = await self._served()
+        canary = served.pointer.canary
         if canary is None:
             raise NoCanary("No canary is running.")
-        live_id, tenants = standing.live.id, await self.tenants()
+        live_id, tenants = served.live.id, await self.tenants()
         answers = await self.traffic.of([live_id, canary.release_id], canary.since, tenants)
         control = [each for each in answers if each.arm == "control" and each.release_id == live_id]
         canary_answers = [each for each in answers if each.arm == "canary" and each.release_id == canary.release_id]
@@ -59,9 +58,9 @@ class CanaryMonitor:
         decision = evaluate_canary(control, canary_answers, self.policy, elapsed)
         return CanaryStatus(canary, live_id, len(control), len(canary_answers), decision)
 
-    async def _standing(self) -> EnvironmentReleases:
+    async def _served(self) -> EnvironmentReleases:
         await self.rollouts.environments.refresh()
-        return self.rollouts.environments.standing()
+        return self.rollouts.environments.served()
 
     async def enforce(self) -> CanaryStatus | None:
         """Evaluates the canary and acts on the verdict: FAIL ends it with the reasons, PASS makes it live where the
@@ -87,9 +86,4 @@ class CanaryMonitor:
 
     async def watch(self) -> None:
         """Enforces the policy until cancelled; a failed check is logged and tried again."""
-        while True:
-            try:
-                await self.enforce()
-            except Problem as problem:
-                log.warning("evaluation.canary_check_failed", code=problem.code)
-            await asyncio.sleep(self.policy.check_every_seconds)
+        await run_periodically(self.enforce, self.policy.check_every_seconds, log, "evaluation.canary_check_failed")

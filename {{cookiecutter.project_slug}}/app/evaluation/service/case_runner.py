@@ -101,6 +101,7 @@ def question_of(case: Case) -> Question:
 
 
 def observe(trial: Trial) -> Observation:
+    """What scorers see of an answer."""
     answer = trial.answer
     return Observation(
         outcome=answer.status,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.governance.domain.readiness.statements import ReadinessStatement, StatementKind
 from app.governance.tables import readiness_plans, readiness_statements
 
-SAID = readiness_statements.c
+STATEMENT = readiness_statements.c
 PLAN = readiness_plans.c
 
 
@@ -24,9 +24,9 @@ async def newest_statements(connection: AsyncConnection, kind: StatementKind) ->
     """The newest statement of a kind by check, also one that has ended or withdraws another."""
     query = (
         select(readiness_statements)
-        .ext(distinct_on(SAID.check_id))
-        .where(SAID.kind == kind)
-        .order_by(SAID.check_id, SAID.at.desc(), SAID.id.desc())
+        .ext(distinct_on(STATEMENT.check_id))
+        .where(STATEMENT.kind == kind)
+        .order_by(STATEMENT.check_id, STATEMENT.at.desc(), STATEMENT.id.desc())
     )
     return {row.check_id: ReadinessStatement(*row) for row in await connection.execute(query)}
 

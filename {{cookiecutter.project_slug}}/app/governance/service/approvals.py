@@ -32,7 +32,7 @@ from app.governance.domain.approval_rules import (
 )
 from app.identity.domain import PERMISSIONS, Principal
 from app.monitoring.service.error_budgets import ErrorBudgets
-from app.releases.domain import NotApproved, Release
+from app.releases.domain import NotApproved, Promotion, Release
 from app.releases.service import LiveReleases, Releases
 
 log = structlog.get_logger(__name__)
@@ -140,30 +140,21 @@ class Approvals:
         changed = changed_parts(live.live.manifest if live else None, release.manifest)
         return lacking(self.ownership, history, approvals, changed, at)
 
-    async def check(
-        self,
-        connection: AsyncConnection,
-        release: Release,
-        environment: str,
-        *,
-        actor: str,
-        reason: str,
-        at: datetime,
-        break_glass: bool = False,
-        unready: str | None = None,
-    ) -> None:
+    async def check(self, connection: AsyncConnection, promotion: Promotion, unready: str | None = None) -> None:
         """As `releases.ports.ApprovalGate` promises. unready: what the checks of readiness found against it.
 
         Errors: NotApproved, NotReady.
         """
+        release, at = promotion.release, promotion.at
         lacks = await self._stopping(connection, release, at)
         missing = " ".join(filter(None, (lacks, unready)))
         if not missing:
             return
-        if not break_glass:
+        if not promotion.break_glass:
             problem = NotApproved if lacks else NotReady
             raise problem(f"Release {release.number} may not go live: {missing}")
-        exception = _exception("break_glass", release, environment, actor, "emergency", at, check_reason(reason))
+        actor, reason = promotion.actor, check_reason(promotion.reason)
+        exception = _exception("break_glass", release, promotion.environment, actor, "emergency", at, reason)
         await self._break_glass(connection, release, exception, missing)
 
     async def _break_glass(

@@ -25,6 +25,7 @@ class AuditLog:
             return await audit.page(connection, limit, below)
 
     async def head(self) -> Head | None:
+        """The number and hash of the newest line, of any tenant; None for an empty log."""
         async with self.database.read(None) as connection:
             return await audit.head(connection)
 

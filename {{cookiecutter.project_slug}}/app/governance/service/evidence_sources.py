@@ -126,7 +126,7 @@ class EvidenceSources:
         now = self.overview.clock.now()
         async with self.database.read(None) as connection:
             newest = await readiness_store.newest_statements(connection, "attestation")
-        valid = {check: said for check, said in newest.items() if said.valid(now)}
+        valid = {check: statement for check, statement in newest.items() if statement.valid(now)}
         return AttestationFacts(valid, await self.subjects())
 
     async def subjects(self) -> dict[str, str]:

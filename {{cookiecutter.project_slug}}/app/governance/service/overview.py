@@ -73,12 +73,12 @@ class Overview:
     async def card(self) -> ModelCard:
         """The model card and the risk register as of now. Errors: DatabaseUnavailable."""
         await self.environments.refresh()
-        standing = self.environments.live_releases.by_name.get(self.environments.production)
-        live = await self._live(standing) if standing else None
+        served = self.environments.live_releases.by_name.get(self.environments.production)
+        live = await self._live(served) if served else None
         emergencies = tuple(await self.approvals.emergencies())
         spent = await self._spent()
         rehearsal = await self._rehearsal()
-        facts = await self._facts(standing, live, emergencies, spent, rehearsal)
+        facts = await self._facts(served, live, emergencies, spent, rehearsal)
         owners = {"service": self.ownership.owner, **self.ownership.owners.model_dump()}
         return ModelCard(
             at=facts.at,
@@ -87,7 +87,7 @@ class Overview:
             spending=Spending(
                 f"{self.costs.policy.monthly_budget_usd:f}",
                 f"{spent:.6f}",
-                standing.live.manifest.prices if standing else self.costs.table.digest,
+                served.live.manifest.prices if served else self.costs.table.digest,
             ),
             rehearsal=rehearsal,
             emergencies=emergencies,
@@ -95,8 +95,8 @@ class Overview:
             template=self.template,
         )
 
-    async def _live(self, standing: EnvironmentReleases) -> LiveReleaseDetails:
-        release, manifest = standing.live, standing.live.manifest
+    async def _live(self, served: EnvironmentReleases) -> LiveReleaseDetails:
+        release, manifest = served.live, served.live.manifest
         history = await self.releases.history(release.id)
         prompts, policies = texts(release, _policy_owners(release))
         return LiveReleaseDetails(
@@ -105,7 +105,7 @@ class Overview:
             state=history.state,
             author=history.author,
             made_at=release.created_at,
-            live_since=standing.pointer.changed_at,
+            live_since=served.pointer.changed_at,
             code=f"{manifest.code.version}, {manifest.code.digest[:12]}",
             chain=manifest.chain,
             prompts=prompts,
@@ -169,7 +169,7 @@ class Overview:
 
     async def _facts(
         self,
-        standing: EnvironmentReleases | None,
+        served: EnvironmentReleases | None,
         live: LiveReleaseDetails | None,
         emergencies: tuple[Emergency, ...],
         spent: Decimal,
@@ -182,7 +182,7 @@ class Overview:
             unguarded, bypasses = tuple(t.name for t in tables if not t.guarded), await repository.bypasses(connection)
         return RiskFacts(
             at=now,
-            live=await self._live_facts(standing.live, live, now) if standing and live else None,
+            live=await self._live_facts(served.live, live, now) if served and live else None,
             risk_tier=self.ownership.risk_tier,
             traces=self.traces,
             unguarded=unguarded,

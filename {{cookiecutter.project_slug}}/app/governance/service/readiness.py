@@ -74,7 +74,7 @@ class Readiness:
         """Errors: DatabaseUnavailable."""
         async with self.database.read(None) as connection:
             newest = await readiness_store.newest_statements(connection, "waiver")
-        return {check: said for check, said in newest.items() if said.valid(now)}
+        return {check: statement for check, statement in newest.items() if statement.valid(now)}
 
     async def blocking_release(self) -> tuple[CheckResult, ...]:
         """The checks that keep a release from going live here, by the policy for this process's environment."""
@@ -99,7 +99,7 @@ class Readiness:
             raise NotAttested(f"{check_id} is answered from evidence.")
         end = check_expiry(expires, self.clock.now(), self.policy.attestation_days)
         subject = (await self.sources.subjects())[check_id]
-        return await self._say("attestation", caller, check_id, reason, owner, end, subject)
+        return await self._record_statement("attestation", caller, check_id, reason, owner, end, subject)
 
     async def waive(
         self, caller: Principal, check_id: str, reason: str, owner: str, expires: datetime | None = None
@@ -108,19 +108,19 @@ class Readiness:
         caller.require(PERMISSION)
         check_waivable(find_check(check_id).id, self.policy.waivers.never)
         end = check_expiry(expires, self.clock.now(), self.policy.waivers.max_days)
-        return await self._say("waiver", caller, check_id, reason, owner, end, "")
+        return await self._record_statement("waiver", caller, check_id, reason, owner, end, "")
 
     async def withdraw(self, caller: Principal, kind: StatementKind, check_id: str, reason: str) -> ReadinessStatement:
         """Ends an attestation or a waiver at once. Errors: StatementNotFound, ReasonRequired, PermissionMissing."""
         caller.require(PERMISSION)
         now = self.clock.now()
         async with self.database.read(None) as connection:
-            said = (await readiness_store.newest_statements(connection, kind)).get(check_id)
-        if said is None or not said.valid(now):
+            statement = (await readiness_store.newest_statements(connection, kind)).get(check_id)
+        if statement is None or not statement.valid(now):
             raise StatementNotFound(f"There is no valid {kind} of '{check_id[:80]}'.")
-        return await self._say(kind, caller, check_id, reason, said.owner, now, "", withdrawn=True)
+        return await self._record_statement(kind, caller, check_id, reason, statement.owner, now, "", withdrawn=True)
 
-    async def _say(
+    async def _record_statement(
         self,
         kind: StatementKind,
         caller: Principal,
@@ -132,15 +132,15 @@ class Readiness:
         withdrawn: bool = False,
     ) -> ReadinessStatement:
         now, why = self.clock.now(), check_reason(reason)
-        said = ReadinessStatement(
+        statement = ReadinessStatement(
             new_id(), kind, check_id, owner or caller.name, caller.name, why, subject, now, expires, withdrawn
         )
-        after = "withdrawn" if withdrawn else f"until {expires:%Y-%m-%d %H:%M} UTC by {said.owner}"
+        after = "withdrawn" if withdrawn else f"until {expires:%Y-%m-%d %H:%M} UTC by {statement.owner}"
         async with self.database.transaction(None) as connection:
-            await readiness_store.add_statement(connection, said)
+            await readiness_store.add_statement(connection, statement)
             act = Act(caller.name, f"readiness.{kind}", f"check {check_id}", why, after=after)
             await audit.record(connection, act, now)
-        return said
+        return statement
 
     async def record(self, run: OperationRun) -> None:
         """Records the run of an operation that takes place outside of this process, with a line in the audit log."""

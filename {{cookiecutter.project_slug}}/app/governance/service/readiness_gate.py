@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.governance.service.approvals import Approvals
 from app.governance.service.readiness import Readiness
-from app.releases.domain import Release
+from app.releases.domain import Promotion, Release
 
 
 @dataclass(frozen=True)
@@ -17,30 +17,12 @@ class ReadinessGate:
     approvals: Approvals
     readiness: Readiness
 
-    async def check(
-        self,
-        connection: AsyncConnection,
-        release: Release,
-        environment: str,
-        *,
-        actor: str,
-        reason: str,
-        at: datetime,
-        break_glass: bool = False,
-    ) -> None:
+    async def check(self, connection: AsyncConnection, promotion: Promotion) -> None:
         """Errors: NotReady naming the checks, NotApproved."""
         red = await self.readiness.blocking_release()
         named = "; ".join(f"{each.check.id}: {each.found}" for each in red)
-        await self.approvals.check(
-            connection,
-            release,
-            environment,
-            actor=actor,
-            reason=reason,
-            at=at,
-            break_glass=break_glass,
-            unready=f"The service is not ready. {named}" if red else None,
-        )
+        unready = f"The service is not ready. {named}" if red else None
+        await self.approvals.check(connection, promotion, unready)
 
     async def first_release(self, connection: AsyncConnection, release: Release, at: datetime) -> None:
         await self.approvals.first_release(connection, release, at)

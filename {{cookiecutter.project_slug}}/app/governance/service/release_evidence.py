@@ -29,27 +29,27 @@ class ReleaseEvidence:
         """Reads the live release with its parts, whose digests are compared. Errors: Problem."""
         await self.environments.refresh()
         await self.retrieval.indexes.reload()
-        standing = self.environments.live_releases.by_name.get(self.environments.production)
+        served = self.environments.live_releases.by_name.get(self.environments.production)
         moves = await self.environments.moves(STAGING, MAX_MOVES)
         staged = [move for move in moves if move.kind != "rehearsal"]
         rehearsal = next((move for move in moves if move.kind == "rehearsal"), None)
         now = self.clock.now()
         return RolloutFacts(
-            live=await self._live(standing, staged) if standing else None,
+            live=await self._live(served, staged) if served else None,
             staging_moved_at=staged[0].at if staged else None,
             rehearsed_at=rehearsal.at if rehearsal else None,
             rehearsal_seconds=rehearsal.seconds if rehearsal else None,
-            earlier=await self._earlier(standing) if standing else None,
+            earlier=await self._earlier(served) if served else None,
             overdue_emergencies=sum(each.overdue(now) for each in await self.approvals.emergencies()),
         )
 
-    async def _live(self, standing: EnvironmentReleases, staged: list[Move]) -> LiveReleaseState:
-        release = await self.releases.find(standing.live.id)
+    async def _live(self, served: EnvironmentReleases, staged: list[Move]) -> LiveReleaseState:
+        release = await self.releases.find(served.live.id)
         history = await self.releases.history(release.id)
         approvals = await self.approvals.of_release(release.id)
         days = self.approvals.ownership.approval.report_days
         counted = valid_approvals(history, approvals, self.clock.now(), days)
-        since = standing.pointer.changed_at
+        since = served.pointer.changed_at
         before = (move.at for move in staged if move.release_id == release.id and move.at <= since)
         return LiveReleaseState(
             id=release.id,
@@ -75,10 +75,10 @@ class ReleaseEvidence:
             return False
         return index.id == (await self.retrieval.indexes.live()).id
 
-    async def _earlier(self, standing: EnvironmentReleases) -> str | None:
+    async def _earlier(self, served: EnvironmentReleases) -> str | None:
         async with self.database.read(None) as connection:
             writer = self.environments.move_writer
-            return await writer.earlier(connection, self.environments.production, {standing.live.id})
+            return await writer.earlier(connection, self.environments.production, {served.live.id})
 
 
 def _evaluated_at(history: ReleaseHistory) -> datetime | None:

@@ -38,7 +38,9 @@ REVIEWERS_AT_HIGH_RISK = 2
 
 @dataclass(frozen=True)
 class TenantEvidence:
-    """models: those that this process may call for an answer."""
+    """Facts as of now, over all tenants; each tenant is read under row-level security. models: those that this process
+    may call for an answer.
+    """
 
     database: Database
     clock: Clock
@@ -122,7 +124,7 @@ class TenantEvidence:
         for tenant in await self._tenants():
             async with self.database.read(tenant) as connection:
                 ledger += await evidence_queries.ledger_sum(connection, tenant, first, zone)
-        month = next((each for each in await self.costs.budgets.standing() if each.span == "month"), None)
+        month = next((each for each in await self.costs.budgets.current() if each.span == "month"), None)
         return SpendingFacts(
             limit=month.limit_micro_usd if month else None,
             ledger=ledger,

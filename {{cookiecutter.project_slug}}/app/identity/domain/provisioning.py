@@ -42,7 +42,7 @@ class Deprovisioned(TokenRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ProvisionedAccess:
     """What is provisioned of the person behind a token. known: an account is or was there. withheld: values of claims
     that count for members of a provisioned group, and not for this person.
     """

@@ -103,11 +103,8 @@ def filter_of(text: str | None, schema: str) -> AttributeFilter | None:
 def patched_user(user: UserContent, body: Attributes) -> UserContent:
     """Errors: ScimProblem."""
     for verb, path, value in _operations(body, USER):
-        values = value if path == "" else {path: value}
-        if not isinstance(values, Mapping):
-            raise ScimProblem("invalidValue", "An operation without a path has an object as its value.")
-        for name, each in values.items():
-            user = _with_user_attribute(user, verb, _local(str(name), USER), each)
+        for name, each in _attributes(path, value, USER):
+            user = _with_user_attribute(user, verb, name, each)
     return user
 
 
@@ -139,11 +136,8 @@ def patched_group(group: GroupContent, body: Attributes) -> GroupContent:
                 raise ScimProblem("invalidPath", "Only the operation remove can name one member in its path.")
             group = replace(group, members=group.members - {_id(member[1])})
             continue
-        values = value if path == "" else {path: value}
-        if not isinstance(values, Mapping):
-            raise ScimProblem("invalidValue", "An operation without a path has an object as its value.")
-        for name, each in values.items():
-            group = _with_group_attribute(group, verb, _local(str(name), GROUP), each)
+        for name, each in _attributes(path, value, GROUP):
+            group = _with_group_attribute(group, verb, name, each)
     return group
 
 
@@ -185,6 +179,14 @@ def _operations(body: Attributes, schema: str) -> Iterable[tuple[str, str, objec
         if verb != "remove" and "value" not in parts:
             raise ScimProblem("invalidValue", "The operation has no value.")
         yield verb, path.removeprefix(f"{schema}:"), parts.get("value")
+
+
+def _attributes(path: str, value: object, schema: str) -> Iterable[tuple[str, object]]:
+    """The attributes that an operation names, in its path or in its value. Errors: ScimProblem."""
+    values = value if path == "" else {path: value}
+    if not isinstance(values, Mapping):
+        raise ScimProblem("invalidValue", "An operation without a path has an object as its value.")
+    return [(_local(str(name), schema), each) for name, each in values.items()]
 
 
 def _by_lower_name(body: Attributes, schema: str) -> dict[str, object]:

@@ -45,7 +45,7 @@ async def list_linked(connection: AsyncConnection, links: Collection[str] | None
     return [_identity(row) for row in await connection.execute(select(*COLUMNS).where(which))]
 
 
-async def set_standing(
+async def set_access(
     connection: AsyncConnection, identity_id: UUID, roles: list[str], groups: list[str], suspended_at: datetime | None
 ) -> None:
     values = {"roles": roles, "groups": groups, "suspended_at": suspended_at}

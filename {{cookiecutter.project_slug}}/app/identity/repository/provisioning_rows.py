@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, delete, func, insert, select, text, update
+from sqlalchemy import Row, Table, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,15 +14,15 @@ from app.identity.domain.provisioning import (
     AttributeFilter,
     GroupContent,
     LinkAttribute,
+    ProvisionedAccess,
     ProvisionedGroup,
     ProvisionedUser,
-    Standing,
     UserContent,
     user_key,
 )
 from app.identity.tables import provisioned_groups, provisioned_members, provisioned_users, provisioned_values
 
-_STANDING = """
+_ACCESS = """
     with person as (
         select id, active, deleted_at from provisioned_users where tenant_id = :tenant and {column} = :link
     )
@@ -38,7 +38,7 @@ _STANDING = """
         ) as withheld
 """
 _COLUMNS = {"user_name": "user_key", "external_id": "external_id"}
-_STANDINGS = {attribute: text(_STANDING.format(column=column)) for attribute, column in _COLUMNS.items()}
+_ACCESS_BY_ATTRIBUTE = {attribute: text(_ACCESS.format(column=column)) for attribute, column in _COLUMNS.items()}
 
 
 async def lock(connection: AsyncConnection, tenant_id: UUID, *, shared: bool) -> None:
@@ -46,13 +46,13 @@ async def lock(connection: AsyncConnection, tenant_id: UUID, *, shared: bool) ->
     await (lock_name_shared if shared else lock_name)(connection, f"provisioning {tenant_id}")
 
 
-async def standing(
+async def access_of(
     connection: AsyncConnection, tenant_id: UUID, attribute: LinkAttribute, link: str, values: Collection[str]
-) -> Standing:
+) -> ProvisionedAccess:
     """values: of the claims of the person's token."""
     parameters = {"tenant": tenant_id, "link": link, "values": list(values)}
-    row = (await connection.execute(_STANDINGS[attribute], parameters)).one()
-    return Standing(row.known, row.active, frozenset(row.withheld))
+    row = (await connection.execute(_ACCESS_BY_ATTRIBUTE[attribute], parameters)).one()
+    return ProvisionedAccess(row.known, row.active, frozenset(row.withheld))
 
 
 async def list_users(
@@ -60,18 +60,14 @@ async def list_users(
 ) -> tuple[int, list[ProvisionedUser]]:
     """The number of all that match, and some of them, the oldest first."""
     there = [provisioned_users.c.deleted_at.is_(None), *_condition(provisioned_users, where)]
-    total = await connection.scalar(select(func.count()).select_from(provisioned_users).where(*there))
-    order = (provisioned_users.c.created_at, provisioned_users.c.id)
-    rows = (
-        await connection.execute(select(provisioned_users).where(*there).order_by(*order).offset(offset).limit(limit))
-    ).all()
+    total, rows = await _page(connection, provisioned_users, there, offset, limit)
     named: dict[UUID, dict[UUID, str]] = {row.id: {} for row in rows}
     joined = provisioned_members.join(provisioned_groups, provisioned_groups.c.id == provisioned_members.c.group_id)
     query = select(provisioned_members.c.user_id, provisioned_groups.c.id, provisioned_groups.c.display_name)
     groups = query.select_from(joined).where(provisioned_members.c.user_id.in_(named))
     for user, group, name in await connection.execute(groups):
         named[user][group] = name
-    return total or 0, [
+    return total, [
         ProvisionedUser(
             row.id,
             row.user_name,
@@ -90,22 +86,25 @@ async def list_groups(
     connection: AsyncConnection, where: AttributeFilter | None, offset: int, limit: int
 ) -> tuple[int, list[ProvisionedGroup]]:
     """As `list_users`."""
-    there = _condition(provisioned_groups, where)
-    total = await connection.scalar(select(func.count()).select_from(provisioned_groups).where(*there))
-    order = (provisioned_groups.c.created_at, provisioned_groups.c.id)
-    rows = (
-        await connection.execute(select(provisioned_groups).where(*there).order_by(*order).offset(offset).limit(limit))
-    ).all()
+    total, rows = await _page(connection, provisioned_groups, _condition(provisioned_groups, where), offset, limit)
     named: dict[UUID, dict[UUID, str]] = {row.id: {} for row in rows}
     joined = provisioned_members.join(provisioned_users, provisioned_users.c.id == provisioned_members.c.user_id)
     query = select(provisioned_members.c.group_id, provisioned_users.c.id, provisioned_users.c.user_name)
     members = query.select_from(joined).where(provisioned_members.c.group_id.in_(named))
     for group, user, name in await connection.execute(members):
         named[group][user] = name
-    return total or 0, [
+    return total, [
         ProvisionedGroup(row.id, row.display_name, row.external_id, row.created_at, row.updated_at, named[row.id])
         for row in rows
     ]
+
+
+async def _page(
+    connection: AsyncConnection, table: Table, there: Sequence[Any], offset: int, limit: int
+) -> tuple[int, Sequence[Row[Any]]]:
+    total = await connection.scalar(select(func.count()).select_from(table).where(*there))
+    query = select(table).where(*there).order_by(table.c.created_at, table.c.id).offset(offset).limit(limit)
+    return total or 0, (await connection.execute(query)).all()
 
 
 def _condition(table: Table, where: AttributeFilter | None) -> Sequence[Any]:

@@ -31,10 +31,12 @@ class CallerCache:
     _verified: dict[bytes, VerifiedCaller] = field(default_factory=dict)
 
     def get(self, digest: bytes, now: float) -> VerifiedCaller | None:
+        """now: monotonic seconds. None: to be verified again."""
         verified = self._verified.get(digest)
         return verified if verified and verified.until > now else None
 
     def put(self, digest: bytes, verified: VerifiedCaller, generation: int) -> None:
+        """generation: of the moment at which the verification began."""
         if generation != self.generation:
             return
         if len(self._verified) >= MAX_CALLERS:

@@ -117,6 +117,7 @@ class Identity:
         return tenant_id
 
     async def tenant_ids(self) -> list[UUID]:
+        """All tenants."""
         async with self.database.read(None) as connection:
             return await repository.tenant_ids(connection)
 

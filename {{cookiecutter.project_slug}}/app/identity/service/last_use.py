@@ -18,6 +18,8 @@ FLUSH_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class LastUse:
+    """When each key and identity was last used: noted in memory, stored once a minute."""
+
     database: Database
     clock: Clock
     _used: dict[UUID, datetime] = field(default_factory=dict)

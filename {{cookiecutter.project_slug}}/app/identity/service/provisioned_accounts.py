@@ -144,14 +144,14 @@ class Provisioning:
         changed = []
         for each in identities:
             values = {source.value for source in each.sources}
-            standing = await provisioning_rows.standing(
+            access = await provisioning_rows.access_of(
                 connection, tenant_id, self.rules.attribute, each.link or "", values
             )
-            suspended = (standing.known or self.rules.required) and not standing.active
-            roles, groups = (sorted(names_given(each.sources, kind, standing.withheld)) for kind in ("role", "group"))
+            suspended = (access.known or self.rules.required) and not access.active
+            roles, groups = (sorted(names_given(each.sources, kind, access.withheld)) for kind in ("role", "group"))
             if (suspended, roles, groups) != (each.suspended_at is not None, each.roles, each.groups):
                 at = (each.suspended_at or self.clock.now()) if suspended else None
-                await identity_rows.set_standing(connection, each.id, roles, groups, at)
+                await identity_rows.set_access(connection, each.id, roles, groups, at)
                 await notify(connection, IDENTITY_CHANGED, str(each.id))
                 changed.append(each.id)
         return changed

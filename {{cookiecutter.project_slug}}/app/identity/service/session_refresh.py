@@ -40,6 +40,7 @@ class SessionRefresh:
     sealing: SecretSealing
 
     def is_due(self, session: ConsoleSession, now: datetime) -> bool:
+        """Never for a session that has no refresh token."""
         return session.refreshed_at is not None and now - session.refreshed_at >= self._interval
 
     async def refresh(self, key: bytes, session: ConsoleSession) -> None:

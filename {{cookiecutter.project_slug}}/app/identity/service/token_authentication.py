@@ -106,9 +106,9 @@ class TokenAuthentication:
             return grant
         await provisioning_rows.lock(connection, tenant_id, shared=True)
         rules, values = self.policy.provisioning, {each.value for each in grant.sources}
-        standing = await provisioning_rows.standing(connection, tenant_id, rules.attribute, grant.link, values)
-        standing.check(rules.required)
-        return grant.without(standing.withheld)
+        access = await provisioning_rows.access_of(connection, tenant_id, rules.attribute, grant.link, values)
+        access.check(rules.required)
+        return grant.without(access.withheld)
 
     async def _store(
         self, connection: AsyncConnection, tenant_id: UUID, key: UUID, stored: StoredIdentity | None, grant: TokenGrant

@@ -3,7 +3,7 @@ answer, its charges, the settlement of its holds and the end of its claim are on
 `python -m benchmarks.hot_path` and `python -m benchmarks.budget_overhead` measure what that saves.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -123,15 +123,24 @@ async def _write_statements(
 
 async def send_to_review(connection: AsyncConnection, stored: StoredAnswer, review: ReviewRequest) -> None:
     """Puts an answer into human review, with the job that queues it."""
-    await connection.execute(insert(reviewed_answers).values(_review_values(stored, review)))
-    arguments = {"tenant_id": str(stored.caller.tenant_id), "answer_id": str(stored.answer.id)}
-    await enqueue(connection, REVIEW_JOB, queue=REVIEW_QUEUE, **arguments)
+    caller, groups = stored.caller, stored.conditions.groups
+    asker = {"asker_key": caller.key_id, "asker": caller.name, "groups": list(groups)}
+    await _add_review(connection, caller.tenant_id, stored.answer.id, asker, review)
 
 
-def _review_values(stored: StoredAnswer, review: ReviewRequest) -> dict[str, Any]:
-    return {
-        "answer_id": stored.answer.id,
-        "tenant_id": stored.caller.tenant_id,
+async def send_later(connection: AsyncConnection, found: DeliveredAnswer, review: ReviewRequest, asker: str) -> None:
+    """Puts a delivered answer into human review, with the job that queues it. asker: the name of its key."""
+    values = {"asker_key": found.key_id, "asker": asker, "groups": list(found.groups)}
+    await _add_review(connection, found.tenant_id, found.answer_id, values, review)
+
+
+async def _add_review(
+    connection: AsyncConnection, tenant_id: UUID, answer_id: UUID, asker: Mapping[str, Any], review: ReviewRequest
+) -> None:
+    values = {
+        **asker,
+        "answer_id": answer_id,
+        "tenant_id": tenant_id,
         "rule": review.rule.name,
         "timing": review.rule.send,
         "state": review.state,
@@ -141,40 +150,14 @@ def _review_values(stored: StoredAnswer, review: ReviewRequest) -> dict[str, Any
         "escalate_at": review.escalate_at,
         "decisions": review.rule.decisions,
         "self_approval": review.self_approval,
-        "asker_key": stored.caller.key_id,
-        "asker": stored.caller.name,
-        "groups": list(stored.conditions.groups),
         "overlap": review.overlap,
         "payload": review.payload,
         "digest": review.digest,
         "webhook": review.webhook,
         "review_id": review.id,
     }
-
-
-async def send_later(connection: AsyncConnection, found: DeliveredAnswer, review: ReviewRequest, asker: str) -> None:
-    """Puts a delivered answer into human review, with the job that queues it. asker: the name of its key."""
-    values = {
-        "answer_id": found.answer_id,
-        "tenant_id": found.tenant_id,
-        "rule": review.rule.name,
-        "timing": review.rule.send,
-        "state": review.state,
-        "risk_tier": review.risk_tier,
-        "created_at": review.created_at,
-        "due_at": review.due_at,
-        "escalate_at": review.escalate_at,
-        "decisions": review.rule.decisions,
-        "self_approval": review.self_approval,
-        "asker_key": found.key_id,
-        "asker": asker,
-        "groups": list(found.groups),
-        "overlap": review.overlap,
-        "payload": review.payload,
-        "digest": review.digest,
-    }
     await connection.execute(insert(reviewed_answers).values(values))
-    arguments = {"tenant_id": str(found.tenant_id), "answer_id": str(found.answer_id)}
+    arguments = {"tenant_id": str(tenant_id), "answer_id": str(answer_id)}
     await enqueue(connection, REVIEW_JOB, queue=REVIEW_QUEUE, **arguments)
 
 

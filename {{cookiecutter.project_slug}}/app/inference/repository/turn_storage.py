@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.ids import new_id
 from app.identity.domain import Principal
-from app.inference.domain.conversations import Conversation, KeptTurn, Turn
+from app.inference.domain.conversations import Conversation, StoredTurn, Turn
 
 # Of an answer whose review replaced or withheld its text, what its asker got; nothing of an erased one.
 _TURN = """
@@ -116,13 +116,13 @@ async def last_turns(
     return [_turn(row) for row in reversed(rows)]
 
 
-async def list_kept_turns(
+async def list_stored_turns(
     connection: AsyncConnection, key: ConversationKey, groups: Collection[str], limit: int
-) -> list[KeptTurn]:
+) -> list[StoredTurn]:
     """The last turns as they are shown, oldest first."""
     values = key.values | {"groups": sorted(groups), "limit": limit}
     rows = (await connection.execute(_TURNS, values)).mappings().all()
-    return [_kept(row) for row in reversed(rows)]
+    return [_stored_turn(row) for row in reversed(rows)]
 
 
 async def turns_of_answers(
@@ -151,9 +151,9 @@ def _headings(citations: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return (citations[0]["title"], *citations[0]["headings"]) if citations else ()
 
 
-def _kept(row: RowMapping) -> KeptTurn:
+def _stored_turn(row: RowMapping) -> StoredTurn:
     body = row["body"]
-    return KeptTurn(
+    return StoredTurn(
         number=row["number"],
         answer_id=row["answer_id"],
         created_at=row["created_at"],

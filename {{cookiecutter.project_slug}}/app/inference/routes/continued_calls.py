@@ -29,5 +29,7 @@ def _as_chat(message: Message) -> dict[str, Any]:
 
 
 def _calling(calls: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
-    made = [{"id": own, "type": "function", "function": {"name": n, "arguments": given}} for own, n, given in calls]
-    return {"role": "assistant", "content": None, "tool_calls": made}
+    tool_calls = [
+        {"id": own, "type": "function", "function": {"name": n, "arguments": arguments}} for own, n, arguments in calls
+    ]
+    return {"role": "assistant", "content": None, "tool_calls": tool_calls}

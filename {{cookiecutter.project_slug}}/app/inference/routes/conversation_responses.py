@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.core.base_models import ResponseModel
-from app.inference.domain.conversations import Conversation, KeptTurn
+from app.inference.domain.conversations import Conversation, StoredTurn
 
 
 class ConversationResponse(ResponseModel):
@@ -47,6 +47,6 @@ class ConversationTurnsResponse(ConversationResponse):
     items: list[TurnResponse]
 
     @classmethod
-    def of_turns(cls, found: Conversation, turns: list[KeptTurn]) -> "ConversationTurnsResponse":
+    def of_turns(cls, found: Conversation, turns: list[StoredTurn]) -> "ConversationTurnsResponse":
         items = [TurnResponse.model_validate(each) for each in turns]
         return cls(id=found.id, created_at=found.created_at, last_at=found.last_at, turns=found.turns, items=items)

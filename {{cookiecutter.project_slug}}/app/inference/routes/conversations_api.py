@@ -13,14 +13,14 @@ router = APIRouter(prefix="/v1/conversations", tags=["answers"])
 
 Reader = Annotated[Principal, require("answers:read")]
 Asker = Annotated[Principal, require("answers:write")]
-Kept = Annotated[Conversations, provided(Conversations)]
+ConversationsService = Annotated[Conversations, provided(Conversations)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 
 @router.get("")
 async def list_conversations(
     caller: Reader,
-    conversations: Kept,
+    conversations: ConversationsService,
     before: Annotated[Moment | None, Query(description="`next` of the page before.")] = None,
     limit: Limit = 50,
 ) -> ConversationPageResponse:
@@ -31,7 +31,7 @@ async def list_conversations(
 
 @router.get("/{conversation_id:path}")
 async def show_conversation(
-    conversation_id: str, caller: Reader, conversations: Kept, limit: Limit = 100
+    conversation_id: str, caller: Reader, conversations: ConversationsService, limit: Limit = 100
 ) -> ConversationTurnsResponse:
     """A conversation of this key or person, with its last turns. Those whose documents the caller may not read now are
     left out."""
@@ -40,6 +40,6 @@ async def show_conversation(
 
 
 @router.delete("/{conversation_id:path}", status_code=204)
-async def delete_conversation(conversation_id: str, caller: Asker, conversations: Kept) -> None:
+async def delete_conversation(conversation_id: str, caller: Asker, conversations: ConversationsService) -> None:
     """Forgets a conversation: its id and which answers belong to it. The answers stay as long as others do."""
     await conversations.delete(caller, conversation_id)

@@ -144,11 +144,11 @@ def _streamed(stored: StoredResponse, options: Options) -> EventStream:
     response = orjson.loads(stored.body)
 
     async def events() -> AsyncGenerator[bytes, None]:
-        made = ResponseEvents(options)
-        yield made.begin(ResponseHead.of(response, options))
+        written = ResponseEvents(options)
+        yield written.begin(ResponseHead.of(response, options))
         for item in response["output"]:
             if item["type"] == "message" and not options.structured:
-                yield made.text(item["content"][0]["text"])
-        yield made.end(response)
+                yield written.text(item["content"][0]["text"])
+        yield written.end(response)
 
     return EventStream(events(), REPLAYED)

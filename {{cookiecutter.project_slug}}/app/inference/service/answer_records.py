@@ -34,14 +34,17 @@ class AnswerRecords:
     async def failed_requests(
         self, tenant_id: UUID, since: datetime, until: datetime, limit: int
     ) -> list[FailedRequest]:
+        """Requests without an answer in [since, until), newest first."""
         async with self.database.read(tenant_id) as connection:
             return await records.list_failed_requests(connection, tenant_id, since, until, limit)
 
     async def count(self, tenant_id: UUID, since: datetime, until: datetime) -> int:
+        """All answers in [since, until), also those whose questions are erased."""
         async with self.database.read(tenant_id) as connection:
             return await records.count_answers(connection, tenant_id, since, until)
 
     async def first_at(self, tenant_id: UUID) -> datetime | None:
+        """When the oldest answer was given; None where there is none."""
         async with self.database.read(tenant_id) as connection:
             return await records.first_answer(connection, tenant_id)
 

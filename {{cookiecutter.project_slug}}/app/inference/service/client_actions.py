@@ -26,7 +26,7 @@ class ClientContext:
     question: ScreenedQuestion
 
     @property
-    def asked(self) -> str:
+    def question_text(self) -> str:
         return self.question.text
 
     @property

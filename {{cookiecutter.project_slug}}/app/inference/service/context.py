@@ -76,6 +76,7 @@ class StepTimer:
             self.record(name, time.perf_counter() - started)
 
     def record(self, name: str, seconds: float) -> None:
+        """A step that has ended, in the answer and in the metrics."""
         self.timings_ms[name] = round(seconds * 1000, 3)
         _SECONDS_OF[name].observe(seconds)
 
@@ -124,7 +125,7 @@ class AnswerContext:
         return self.searched_for or self.question.text
 
     @property
-    def asked(self) -> str:
+    def question_text(self) -> str:
         """All that was asked: the question as it came, and as it was searched for."""
         return f"{self.question.text}\n{self.searched_for}" if self.searched_for else self.question.text
 

@@ -14,7 +14,7 @@ from app.inference.domain.conversations import (
     Conversation,
     ConversationFull,
     ConversationNotFound,
-    KeptTurn,
+    StoredTurn,
     TooManyConversations,
     Turn,
 )
@@ -64,13 +64,13 @@ class Conversations:
         async with self.database.read(caller.tenant_id) as connection:
             return await repository.list_conversations(connection, caller, before, limit)
 
-    async def show(self, caller: Principal, name: str, limit: int) -> tuple[Conversation, list[KeptTurn]]:
+    async def show(self, caller: Principal, name: str, limit: int) -> tuple[Conversation, list[StoredTurn]]:
         """A conversation with its last turns that the caller may read now. Errors: ConversationNotFound."""
         key = ConversationKey.of(caller, name)
         async with self.database.read(caller.tenant_id) as connection:
             if (found := await repository.find_conversation(connection, key)) is None:
                 raise ConversationNotFound
-            turns = await repository.list_kept_turns(connection, key, caller.groups, limit)
+            turns = await repository.list_stored_turns(connection, key, caller.groups, limit)
         return found, [replace(turn, question=redact(turn.question)) for turn in turns]
 
     async def delete(self, caller: Principal, name: str) -> None:

@@ -47,6 +47,7 @@ class CostMeter:
     billed: list[LedgerRow] | None = None
 
     def on_search(self, usage: SearchUsage | None) -> None:
+        """Takes over what the embedding of the query used and reserved; None: nothing."""
         self.search_usage = usage
         if usage and usage.hold:
             self.holds.append(usage.hold)
@@ -74,6 +75,7 @@ class CostMeter:
         self.active_model = model
 
     def on_failure(self, model: str, failure: ModelFailure) -> None:
+        """A failed call is charged where its provider may charge it: by its usage, or else the maximum."""
         self.active_model = None
         if self.max_call_cost.get(model) and (failure.usage or failure.may_be_charged):
             self.unbilled.append((model, failure.usage or self.max_call_usage))

@@ -148,7 +148,7 @@ class Delivery:
         return reply
 
     def _review_rule(self, ctx: AnswerContext, answer: Answer) -> Rule | None:
-        routed = RoutedAnswer(answer, ctx.asked, ctx.loaded.risk_tier, ctx.caller.tenant_id)
+        routed = RoutedAnswer(answer, ctx.question_text, ctx.loaded.risk_tier, ctx.caller.tenant_id)
         rule = rule_for(ctx.loaded.review, routed)
         if rule and rule.send == "before":
             return rule

@@ -79,6 +79,7 @@ class LoadedReleases:
         return self.by_id.get(release.id) or await self.load(release)
 
     async def preload(self, release: Release) -> None:
+        """Loads it, unless it is loaded. Errors: ReleaseUnservable."""
         if release.id not in self.by_id:
             self.by_id[release.id] = await self.load(release)
 

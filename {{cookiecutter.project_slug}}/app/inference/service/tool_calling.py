@@ -41,7 +41,7 @@ class ProposalContext(Protocol):
     @property
     def question(self) -> ScreenedQuestion: ...
     @property
-    def asked(self) -> str: ...
+    def question_text(self) -> str: ...
     @property
     def loaded(self) -> LoadedRelease: ...
     @property
@@ -149,7 +149,7 @@ class ToolCalling:
     def _objection(self, ctx: ProposalContext, session: ToolSession, proposal: ActionProposal) -> str | None:
         """The finding for which it may not be proposed: the arguments leave the service as an answer does."""
         prompt = ctx.release.prompt(TOOL_PROMPT).text
-        known = (*_asked(ctx), *(result.text for result in session.results))
+        known = (*_texts_of_asker(ctx), *(result.text for result in session.results))
         arguments = " ".join(_texts_in(proposal.arguments))
         return ctx.loaded.output_filter.objection(arguments, prompt, known)
 
@@ -158,8 +158,8 @@ class ToolCalling:
     ) -> NewAction | ProposalRefused:
         """Checks a tool call, and runs it where it only reads. The one door for whoever proposes. Stores nothing."""
         policy, earlier = ctx.loaded.actions, [entry.proposal for entry in session.entries]
-        asked = "\n".join(_asked(ctx))
-        sources = ArgumentSources(asked, session.passages, session.untrusted_results, session.author)
+        from_asker = "\n".join(_texts_of_asker(ctx))
+        sources = ArgumentSources(from_asker, session.passages, session.untrusted_results, session.author)
         proposal = await self.actions.proposals.propose(
             policy, ctx.caller, ctx.id, ctx.release.id, session.offers, call.name, call.arguments, earlier, sources
         )
@@ -179,7 +179,7 @@ class ToolCalling:
         return NewAction(proposal, state, terms, tainted, documents=tuple(session.documents))
 
 
-def _asked(ctx: ProposalContext) -> tuple[str, ...]:
+def _texts_of_asker(ctx: ProposalContext) -> tuple[str, ...]:
     """What the asker said in this conversation."""
     return (*(turn.question for turn in ctx.question.history), ctx.question.text)
 
@@ -213,7 +213,7 @@ def _proposed_action(ctx: ProposalContext, session: ToolSession, proposal: Actio
     return ProposedAction(
         id=proposal.id,
         risk=proposal.risk,  # type: ignore[arg-type]
-        text=f"{ctx.asked}\n{proposal.action} {proposal.arguments}",
+        text=f"{ctx.question_text}\n{proposal.action} {proposal.arguments}",
         findings=(*ctx.question.findings, *session.findings),
         risk_tier=ctx.loaded.risk_tier,
         tenant_id=ctx.caller.tenant_id,

@@ -65,6 +65,7 @@ class IngestionDependencies:
         return self.security_policy()
 
     def screen(self, parsed: ParsedDocument, fields: Mapping[str, str]) -> tuple[Finding, ...]:
+        """Of the text, of what is hidden in it, and of the fields such as the title."""
         return (*self.screening.document(parsed.text, parsed.hidden), *self.screening.fields(fields))
 
 
@@ -75,6 +76,7 @@ def visibility_of(caller: Principal) -> Visibility:
 
 
 def uploader(caller: Principal) -> str:
+    """How a stored version names who uploaded it."""
     return f"key:{caller.key_id}"
 
 

@@ -108,7 +108,9 @@ class UsageMeter(Protocol):
         """Called before each attempt. Errors: InsufficientBudget, and the next model is called."""
         ...
 
-    def on_failure(self, model: str, failure: ModelFailure) -> None: ...
+    def on_failure(self, model: str, failure: ModelFailure) -> None:
+        """Called after each failed attempt; `failure` says whether the provider may charge for it."""
+        ...
 
     def on_disconnect(self, model: str) -> OnDisconnect | None:
         """The receiver of the remaining usage when the reader disconnects; None: the call is ended."""

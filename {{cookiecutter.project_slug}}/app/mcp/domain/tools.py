@@ -93,12 +93,12 @@ def _compact(value: Any, names: bool = False) -> Any:
         return [_compact(each) for each in value]
     if not isinstance(value, dict):
         return value
-    kept = {
+    schema = {
         name: _compact(each, not names and name in ("properties", "$defs"))
         for name, each in value.items()
         if names or name != "title"
     }
-    return kept if names else _merged(kept)
+    return schema if names else _merged(schema)
 
 
 def _merged(schema: dict[str, Any]) -> dict[str, Any]:
@@ -110,10 +110,15 @@ def _merged(schema: dict[str, Any]) -> dict[str, Any]:
     return {"type": [first.pop("type"), "null"], **first, **rest}
 
 
+def problem_fields(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of problem details that a tool's output has."""
+    return {name: problem[name] for name in ("code", "title", "detail", "action") if name in problem}
+
+
 def output_of_problem(problem: Problem) -> ToolOutput:
     """A refusal that the model of the client can read and act on."""
-    told = {name: value for name, value in problem.as_dict().items() if name in ("code", "title", "detail", "action")}
+    fields = problem_fields(problem.as_dict())
     if problem.retry_after is not None:
-        told["retry_after"] = round(problem.retry_after, 3)
+        fields["retry_after"] = round(problem.retry_after, 3)
     lines = [f"{problem.title} ({problem.code}).", problem.detail, problem.what_to_do]
-    return ToolOutput(redact_value(told), redact("\n".join(line for line in lines if line)), failed=True)
+    return ToolOutput(redact_value(fields), redact("\n".join(line for line in lines if line)), failed=True)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import orjson
 
 from app.core.errors import Problem
-from app.core.json_types import JsonObject
 from app.core.problems import encoded
 from app.idempotency.domain import Claim, StoredResponse
 from app.idempotency.service import IdempotencyKeys
@@ -16,7 +15,7 @@ from app.inference.service import Answers, IdempotentReply
 from app.inference.service.delivery import Reply, as_json
 from app.inference.service.loaded_release import AssignedRelease
 from app.mcp.domain.quotation import cut, new_mark, opening, quoted
-from app.mcp.domain.tools import ToolDefinition, ToolEffects, ToolInvocation, ToolOutput, schema_of
+from app.mcp.domain.tools import ToolDefinition, ToolEffects, ToolInvocation, ToolOutput, problem_fields, schema_of
 from app.mcp.schemas import AnswerToolRequest, AnswerToolResponse, ToolCitationResponse
 from app.mcp.service.arguments import parse
 
@@ -96,8 +95,8 @@ def _output(body: bytes) -> ToolOutput:
     """Of a reply as it is stored, or of the problem that was stored in its place."""
     reply: dict[str, Any] = orjson.loads(body)
     if "code" in reply and "status" in reply and isinstance(reply["status"], int):
-        told: JsonObject = {name: reply[name] for name in ("code", "title", "detail", "action") if name in reply}
-        return ToolOutput(told, "\n".join(map(str, told.values())), failed=True)
+        fields = problem_fields(reply)
+        return ToolOutput(fields, "\n".join(map(str, fields.values())), failed=True)
     result = AnswerToolResponse(
         answer_id=reply["id"],
         status=reply["status"],
@@ -113,8 +112,8 @@ def _output(body: bytes) -> ToolOutput:
 
 
 def _citation(citation: dict[str, Any]) -> ToolCitationResponse:
-    kept = {name: citation[name] for name in ToolCitationResponse.model_fields}
-    return ToolCitationResponse(**{**kept, "quote": cut(citation["quote"], MAX_QUOTE_BYTES)})
+    fields = {name: citation[name] for name in ToolCitationResponse.model_fields}
+    return ToolCitationResponse(**{**fields, "quote": cut(citation["quote"], MAX_QUOTE_BYTES)})
 
 
 def _text(result: AnswerToolResponse) -> str:

@@ -1,4 +1,4 @@
-"""What answers were worth, by release, and whether that goes with how they were made. No I/O."""
+"""What answers were worth, by release, and whether that goes with how they were links. No I/O."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -158,8 +158,8 @@ def links_of(answers: Sequence[ValuedAnswer]) -> tuple[OutcomeLink, ...]:
         if len(chosen := [each for each in members if read(each) is not None]) >= MIN_LINKED
     ]
     level = 1 - 0.05 / max(len(wanted), 1)
-    made = (_link(metric, part, chosen, level) for metric, part, chosen in wanted)
-    return tuple(each for each in made if each)
+    links = (_link(metric, part, chosen, level) for metric, part, chosen in wanted)
+    return tuple(each for each in links if each)
 
 
 _METRICS: Mapping[TechnicalMetric, Callable[[ValuedAnswer], float | None]] = {

@@ -163,8 +163,8 @@ def daily_scores(scored: Iterable[ScoredAnswer]) -> Sequence[DailyScore]:
         for name in SCORE_NAMES:
             if (value := getattr(each, name)) is not None:
                 groups.setdefault((each.answered_at.astimezone(UTC).date(), each.stratum, name), []).append(value)
-    made = []
+    scores = []
     for (day, stratum, metric), values in sorted(groups.items()):
         low, high = mean_interval(values)
-        made.append(DailyScore(day, stratum, metric, len(values), sum(values) / len(values), low, high))
-    return made
+        scores.append(DailyScore(day, stratum, metric, len(values), sum(values) / len(values), low, high))
+    return scores

@@ -29,7 +29,7 @@ async def error_budgets(_: GovernanceReader, budgets: Budgets) -> ErrorBudgetsRe
     """What was used of the error budget of each objective, of all tenants in production, and whether that stops
     releases."""
     slo = budgets.slo
-    return ErrorBudgetsResponse.of(await budgets.standing(), slo.objectives.window_days, slo.error_budget.freeze_on)
+    return ErrorBudgetsResponse.of(await budgets.current(), slo.objectives.window_days, slo.error_budget.freeze_on)
 
 
 @router.post("/v1/monitoring/error-budgets/exceptions", status_code=201)

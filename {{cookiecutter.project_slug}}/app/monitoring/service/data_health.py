@@ -57,8 +57,8 @@ class DataHealth:
         from app.monitoring.domain.data_health.health_judges import judge
 
         now, live, first = self.clock.now(), await self.indexes.live(), self.indexes.first
-        made = live.fingerprint
-        same = (made.embedder, made.dimensions) == (first.embedder, first.dimensions)
+        fingerprint = live.fingerprint
+        same = (fingerprint.embedder, fingerprint.dimensions) == (first.embedder, first.dimensions)
         async with self.database.read(tenant_id) as connection:
             index = ObservedIndex(live.number, same)
             observed = await health_queries.observe(connection, tenant_id, now, self.policy.days, index)

@@ -39,16 +39,16 @@ class ErrorBudgets:
     slo: SloPolicy
     ownership: OwnershipPolicy
 
-    async def standing(self) -> Sequence[ErrorBudget]:
+    async def current(self) -> Sequence[ErrorBudget]:
         """What was used of each budget within the window that ends now."""
         async with self.database.read(None) as connection:
-            return await self._standing(connection, self.clock.now())
+            return await self._current(connection, self.clock.now())
 
     async def freeze(self, connection: AsyncConnection, release_id: str, at: datetime) -> str | None:
         """What stops this release at this moment, in a sentence; None when nothing does."""
         if not self.slo.error_budget.freeze_on:
             return None
-        budgets = await self._standing(connection, at)
+        budgets = await self._current(connection, at)
         exceptions = await budget_counts.exceptions_of(connection, release_id)
         return frozen_by(budgets, self.slo.error_budget, exceptions, at)
 
@@ -71,7 +71,7 @@ class ErrorBudgets:
             await audit.record(connection, act, now)
         return exception
 
-    async def _standing(self, connection: AsyncConnection, at: datetime) -> Sequence[ErrorBudget]:
+    async def _current(self, connection: AsyncConnection, at: datetime) -> Sequence[ErrorBudget]:
         objectives = self.slo.objectives
         since = at - timedelta(days=objectives.window_days)
         counts = await budget_counts.count_events(connection, since, at, self.slo.answer_p95_ms)

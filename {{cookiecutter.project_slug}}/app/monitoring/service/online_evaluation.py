@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from app.core.background import run_periodically
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.errors import Problem
@@ -74,12 +75,7 @@ class OnlineEvaluations:
 
     async def watch(self) -> None:
         """Scores until cancelled; a failure is logged, and the next sweep goes on. Safe in several processes."""
-        while True:
-            try:
-                await self.sweep()
-            except Problem as problem:
-                log.warning("monitoring.sweep_failed", code=problem.code)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await run_periodically(self.sweep, SWEEP_SECONDS, log, "monitoring.sweep_failed")
 
     async def sweep(self) -> int:
         """Decides on a batch of answers of each tenant. Returns how many were decided on. What fails for one tenant is

@@ -74,10 +74,10 @@ class QuestionVectors:
         else:
             result, _ = await self.retrieval.passages.embed(embedder, questions, tenant_id, batch[0].id)
             packed = [vector.halves for vector in result.vectors]
-        made = {each.id: vector for each, vector in zip(batch, packed, strict=True)}
+        vectors = {each.id: vector for each, vector in zip(batch, packed, strict=True)}
         async with self.database.transaction(tenant_id) as connection:
-            stored = await self.records.lock_stored(connection, tenant_id, list(made))
-            made = {answer: vector for answer, vector in made.items() if answer in stored}
-            await vector_store.store_vectors(connection, tenant_id, embedder, made)
-        EMBEDDED.labels("embedded").inc(len(made))
-        return made
+            stored = await self.records.lock_stored(connection, tenant_id, list(vectors))
+            vectors = {answer: vector for answer, vector in vectors.items() if answer in stored}
+            await vector_store.store_vectors(connection, tenant_id, embedder, vectors)
+        EMBEDDED.labels("embedded").inc(len(vectors))
+        return vectors

@@ -1,6 +1,5 @@
 """What the worker does by itself: each check of each tenant when it is due."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,9 +7,9 @@ from uuid import UUID
 
 import structlog
 
+from app.core.background import run_periodically
 from app.core.clock import Clock
 from app.core.database import Database
-from app.core.errors import Problem
 from app.core.logging import log_failure
 from app.core.telemetry import counter
 from app.monitoring.repository import runs
@@ -41,12 +40,7 @@ class MonitoringUpkeep:
 
     async def watch(self) -> None:
         """Sweeps until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        while True:
-            try:
-                await self.sweep()
-            except Problem as problem:
-                log.warning("monitoring.sweep_failed", code=problem.code)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await run_periodically(self.sweep, SWEEP_SECONDS, log, "monitoring.sweep_failed")
 
     async def sweep(self) -> None:
         """Runs what is due. What fails for one tenant is logged, and is no obstacle for the others."""

@@ -1,11 +1,11 @@
 """What the worker does by itself: it continues interrupted erasures, and erases what is too old."""
 
-import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
+from app.core.background import run_periodically
 from app.core.errors import Problem
 from app.core.logging import log_failure
 from app.core.telemetry import counter
@@ -27,12 +27,7 @@ class PrivacyUpkeep:
 
     async def watch(self) -> None:
         """Sweeps until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        while True:
-            try:
-                await self.sweep()
-            except Problem as problem:
-                log.warning("privacy.sweep_failed", code=problem.code)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await run_periodically(self.sweep, SWEEP_SECONDS, log, "privacy.sweep_failed")
 
     async def sweep(self) -> None:
         """Once, for all tenants, and record it. What fails for one is logged, and is no obstacle for the others."""

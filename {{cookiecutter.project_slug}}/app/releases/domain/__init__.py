@@ -36,6 +36,7 @@ from app.releases.domain.pointers import (
     Move,
     MoveKind,
     Pointer,
+    Promotion,
     check_environment,
 )
 from app.releases.domain.problems import (
@@ -87,6 +88,7 @@ __all__ = [
     "NotApproved",
     "ParameterNotFound",
     "Pointer",
+    "Promotion",
     "Prompt",
     "PromptUnusable",
     "ReasonRequired",

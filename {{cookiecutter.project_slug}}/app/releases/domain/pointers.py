@@ -72,6 +72,20 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Promotion:
+    """A release that is to go live in an environment, for all callers or as a canary, before the gate has judged it.
+    break_glass: it may without approval, in an emergency.
+    """
+
+    release: Release
+    environment: str
+    actor: str
+    reason: str
+    at: datetime
+    break_glass: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentReleases:
     """The releases that a process serves in an environment; replaced as a whole, so that answers in progress keep
     theirs.

@@ -45,7 +45,7 @@ class Environments:
     def production(self) -> str:
         return self.live_releases.production
 
-    def standing(self, environment: str | None = None) -> EnvironmentReleases:
+    def served(self, environment: str | None = None) -> EnvironmentReleases:
         """What this process serves there. Errors: ReleaseNotLoaded, NoLiveRelease."""
         name = environment or self.production
         if found := self.live_releases.by_name.get(name):
@@ -66,12 +66,12 @@ class Environments:
         return NoLiveRelease(f"Nothing is live in {self.production}.", retry_after=5)
 
     def current(self) -> Release:
-        """The live release of production. Errors: as `standing`."""
-        return self.standing().live
+        """The live release of production. Errors: as `served`."""
+        return self.served().live
 
     def assign(self, environment: str | None, unit: str) -> tuple[Release, Arm]:
-        """The release for a conversation or tenant. Errors: as `standing`."""
-        return self.standing(environment).assign(unit)
+        """The release for a conversation or tenant. Errors: as `served`."""
+        return self.served(environment).assign(unit)
 
     async def resolve(self) -> Release:
         """As `current`, read from the database if this process has not loaded it yet.

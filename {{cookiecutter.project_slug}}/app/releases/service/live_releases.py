@@ -58,18 +58,18 @@ class LiveReleases:
     def _replace(self, live_releases: Mapping[str, EnvironmentReleases], problem: Problem | None) -> None:
         self.problem, self.known = problem, True
         _served.clear()
-        for name, standing in live_releases.items():
+        for name, served in live_releases.items():
             before = self.by_name.get(name)
-            _number.labels(name, "live").set(standing.live.number)
-            _number.labels(name, "canary").set(standing.canary.number if standing.canary else 0)
-            for arm, release in standing.by_arm.items():
+            _number.labels(name, "live").set(served.live.number)
+            _number.labels(name, "canary").set(served.canary.number if served.canary else 0)
+            for arm, release in served.by_arm.items():
                 _served.labels(name, arm, str(release.number)).set(1)
-            if before is None or before.pointer != standing.pointer:
+            if before is None or before.pointer != served.pointer:
                 log.info(
                     "releases.release_served",
                     environment=name,
-                    release=standing.live.short,
-                    number=standing.live.number,
+                    release=served.live.short,
+                    number=served.live.number,
                 )
         self.by_name = live_releases
         in_use = {each.id for s in live_releases.values() for each in (s.live, s.previous, s.canary) if each}

@@ -16,6 +16,7 @@ from app.releases.domain import (
     NoLiveRelease,
     NotApproved,
     Pointer,
+    Promotion,
     Release,
     ReleaseUnservable,
 )
@@ -72,24 +73,21 @@ class Rollouts:
                 raise CanaryRunning(f"A canary takes {canary.percent:g} % in {name}.")
             if pointer is None or pointer.release_id != release.id:
                 if name == self.production:
-                    await self._clear(connection, release, name, actor, reason, break_glass)
+                    now = self.releases.clock.now()
+                    await self._clear(connection, Promotion(release, name, actor, reason, now, break_glass))
                 await self.move_writer.go_live(connection, release, name, pointer, actor, reason)
         await self.environments.refresh()
         return release
 
-    async def _clear(
-        self, connection: AsyncConnection, release: Release, name: str, actor: str, reason: str, break_glass: bool
-    ) -> None:
-        now = self.releases.clock.now()
-        await self.approval_gate.check(
-            connection, release, name, actor=actor, reason=reason, at=now, break_glass=break_glass
-        )
+    async def _clear(self, connection: AsyncConnection, promotion: Promotion) -> None:
+        await self.approval_gate.check(connection, promotion)
+        release = promotion.release
         state = (await self.releases.history_in(connection, release.id)).state
         if state in ("approved", "canary"):
             return
-        if not break_glass:
+        if not promotion.break_glass:
             raise NotApproved(f"Release {release.number} is {state}.")
-        await self.releases.mark_approved(connection, release.id, actor, reason, "break_glass")
+        await self.releases.mark_approved(connection, release.id, promotion.actor, promotion.reason, "break_glass")
 
     async def rollback(self, actor: str, reason: str, environment: str | None = None, to: str | None = None) -> Release:
         """Rolls back to the previous release, or to another one that was live and approved, without a gate.
@@ -108,7 +106,7 @@ class Rollouts:
                 await self.environments.live_releases.loaded_releases.preload(target)
                 await self.move_writer.go_live(connection, target, name, pointer, actor, reason, "rollback")
         await self.environments.refresh()
-        return self.environments.standing(name).live
+        return self.environments.served(name).live
 
     async def _pointer(self, connection: AsyncConnection, name: str) -> Pointer:
         pointer = await repository.pointer(connection, name)
@@ -147,7 +145,7 @@ class Rollouts:
             if pointer.canary:
                 raise CanaryRunning(f"A canary takes {pointer.canary.percent:g} % already.")
             now = self.releases.clock.now()
-            await self.approval_gate.check(connection, release, self.production, actor=actor, reason=reason, at=now)
+            await self.approval_gate.check(connection, Promotion(release, self.production, actor, reason, now))
             await self.releases.step(connection, release.id, "canary", actor, reason)
             canary = Canary(release.id, self.canary_percent if percent is None else percent, now)
             to = Move(self.production, "canary", pointer.release_id, pointer.previous_id, canary, now, actor, reason)
@@ -185,7 +183,7 @@ class Rollouts:
         began = self.releases.clock.monotonic()
         await self.activate(actor, target.id, f"rehearsal: {reason}", STAGING)
         seconds = self.releases.clock.monotonic() - began
-        if self.environments.standing(STAGING).live.id != target.id:
+        if self.environments.served(STAGING).live.id != target.id:
             raise ReleaseUnservable(f"Release {target.number} did not come back on staging.")
         if before:
             await self.activate(actor, before.release_id, "the rehearsal is over", STAGING)

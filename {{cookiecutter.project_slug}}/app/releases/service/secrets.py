@@ -11,7 +11,7 @@ class SigningSecret:
 
     value: Callable[[], bytes]
 
-    def given(self) -> bytes:
+    def read(self) -> bytes:
         """Errors: SigningSecretRequired."""
         try:
             return self.value()

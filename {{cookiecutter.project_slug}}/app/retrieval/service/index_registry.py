@@ -61,6 +61,7 @@ class IndexRegistry:
         return self.known.live
 
     async def reload(self) -> None:
+        """Reads the rows of all indexes into this process."""
         async with self.database.read(None) as connection:
             self.known.rows = tuple(await index_catalogue.all_indexes(connection))
 
@@ -75,10 +76,12 @@ class IndexRegistry:
         await self.reload()
 
     async def tenants(self) -> list[UUID]:
+        """Every tenant that has ever published a document."""
         async with self.database.read(None) as connection:
             return await index_catalogue.tenants(connection)
 
     def by_number(self, number: int) -> IndexRow:
+        """Of those that this process knows. Errors: IndexNotFound."""
         return find_index(self.known.rows, number)
 
     async def live_index(self) -> IndexPin:

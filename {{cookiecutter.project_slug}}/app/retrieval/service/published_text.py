@@ -9,6 +9,7 @@ from app.retrieval.repository import document_texts
 
 
 async def read_text(database: Database, caller: Principal, document_id: UUID, version: int | None) -> PublishedText:
+    """Errors: DocumentTextNotFound, DocumentVersionNotFound with the number of the published version."""
     async with database.read(caller.tenant_id) as connection:
         found = await document_texts.published_text(connection, caller.tenant_id, document_id, sorted(caller.groups))
     if found is None:

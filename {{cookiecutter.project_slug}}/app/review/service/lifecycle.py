@@ -1,6 +1,5 @@
 """Review items without a reviewer: how they enter the queue, and how they end when nobody decides in time."""
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -9,9 +8,9 @@ import structlog
 
 from app.core import audit
 from app.core.audit import Act
+from app.core.background import run_periodically
 from app.core.clock import Clock
 from app.core.database import Database, moment
-from app.core.errors import Problem
 from app.core.ids import in_sample, new_id
 from app.inference.service import HeldAnswers
 from app.review import repository
@@ -71,12 +70,7 @@ class ReviewLifecycle:
 
     async def watch(self) -> None:
         """Expires items until cancelled; a failed sweep is logged and tried again. Safe in several processes."""
-        while True:
-            try:
-                await self.expire_due()
-            except Problem as problem:
-                log.warning("review.sweep_failed", code=problem.code)
-            await asyncio.sleep(SWEEP_SECONDS)
+        await run_periodically(self.expire_due, SWEEP_SECONDS, log, "review.sweep_failed")
 
     async def _expire_due_of(self, tenant_id: UUID) -> int:
         async with self.database.transaction(tenant_id) as connection:

@@ -68,6 +68,8 @@ class ReviewSubject(Protocol):
 
 @dataclass(frozen=True)
 class AnswerReviewSubject:
+    """A ReviewSubject: an answer that is held, or was delivered already."""
+
     held_answers: HeldAnswers
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
@@ -103,6 +105,8 @@ class AnswerReviewSubject:
 
 @dataclass(frozen=True)
 class ActionReviewSubject:
+    """A ReviewSubject: an action that waits for its approval."""
+
     actions: Actions
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
@@ -152,6 +156,7 @@ class ReviewSubjects:
     actions: Actions
 
     def of(self, kind: ReviewKind) -> ReviewSubject:
+        """The one that a kind of item is about."""
         return ActionReviewSubject(self.actions) if kind == "action" else AnswerReviewSubject(self.held_answers)
 
 

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
+from app.core.background import background
 from app.core.clock import ManualClock
-from app.core.database import background
 from app.evaluation.service import CanaryMonitor
 from app.identity.domain import Principal
 from app.releases.domain import EvaluationEvidence, NoCanary
@@ -56,7 +56,7 @@ async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
 
 async def serve(state: State, tenant: UUID, arm: str, *, answers: int = 400, refused: float = 0.0, ms: float = 50):
     """Record answers of 100 conversations on one side, as the pipeline does."""
-    standing = state.environments.standing()
+    standing = state.environments.served()
     release = standing.canary if arm == "canary" else standing.live
     assert release
     async with state.database.pipeline(tenant) as connection:
@@ -85,7 +85,7 @@ async def test_harm_ends_the_canary_and_the_reason_is_stored(
     history = await state.releases.history(found.canary.release_id)
     assert (history.state, history.events[-1].actor) == ("rolled_back", "canary judge")
     assert "refusals" in history.events[-1].reason
-    assert state.environments.standing().assign("anyone")[1] == "live"
+    assert state.environments.served().assign("anyone")[1] == "live"
 
 
 async def test_a_canary_that_answers_like_the_control_passes_and_waits_for_a_person(

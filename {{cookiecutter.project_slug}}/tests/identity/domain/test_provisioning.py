@@ -1,4 +1,4 @@
-"""Standing of a person, links of accounts and the form of SCIM replies, without a database."""
+"""Access of a person, links of accounts and the form of SCIM replies, without a database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,10 +11,10 @@ from app.identity.domain.provisioning import (
     Deprovisioned,
     GroupContent,
     LinkAttribute,
+    ProvisionedAccess,
     ProvisionedGroup,
     ProvisionedUser,
     ScimProblem,
-    Standing,
     UserContent,
     user_key,
 )
@@ -42,12 +42,12 @@ TEAM = ProvisionedGroup(HR, "dept-hr", None, CREATED, CHANGED, {ANA.id: "Ana@X.o
     ],
 )
 def test_who_has_an_account_needs_an_active_one(known: bool, active: bool, required: bool, admitted: bool) -> None:
-    standing = Standing(known, active, frozenset({"dept-hr"}))
+    access = ProvisionedAccess(known, active, frozenset({"dept-hr"}))
     if admitted:
-        standing.check(required)
+        access.check(required)
         return
     with pytest.raises(Deprovisioned) as refused:
-        standing.check(required)
+        access.check(required)
     assert (refused.value.status, refused.value.code, refused.value.label) == (401, "deprovisioned", "deprovisioned")
 
 

@@ -90,14 +90,14 @@ def _inherited(field: Any, key: str) -> Any:
 def _write_value(text: TextReader, widget: Any, value: str) -> None:
     """With its label, unless the page itself has one beside or above it."""
     box = box_from(widget["/Rect"])
-    told, name = str(_inherited(widget, "/TU") or ""), str(_inherited(widget, "/T") or "")
+    tooltip, name = str(_inherited(widget, "/TU") or ""), str(_inherited(widget, "/T") or "")
     near = _words(" ".join(_labels(text, box, after=value.startswith("["))))
-    if near and (not told or near & _words(told)):
+    if near and (not tooltip or near & _words(tooltip)):
         _write_lines(text, box, value)
     elif value in ("[x]", "[ ]"):
-        _write_lines(text, box, f"{value} {told or name}")
+        _write_lines(text, box, f"{value} {tooltip or name}")
     else:
-        _write_lines(text, box, f"{told or name}: {value}" if told or name else value)
+        _write_lines(text, box, f"{tooltip or name}: {value}" if tooltip or name else value)
 
 
 def _labels(text: TextReader, box: Box, *, after: bool) -> Iterator[str]:

@@ -41,14 +41,14 @@ def attested(check_id: str) -> Callable[[AttestationFacts, JudgeContext], CheckE
     """A judge of what a person must say; what was said ends with its date, or when its subject changes."""
 
     def judge(facts: AttestationFacts, _: JudgeContext) -> CheckEvidence:
-        place, said = "the attestations", facts.statements.get(check_id)
+        place, statement = "the attestations", facts.statements.get(check_id)
         subject = facts.subjects.get(check_id, "")
-        if said is None:
+        if statement is None:
             return CheckEvidence("red", "Nobody has attested it, or the attestation has ended.", place, subject)
-        until = f"{said.owner} attested it on {said.at:%Y-%m-%d}, until {said.expires_at:%Y-%m-%d}"
-        if said.subject != subject:
-            return CheckEvidence("red", f"{until}; what was attested has changed since.", place, subject, said.at)
-        return CheckEvidence("green", f"{until}.", place, [said.id, subject], said.at)
+        until = f"{statement.owner} attested it on {statement.at:%Y-%m-%d}, until {statement.expires_at:%Y-%m-%d}"
+        if statement.subject != subject:
+            return CheckEvidence("red", f"{until}; what was attested has changed since.", place, subject, statement.at)
+        return CheckEvidence("green", f"{until}.", place, [statement.id, subject], statement.at)
 
     return judge
 

@@ -3,7 +3,7 @@ from app.inference.domain.conversations.conversation import (
     ConversationFull,
     ConversationInvalid,
     ConversationNotFound,
-    KeptTurn,
+    StoredTurn,
     TooManyConversations,
 )
 from app.inference.domain.conversations.turns import Turn, bounded, turns_of
@@ -13,7 +13,7 @@ __all__ = [
     "ConversationFull",
     "ConversationInvalid",
     "ConversationNotFound",
-    "KeptTurn",
+    "StoredTurn",
     "TooManyConversations",
     "Turn",
     "bounded",

@@ -40,7 +40,7 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTurn:
+class StoredTurn:
     """A turn as its caller may read it now. answer: None while it is held, and when it was rejected."""
 
     number: int

@@ -32,17 +32,17 @@ _DAY = 86_400
 _MONTH = 30.44 * _DAY
 
 
-def derived(claimed: Quantity, sentence: str, passages: Sequence[str], held: Sequence[Quantity]) -> bool:
+def derived(claimed: Quantity, sentence: str, passages: Sequence[str], in_passages: Sequence[Quantity]) -> bool:
     """Whether the evidence gives the figure in another way."""
     return (
         _itemised(claimed, sentence)
         or _counted(claimed, sentence, passages)
         or _part_of(claimed, passages)
         or _the_rest(claimed, sentence, passages)
-        or _others(claimed, sentence, held)
-        or _reckoned(claimed, sentence, held)
+        or _others(claimed, sentence, in_passages)
+        or _reckoned(claimed, sentence, in_passages)
         or any(_same_duration(claimed, each) for each in map(_durations, passages))
-        or _century(claimed, sentence, held)
+        or _century(claimed, sentence, in_passages)
         or any(_roughly(claimed, sentence, each) for each in _exact(passages))
     )
 
@@ -113,11 +113,11 @@ def _the_rest(claimed: Quantity, sentence: str, passages: Sequence[str]) -> bool
     )
 
 
-def _others(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:
+def _others(claimed: Quantity, sentence: str, in_passages: Sequence[Quantity]) -> bool:
     """Seven others, where with the one that is named there are eight."""
     if claimed.dimension or not _OTHERS.match(sentence, claimed.start + len(claimed.words)):
         return False
-    return any(not each.dimension and each.value == claimed.value + 1 for each in held)
+    return any(not each.dimension and each.value == claimed.value + 1 for each in in_passages)
 
 
 def _opposed(sentence: str, passages: Sequence[str]) -> bool:
@@ -126,11 +126,11 @@ def _opposed(sentence: str, passages: Sequence[str]) -> bool:
     return any(opposed(said, frozenset(_WORD.findall(passage.lower()))) for passage in passages)
 
 
-def _reckoned(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:
+def _reckoned(claimed: Quantity, sentence: str, in_passages: Sequence[Quantity]) -> bool:
     """What remains, or the sum, of two amounts."""
     if not claimed.dimension:
         return False
-    same = [each.size for each in held if each.dimension == claimed.dimension and each.firm]
+    same = [each.size for each in in_passages if each.dimension == claimed.dimension and each.firm]
     left = _REST.search(sentence) and any(same_value(one - other, claimed.size) for one, other in permutations(same, 2))
     total = _TOTAL.search(sentence) and any(
         same_value(one + other, claimed.size) for one, other in combinations(same, 2)
@@ -160,10 +160,10 @@ def _share(quantity: Quantity) -> float | None:
     return value if 0 < value < 1 and quantity.dimension in ("", "percent") else None
 
 
-def _century(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:
+def _century(claimed: Quantity, sentence: str, in_passages: Sequence[Quantity]) -> bool:
     if not _CENTURY.match(sentence, claimed.start + len(claimed.words)):
         return False
-    return any(not each.dimension and (each.value - 1) // 100 + 1 == claimed.value for each in held)
+    return any(not each.dimension and (each.value - 1) // 100 + 1 == claimed.value for each in in_passages)
 
 
 def _exact(passages: Sequence[str]) -> list[Quantity]:

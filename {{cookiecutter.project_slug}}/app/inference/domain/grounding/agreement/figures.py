@@ -28,13 +28,13 @@ _SEASONS = ("", *("winter",) * 2, *("spring",) * 3, *("summer",) * 3, *("autumn"
 
 
 def numbers(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
-    held = [quantity for passage in passages for quantity in figures(passage).quantities]
+    in_passages = [quantity for passage in passages for quantity in figures(passage).quantities]
     claimed = figures(sentence).quantities
     for same in _readings(claimed):
-        if any(_stands(each, held) or derived(each, sentence, passages, held) for each in same):
+        if any(_stands(each, in_passages) or derived(each, sentence, passages, in_passages) for each in same):
             continue
         if same[0].firm or not rate_of_a_list(same[0], claimed, passages):
-            return _number(same[0], held)
+            return _number(same[0], in_passages)
     return next(filter(None, (_in_place(claim, sentence, passages) for claim in clauses(sentence))), None)
 
 
@@ -52,13 +52,13 @@ def _in_place(claim: Clause, sentence: str, passages: tuple[str, ...]) -> Disagr
     if not near or any(each.around != near[0].around or not claim.stems <= each.around for each in near):
         return None
     same = [each for each in read(passages)[0] if each.around == near[0].around]
-    held = [limit.quantity for each in _telling(claim, same) for limit in each.limits]
+    in_passages = [limit.quantity for each in _telling(claim, same) for limit in each.limits]
     for readings in _readings(limit.quantity for limit in claim.limits):
         kinds = {each.dimension for each in readings} - {""}
-        rivals = [each for each in held if each.dimension in kinds or (kinds and each.bare)]
-        if not rivals or any(equal(mine, each) for mine in readings for each in held):
+        rivals = [each for each in in_passages if each.dimension in kinds or (kinds and each.bare)]
+        if not rivals or any(equal(mine, each) for mine in readings for each in in_passages):
             continue
-        if any(derived(mine, sentence, passages, held) for mine in readings):
+        if any(derived(mine, sentence, passages, in_passages) for mine in readings):
             continue
         if readings[0].firm or not rate_of_a_list(readings[0], figures(sentence).quantities, passages):
             return Disagreement("number", readings[0].words, rivals[0].words)
@@ -74,36 +74,38 @@ def _telling(claim: Clause, same: Sequence[Clause]) -> Sequence[Clause]:
     return whole or (closer if len(closer) == 1 else []) or same
 
 
-def _stands(claimed: Quantity, held: Sequence[Quantity]) -> bool:
+def _stands(claimed: Quantity, in_passages: Sequence[Quantity]) -> bool:
     if not claimed.firm:
         # "a week" may be any week; only another unit of the same kind tells.
-        rates = [each for each in held if each.dimension and (not each.firm or each.value == 1)]
-        return any(equal(claimed, each) for each in held) or claimed.dimension not in (SECONDS, MONTHS) or not rates
-    if claimed.dimension == "times" and all(each.dimension != "times" for each in held):
+        rates = [each for each in in_passages if each.dimension and (not each.firm or each.value == 1)]
+        return (
+            any(equal(claimed, each) for each in in_passages) or claimed.dimension not in (SECONDS, MONTHS) or not rates
+        )
+    if claimed.dimension == "times" and all(each.dimension != "times" for each in in_passages):
         return True
     if not claimed.dimension and (claimed.value in (0, 1) or claimed.counts):
         return True
-    return any(equal(claimed, each) for each in held)
+    return any(equal(claimed, each) for each in in_passages)
 
 
-def _number(claimed: Quantity, held: Sequence[Quantity]) -> Disagreement:
-    other = next((each for each in held if same_value(each.value, claimed.value)), None)
+def _number(claimed: Quantity, in_passages: Sequence[Quantity]) -> Disagreement:
+    other = next((each for each in in_passages if same_value(each.value, claimed.value)), None)
     if other:
         return Disagreement("unit", claimed.words, other.words)
-    other = next((each for each in held if each.dimension == claimed.dimension), None)
+    other = next((each for each in in_passages if each.dimension == claimed.dimension), None)
     return Disagreement("number", claimed.words, other.words if other else "")
 
 
 def dates(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
-    claimed, held = figures(sentence), [figures(passage) for passage in passages]
+    claimed, in_passages = figures(sentence), [figures(passage) for passage in passages]
     for name in ("days", "named") if _SLASHED.search(sentence) else ("days", "months", "named"):
-        known = set(chain.from_iterable(getattr(each, name) for each in held))
+        known = set(chain.from_iterable(getattr(each, name) for each in in_passages))
         said = getattr(claimed, name)
         known |= _implied(said, passages) if name == "named" else _bounds(name, passages)
         known |= {(month, day) for day, month in known} if name == "days" and _SLASHED.search(sentence) else set()
         if wrong := [each for each in said if each not in known]:
             return Disagreement("date", str(wrong[0]), ", ".join(map(str, known)))
-    return _times(claimed, held) or _parts_of_day(claimed, held)
+    return _times(claimed, in_passages) or _parts_of_day(claimed, in_passages)
 
 
 def _implied(said: Sequence[str], passages: tuple[str, ...]) -> set[str]:
@@ -124,16 +126,16 @@ def _bounds(name: str, passages: tuple[str, ...]) -> set[tuple[int, int]]:
     return {(1 if edge in ("beginning", "start") else _LAST[month - 1], month) for edge, month in found}
 
 
-def _parts_of_day(claimed: Figures, held: Sequence[Figures]) -> Disagreement | None:
+def _parts_of_day(claimed: Figures, in_passages: Sequence[Figures]) -> Disagreement | None:
     """By name alone: beside hours they are the same in other words."""
-    known = set(chain.from_iterable(each.parts for each in held))
-    if not known or claimed.times or any(each.times for each in held):
+    known = set(chain.from_iterable(each.parts for each in in_passages))
+    if not known or claimed.times or any(each.times for each in in_passages):
         return None
     return next((Disagreement("date", part, ", ".join(known)) for part in claimed.parts if part not in known), None)
 
 
-def _times(claimed: Figures, held: Sequence[Figures]) -> Disagreement | None:
-    known = {time for each in held for time, _ in each.times}
+def _times(claimed: Figures, in_passages: Sequence[Figures]) -> Disagreement | None:
+    known = {time for each in in_passages for time, _ in each.times}
     for time, exact in claimed.times:
         if time not in known and (exact or (time + 720) % 1440 not in known):
             return Disagreement("date", f"{time // 60}:{time % 60:02}")

@@ -55,9 +55,9 @@ def _denied(text: str, at: int) -> bool:
 
 
 def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
-    held = [each for passage in passages for each in _moments(passage)]
+    in_passages = [each for passage in passages for each in _moments(passage)]
     for early, keys, words in _moments(sentence):
-        near = [(other, text) for other, known, text in held if 2 * len(keys & known) >= len(keys)]
+        near = [(other, text) for other, known, text in in_passages if 2 * len(keys & known) >= len(keys)]
         if near and all(other is not early for other, _ in near):
             return Disagreement("scope", words, near[0][1])
     return None
