@@ -9,8 +9,9 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans 
 from opentelemetry.exporter.otlp.proto.http import trace_exporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, SpanFlags
+from opentelemetry.proto.trace.v1.trace_pb2 import SpanFlags
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 
 def encode_quickly() -> None:
@@ -18,8 +19,15 @@ def encode_quickly() -> None:
     trace_exporter.encode_spans = encode_spans  # type: ignore[attr-defined]
 
 
-def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
+def encode_spans(sdk_spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     """Spans of one tracer, in order. Messages are built in place: one that is passed to another is copied."""
+    try:
+        return _encoded(sdk_spans)
+    except (TypeError, ValueError):  # a value that spans of this service do not have; the library leaves it out
+        return encode_any_spans(sdk_spans)
+
+
+def _encoded(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     request = encode_any_spans(spans[:1])
     if spans:
         [resource] = request.resource_spans
@@ -29,11 +37,12 @@ def encode_spans(spans: Sequence[ReadableSpan]) -> ExportTraceServiceRequest:
     return request
 
 
-def _fill(message: Span, span: ReadableSpan) -> None:
+def _fill(message: Any, span: ReadableSpan) -> None:
+    """message: a Span of OTLP, empty."""
     if span.events or span.links or (span.context and span.context.trace_state):
         message.CopyFrom(encode_any_spans([span]).resource_spans[0].scope_spans[0].spans[0])
         return
-    context, parent, status = span.get_span_context(), span.parent, span.status
+    context, parent, status = span.context or INVALID_SPAN_CONTEXT, span.parent, span.status
     message.trace_id = context.trace_id.to_bytes(16, "big")
     message.span_id = context.span_id.to_bytes(8, "big")
     message.flags = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
@@ -63,7 +72,9 @@ def _set(message: AnyValue, value: Any) -> None:
         message.int_value = value
     elif isinstance(value, float):
         message.double_value = value
-    else:  # a list: what else an attribute can be
+    elif isinstance(value, (list, tuple)):
         message.array_value.SetInParent()
         for each in value:
             _set(message.array_value.values.add(), each)
+    else:
+        raise TypeError(type(value).__name__)

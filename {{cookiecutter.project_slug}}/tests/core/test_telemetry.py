@@ -211,7 +211,7 @@ def test_a_value_that_the_environment_may_not_have_is_refused_by_name(monkeypatc
         load_settings(root=ROOT)
 
 
-def exported_spans(count: int) -> list[ReadableSpan]:
+def exported_spans(count: int, odd_values: int = 0) -> list[ReadableSpan]:
     """Spans as the service makes them, and others as a library might."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource({"service.name": "test"}))
@@ -225,6 +225,8 @@ def exported_spans(count: int) -> list[ReadableSpan]:
         for kind in SpanKind:
             with tracer.start_as_current_span("step", context, kind, {**values, "empty": [], "numbers": [1, 2]}):
                 tracer.start_span("bare").end()
+    for odd in ({"large": 2**70}, {"surrogate": "\ud800"}, {"some": [None, "a"]}, {"nested": {"a": 1}})[:odd_values]:
+        tracer.start_span("odd", attributes=odd).end()  # type: ignore[arg-type]
     for failed in (ValueError("said"), None):
         current = tracer.start_span("failed", links=[Link(remote, {"why": "told"})])
         current.set_status(Status(StatusCode.ERROR if failed else StatusCode.OK, "ValueError" if failed else None))
@@ -240,6 +242,13 @@ def test_spans_are_sent_as_the_encoder_of_the_library_would_send_them(count: int
     for order in (spans, spans[::-1]):
         assert encode_spans(order) == encode_any_spans(order)
     assert len(exported_spans(100)) == 3 * 2 * len(SpanKind) + 2
+
+
+@pytest.mark.parametrize("odd_values", [1, 2, 3, 4])
+def test_a_value_that_has_no_form_in_a_message_costs_no_other_span(odd_values: int) -> None:
+    spans = exported_spans(100, odd_values)
+    assert encode_spans(spans) == encode_any_spans(spans)
+    assert len(encode_spans(spans).resource_spans[0].scope_spans[0].spans) == len(spans)
 
 
 def test_what_leaves_the_process_is_encoded_by_the_quick_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
