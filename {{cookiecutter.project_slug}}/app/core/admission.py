@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import uuid4
+from secrets import token_hex
 
 import orjson
 import structlog
@@ -115,7 +115,7 @@ class AdmissionControl:
             self._heads[key] = problem.status, encoded(problem, for_openai=key[1])[:-1] + b",", head
         status, before, shared = self._heads[key]
         request_id = safe_request_id(next((value for name, value in headers if name == b"x-request-id"), None))
-        name = (request_id or uuid4().hex).encode()
+        name = (request_id or token_hex(16)).encode()
         body = b'%b"request_id":"%b","instance":%b}' % (before, name, _json(path))
         own = [(b"x-request-id", name), *self.origin_headers(inner, headers)]
         return Rejection(status, [*shared, *own], body)

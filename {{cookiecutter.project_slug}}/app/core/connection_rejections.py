@@ -32,8 +32,6 @@ class Connection(Protocol):
 
     def close_after_response(self) -> None: ...
 
-    def expect_rest_of_body(self) -> None: ...
-
 
 @dataclass
 class ConnectionRejections:
@@ -63,7 +61,6 @@ class ConnectionRejections:
             return True
         head = self._head(rejection)
         if self._can_go_on():
-            connection.expect_rest_of_body()
             self._send(b"".join((head, b"\r\n", rejection.body)))
         else:
             connection.transport.write(b"".join((head, b"connection: close\r\n\r\n", rejection.body)))

@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from functools import cache
+from secrets import token_hex
 from typing import Any, TypeVar, cast
-from uuid import uuid4
 
 import structlog
 from fastapi import Depends, FastAPI, Request
@@ -32,6 +33,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 T = TypeVar("T")
 
 _seconds = histogram("app_http_request_seconds", "Time until the last byte left.", ["method", "route", "status"])
+_seconds_of = cache(_seconds.labels)
 
 current_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being processed; None outside of one."""
@@ -174,7 +176,7 @@ class Observed:
             if current.is_recording():
                 _describe_response(current, scope, route, status)
         seconds = time.perf_counter() - started
-        _seconds.labels(_method_of(scope), route, str(status)).observe(seconds)
+        _seconds_of(_method_of(scope), route, str(status)).observe(seconds)
         if scope["path"] not in _QUIET:
             with contextlib.suppress(Exception):  # the reply is sent; a failure to log must not fail the request
                 log.info(
@@ -236,7 +238,7 @@ def name_request(scope: Scope) -> str:
     if assigned := scope.get("request_id"):
         return str(assigned)
     sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
-    scope["request_id"] = safe_request_id(sent) or uuid4().hex
+    scope["request_id"] = safe_request_id(sent) or token_hex(16)
     return str(scope["request_id"])
 
 

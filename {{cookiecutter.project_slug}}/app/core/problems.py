@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from functools import cache
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ LONGEST_WAIT = 10**9
 OPENAI_PATHS = ("/v1/chat/", "/v1/models", "/v1/embeddings", "/v1/responses")
 
 _problems = counter("app_problems_total", "Requests that ended in a problem, by its code.", ["code"])
+_with_code = cache(_problems.labels)
 
 
 def problem_response(problem: Problem, request_id: str, instance: str) -> Response:
@@ -36,7 +38,7 @@ def is_openai(path: str) -> bool:
 
 def count(problem: Problem) -> None:
     with contextlib.suppress(Exception):
-        _problems.labels(problem.code).inc()
+        _with_code(problem.code).inc()
 
 
 def retry_after(problem: Problem) -> int | None:

@@ -83,6 +83,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self.refused or self.transport.is_closing():
             return
         if self._in_body:
+            if self._rejected and self._timer is None:
+                self._arm(self.limits.body_seconds)  # nobody else waits for the rest of its body
             self._raw += len(data) if began_in_body else 0
             if self._raw - self._body > self.limits.header_bytes + FRAMING * self._body:
                 self.transport.close()
@@ -187,10 +189,6 @@ class BoundedConnection(HttpToolsProtocol):
         self.refused = True
         self._unset_keepalive_if_required()
         self._arm(LINGER_SECONDS)
-
-    def expect_rest_of_body(self) -> None:
-        """Closes if the body of a request that was rejected does not end in time."""
-        self._arm(self.limits.body_seconds)
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

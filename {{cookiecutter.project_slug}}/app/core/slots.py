@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, Literal
 
 from app.core.brownout import Brownout
@@ -37,6 +38,9 @@ WAITING = gauge("app_requests_waiting", "Requests that wait for their turn, by k
 LEVEL = gauge("app_brownout_level", "Step of the brownout that applies to new answers; 0 for none.")
 WAIT = histogram("app_request_wait_seconds", "Time that accepted requests waited for their turn, by kind.", ["kind"])
 REFUSED = counter("app_requests_refused_total", "Requests rejected by admission control, by kind.", ["kind", "reason"])
+# To look up a child takes longer than to count with it.
+_at_work, _waiting, _wait = cache(AT_WORK.labels), cache(WAITING.labels), cache(WAIT.labels)
+_refused = cache(REFUSED.labels)
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class Slots:
             await self._wait(tenant)
         started = time.monotonic()
         self._note_pressure(started)
-        WAIT.labels(self.kind).observe(started - arrived)
+        _wait(self.kind).observe(started - arrived)
         token, waited = _slots.set((self, tenant)), _waited.set(started - arrived)
         try:
             yield
@@ -155,7 +159,7 @@ class Slots:
 
     def reject(self, reason: RejectionReason) -> Problem:
         """The error for a rejected request; counts it."""
-        REFUSED.labels(self.kind, reason).inc()
+        _refused(self.kind, reason).inc()
         return self.rejection(retry_after=random.choice(RETRY_SECONDS))  # noqa: S311, not for secrets
 
     def start_waiting(self) -> None:
@@ -215,7 +219,7 @@ class Slots:
 
     def _note_pressure(self, now: float) -> None:
         waiting = len(self._waiting)
-        WAITING.labels(self.kind).set(waiting)
+        _waiting(self.kind).set(waiting)
         self._tell_brownout(waiting / max(1, self._places()), now)
 
     def _tell_brownout(self, pressure: float, now: float) -> None:
@@ -231,14 +235,14 @@ class Slots:
             self._turns.clear()
         self._taken += 1
         self._turns[tenant] = self._taken
-        AT_WORK.labels(self.kind).set(self.in_use)
+        _at_work(self.kind).set(self.in_use)
 
     def _give_back(self, tenant: Tenant) -> None:
         self.in_use -= 1
         self._by_tenant[tenant] -= 1
         if not self._by_tenant[tenant]:
             del self._by_tenant[tenant]
-        AT_WORK.labels(self.kind).set(self.in_use)
+        _at_work(self.kind).set(self.in_use)
         self.start_waiting()
 
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
@@ -86,13 +86,6 @@ class _IdsOnly(trace.NoOpTracer):
         trace_id = parent.trace_id if parent.is_valid else _ids.generate_trace_id()
         own = trace.SpanContext(trace_id, _ids.generate_span_id(), is_remote=False, trace_state=parent.trace_state)
         return trace.NonRecordingSpan(own)
-
-    @contextmanager
-    def start_as_current_span(  # type: ignore[override]
-        self, name: str, context: Context | None = None, *_: Any, **__: Any
-    ) -> Iterator[trace.Span]:
-        with trace.use_span(self.start_span(name, context)) as current:
-            yield current
 
 
 def _sampler(name: SamplerName | None, argument: float | None, sample: float) -> Sampler:
@@ -190,6 +183,9 @@ def _exporter(target: TraceTarget, endpoint: str | None, session: MakeSession | 
     if target == "otlp":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+        from app.core.otlp import encode_quickly
+
+        encode_quickly()
         return OTLPSpanExporter(endpoint=endpoint, session=session() if session else None)
     return None
 
@@ -221,16 +217,18 @@ def span(
         yield parent
         return
     context = _propagator.extract({"traceparent": traceparent}) if traceparent else None
-    with _tracer.start_as_current_span(
-        name, context, kind, attributes or None, record_exception=False, set_status_on_exception=False
-    ) as current:
-        if not parent.get_span_context().is_valid:
-            _root.set(current)
-        try:
-            yield current
-        except Exception as error:
-            mark_failed(current, error)
-            raise
+    current = _tracer.start_span(name, context, kind, attributes or None)
+    if not parent.get_span_context().is_valid:
+        _root.set(current)
+    token = attach(trace.set_span_in_context(current))
+    try:
+        yield current
+    except Exception as error:
+        mark_failed(current, error)
+        raise
+    finally:
+        detach(token)
+        current.end()
 
 
 def start_span(
@@ -248,7 +246,8 @@ def start_span(
 def untraced() -> Iterator[trace.Span]:
     """Nothing in the block is recorded, nor begins a trace that is."""
     nowhere = trace.SpanContext(_ids.generate_trace_id(), _ids.generate_span_id(), is_remote=False)
-    with trace.use_span(trace.NonRecordingSpan(nowhere)) as current:
+    current = trace.NonRecordingSpan(nowhere)
+    with within(current):
         yield current
 
 
@@ -272,8 +271,11 @@ async def spanned(current: trace.Span, items: AsyncGenerator[T, None]) -> AsyncG
 @contextmanager
 def within(current: trace.Span) -> Iterator[None]:
     """Make a span from start_span the current one; the block must not yield."""
-    with trace.use_span(current, end_on_exit=False, record_exception=False, set_status_on_exception=False):
+    token = attach(trace.set_span_in_context(current))
+    try:
         yield
+    finally:
+        detach(token)
 
 
 def annotate(**attributes: Any) -> None:

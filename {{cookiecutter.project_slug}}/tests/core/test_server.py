@@ -377,3 +377,13 @@ async def test_the_body_of_a_rejected_request_is_ignored_or_ends_the_connection(
         else:
             assert await connection.is_closed()
     assert app.begun == (1 if goes_on else 0)
+
+
+@pytest.mark.parametrize("sent", [b"", b"123"])
+async def test_a_rejected_request_whose_body_never_ends_loses_its_connection(sent: bytes) -> None:
+    async with serving(App(), ServerLimits(body_seconds=0.2), limit=0) as connect:
+        connection = await connect()
+        await connection.send(POST + b"content-length: 5\r\n\r\n" + sent)
+        status, headers, _ = await connection.reply()
+        assert (status, b"connection" in headers) == (503, False), "it might have gone on"
+        assert await connection.is_closed()

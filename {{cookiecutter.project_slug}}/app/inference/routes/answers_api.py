@@ -1,6 +1,5 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -76,9 +75,18 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     `X-Environment: staging` asks the release in staging.
     202: the answer is held for human review, by policies/review.yaml; a stream then has one event, `held`.
     """
-    question = Question(body.question, body.sentences, body.passages, body.max_tokens, body.temperature, body.model)
-    question = replace(question, actions=tuple(body.actions), webhook=body.webhook, warnings=warnings_of_question(body))
-    question = replace(question, conversation=body.conversation)
+    question = Question(
+        text=body.question,
+        sentences=body.sentences,
+        passages=body.passages,
+        max_tokens=body.max_tokens,
+        temperature=body.temperature,
+        model=body.model,
+        actions=tuple(body.actions),
+        webhook=body.webhook,
+        warnings=warnings_of_question(body),
+        conversation=body.conversation,
+    )
     streaming = body.stream or "text/event-stream" in request.headers.get("accept", "")
     environment = environment_of(request)
     assigned = await answers.assign(caller, environment, body.conversation)

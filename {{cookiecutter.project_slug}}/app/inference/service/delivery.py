@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 import orjson
@@ -66,6 +67,8 @@ SENT_TO_REVIEW = counter("app_answers_sent_to_review_total", "Answers sent to hu
 FILTERED = counter(
     "app_output_filtered_total", "Answers with text that the output filter took out or masked", ("rule",)
 )
+
+_answered, _groundedness = cache(ANSWERED.labels), cache(GROUNDEDNESS.labels)
 
 Reply = Answer | HeldAnswer
 """The answer, or a notice that it waits for a person."""
@@ -236,10 +239,10 @@ class Delivery:
 
 def _count(ctx: AnswerContext, answer: Answer) -> None:
     side = ctx.assigned.assignment.environment, ctx.assigned.assignment.arm
-    ANSWERED.labels(answer.status, answer.model, str(answer.degraded).lower(), *side).inc()
+    _answered(answer.status, answer.model, str(answer.degraded).lower(), *side).inc()
     if (time.perf_counter() - ctx.timer.started) * 1000 > ctx.loaded.policies.get(SloPolicy).answer_p95_ms:
         LATE.labels(*side).inc()
     if answer.groundedness is not None:
-        GROUNDEDNESS.labels(*side).observe(answer.groundedness)
+        _groundedness(*side).observe(answer.groundedness)
     for rule in {finding.rule for finding in answer.findings if is_of_output(finding)}:
         FILTERED.labels(rule).inc()

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain
 from uuid import UUID
 
@@ -21,6 +22,7 @@ PART = 8
 _NO_LETTERS = bytes(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyz"))
 
 
+@lru_cache(maxsize=4096)
 def canary_of(release_id: str, tenant_id: UUID) -> str:
     """The canary of a tenant in a release. It is the same for each request, so that a replay sends the same prompt."""
     body = _spelled(f"{release_id} {tenant_id}", _BODY)
