@@ -183,9 +183,6 @@ def _exporter(target: TraceTarget, endpoint: str | None, session: MakeSession | 
     if target == "otlp":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-        from app.core.otlp import encode_quickly
-
-        encode_quickly()
         return OTLPSpanExporter(endpoint=endpoint, session=session() if session else None)
     return None
 

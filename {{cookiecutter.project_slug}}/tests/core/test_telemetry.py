@@ -6,30 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-import requests
 import structlog
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans as encode_any_spans
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    TraceState,
-    set_span_in_context,
-)
 
-from app.core import genai, otlp
+from app.core import genai
 from app.core.errors import StartRefused
 from app.core.logging import configure_logging
-from app.core.otlp import encode_spans
-from app.core.telemetry import CONVENTIONS, configure_tracing, current_trace_id, shutdown_tracing, span, traceparent
+from app.core.telemetry import configure_tracing, current_trace_id, shutdown_tracing, span, traceparent
 from app.settings import load_settings
 from app.wiring import observe
 from tests.conftest import ROOT
@@ -209,64 +191,3 @@ def test_a_value_that_the_environment_may_not_have_is_refused_by_name(monkeypatc
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "jaeger_remote")
     with pytest.raises(StartRefused, match="OTEL_TRACES_SAMPLER"):
         load_settings(root=ROOT)
-
-
-def exported_spans(count: int, odd_values: int = 0) -> list[ReadableSpan]:
-    """Spans as the service makes them, and others as a library might."""
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider(resource=Resource({"service.name": "test"}))
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    tracer = provider.get_tracer("app", "1", CONVENTIONS)
-    remote = SpanContext(2**127, 2**63, is_remote=True, trace_flags=TraceFlags(1))
-    stated = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1), trace_state=TraceState([("vendor", "one")]))
-    values = {"text": "é", "whole": True, "none": False, "count": -3, "share": 0.5, "zero": 0, "list": ["a", "b"]}
-    for parent in (None, remote, stated):
-        context = set_span_in_context(NonRecordingSpan(parent)) if parent else None
-        for kind in SpanKind:
-            with tracer.start_as_current_span("step", context, kind, {**values, "empty": [], "numbers": [1, 2]}):
-                tracer.start_span("bare").end()
-    for odd in ({"large": 2**70}, {"surrogate": "\ud800"}, {"some": [None, "a"]}, {"nested": {"a": 1}})[:odd_values]:
-        tracer.start_span("odd", attributes=odd).end()  # type: ignore[arg-type]
-    for failed in (ValueError("said"), None):
-        current = tracer.start_span("failed", links=[Link(remote, {"why": "told"})])
-        current.set_status(Status(StatusCode.ERROR if failed else StatusCode.OK, "ValueError" if failed else None))
-        if failed:
-            current.record_exception(failed)
-        current.end()
-    return list(exporter.get_finished_spans())[:count]
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 100])
-def test_spans_are_sent_as_the_encoder_of_the_library_would_send_them(count: int) -> None:
-    spans = exported_spans(count)
-    for order in (spans, spans[::-1]):
-        assert encode_spans(order) == encode_any_spans(order)
-    assert len(exported_spans(100)) == 3 * 2 * len(SpanKind) + 2
-
-
-@pytest.mark.parametrize("odd_values", [1, 2, 3, 4])
-def test_a_value_that_has_no_form_in_a_message_costs_no_other_span(odd_values: int) -> None:
-    spans = exported_spans(100, odd_values)
-    assert encode_spans(spans) == encode_any_spans(spans)
-    assert len(encode_spans(spans).resource_spans[0].scope_spans[0].spans) == len(spans)
-
-
-def test_what_leaves_the_process_is_encoded_by_the_quick_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[bytes] = []
-
-    class Session(requests.Session):
-        def send(self, request: requests.PreparedRequest, **_: object) -> requests.Response:  # type: ignore[override]
-            sent.append(request.body if isinstance(request.body, bytes) else b"")
-            response = requests.Response()
-            response.status_code = 200
-            return response
-
-    encoded: list[int] = []
-    monkeypatch.setattr(otlp, "_fill", lambda message, each: encoded.append(1))
-    configure_tracing("otlp", 1.0, "test", "0", "http://127.0.0.1:1/v1/traces", session=Session)
-    for _ in range(3):
-        with span("step"):
-            pass
-    shutdown_tracing()
-    assert len(encoded) == 2  # the first is the library's, with what all share
-    assert sent
