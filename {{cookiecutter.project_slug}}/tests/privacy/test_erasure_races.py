@@ -121,3 +121,23 @@ async def test_an_answer_that_is_stored_while_its_document_is_erased_is_erased(
     await state.privacy.erasure.erase(race.garden.tenant, selection, "officer", WHY)
     assert race.asked.result().status_code == 200
     assert race.garden.found(dump(race.garden.owner_url)) == set()
+
+
+async def test_what_is_said_of_an_answer_while_it_is_erased_is_erased(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment that was checked before its answer was erased, and stored after the step that erases comments."""
+    garden, steps = race.garden, Steps.steps.fget  # type: ignore[attr-defined]
+    answer = UUID((await race.end()).json()["id"])
+
+    async def comment(*_: object) -> int:
+        values = (uuid4(), garden.tenant, answer, uuid4(), garden.word("comment"))
+        statement = "insert into feedback (id, tenant_id, answer_id, key_id, helpful, comment) values "
+        garden.sql(statement + "(%s, %s, %s, %s, true, %s)", *values)
+        monkeypatch.undo()
+        return 0
+
+    monkeypatch.setattr(Steps, "steps", property(lambda self: [*steps(self), ("race", comment)]))
+    await state.privacy.erasure.erase(garden.tenant, race.selection("document"), "officer", WHY)
+    assert len(garden.words) == 3
+    assert garden.found(dump(garden.owner_url)) == set()

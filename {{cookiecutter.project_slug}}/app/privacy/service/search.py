@@ -56,6 +56,13 @@ class ScopeSearch:
         left["audit_log"] = len(await stored_files.audit_lines(connection, CATALOGUE.by_table["audit_log"], values))
         return {table: count for table, count in left.items() if count}
 
+    async def undeleted(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
+        """How many rows belong to the scope that an erasure deletes, by store; those without any are left out."""
+        values = matching.parameters(tenant_id, scope)
+        stores = [each for each in CATALOGUE.searched if each.erasing == "delete"]
+        left = {each.table: await matching.count_rows(connection, each, values) for each in stores}
+        return {table: count for table, count in left.items() if count}
+
     async def _start(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
         match selection.selector:
             case "tenant":
