@@ -26,6 +26,7 @@ _UNDER = re.compile(r"\b(?:less than|fewer than|under|below) \Z", re.IGNORECASE)
 _REST = re.compile(
     r"\b(?:rest|remain\w*|remainder|others?|still|left|lost|loses?|keeps?|saves?|saved)\b", re.IGNORECASE
 )
+_YEARS = re.compile(r"\b((?:1[5-9]|20)\d\d)(?:\s?[-–]\s?|\s+(?:to|and|until|till)\s+)((?:1[5-9]|20)\d\d)\b")
 _NEAR, _WITHIN = 0.06, 0.35
 """How far "about", and "more than" or "less than", may be from the figure of the evidence."""
 _DAY = 86_400
@@ -40,7 +41,8 @@ def derived(claimed: Quantity, sentence: str, passages: Sequence[str], held: Seq
         or _part_of(claimed, passages)
         or _the_rest(claimed, sentence, passages)
         or _others(claimed, sentence, held)
-        or _reckoned(claimed, sentence, held)
+        or any(_reckoned(claimed, sentence, each) for each in map(_told_together, passages))
+        or any(_same_years(claimed, each) for each in map(_years, passages))
         or any(_same_duration(claimed, each) for each in map(_durations, passages))
         or _century(claimed, sentence, held)
         or any(_roughly(claimed, sentence, each) for each in _exact(passages))
@@ -126,16 +128,34 @@ def _opposed(sentence: str, passages: Sequence[str]) -> bool:
     return any(opposed(said, frozenset(_WORD.findall(passage.lower()))) for passage in passages)
 
 
-def _reckoned(claimed: Quantity, sentence: str, held: Sequence[Quantity]) -> bool:
-    """What remains, or the sum, of two amounts."""
+def _reckoned(claimed: Quantity, sentence: str, together: Sequence[Sequence[Quantity]]) -> bool:
+    """What remains, or the sum, of two amounts that are told together."""
     if not claimed.dimension:
         return False
-    same = [each.size for each in held if each.dimension == claimed.dimension and each.firm]
-    left = _REST.search(sentence) and any(same_value(one - other, claimed.size) for one, other in permutations(same, 2))
-    total = _TOTAL.search(sentence) and any(
-        same_value(one + other, claimed.size) for one, other in combinations(same, 2)
-    )
-    return bool(left or total)
+    for told in together:
+        same = [each.size for each in told if each.dimension == claimed.dimension and each.firm]
+        if _REST.search(sentence) and any(same_value(a - b, claimed.size) for a, b in permutations(same, 2)):
+            return True
+        if _TOTAL.search(sentence) and any(same_value(a + b, claimed.size) for a, b in combinations(same, 2)):
+            return True
+    return False
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _told_together(text: str) -> tuple[tuple[Quantity, ...], ...]:
+    """The quantities of each sentence with those of the next one."""
+    read = [figures(text[span.start : span.end]).quantities for span in sentences(text)]
+    return tuple(one + other for one, other in pairwise([*read, ()]))
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _years(text: str) -> frozenset[int]:
+    """How many years it is from one year to another."""
+    return frozenset(int(end) - int(start) for start, end in _YEARS.findall(text) if end > start)
+
+
+def _same_years(claimed: Quantity, known: frozenset[int]) -> bool:
+    return claimed.dimension == MONTHS and claimed.firm and any(same_value(12 * each, claimed.size) for each in known)
 
 
 @lru_cache(maxsize=CACHED_TEXTS)

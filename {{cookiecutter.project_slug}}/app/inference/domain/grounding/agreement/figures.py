@@ -100,10 +100,15 @@ def dates(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         known = set(chain.from_iterable(getattr(each, name) for each in held))
         said = getattr(claimed, name)
         known |= _implied(said, passages) if name == "named" else _bounds(name, passages)
-        known |= {(month, day) for day, month in known} if name == "days" and _SLASHED.search(sentence) else set()
+        known |= {(month, day) for day, month in known} if name == "days" and _either_way(sentence, passages) else set()
         if wrong := [each for each in said if each not in known]:
             return Disagreement("date", str(wrong[0]), ", ".join(map(str, known)))
     return _times(claimed, held) or _parts_of_day(claimed, held)
+
+
+def _either_way(sentence: str, passages: tuple[str, ...]) -> bool:
+    """Whether the month of a date may stand before its day: no date with slashes tells which comes first."""
+    return bool(_SLASHED.search(sentence)) and not any(map(_SLASHED.search, passages))
 
 
 def _implied(said: Sequence[str], passages: tuple[str, ...]) -> set[str]:
