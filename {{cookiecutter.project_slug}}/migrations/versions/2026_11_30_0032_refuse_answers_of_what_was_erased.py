@@ -7,6 +7,7 @@ from app.core.rls import SERVICE_ROLE
 revision = "0032"
 down_revision = "0031"
 phase = "expand"
+locks = {"privacy_requests": "it holds a row for each request of a person"}
 
 COLUMN = "alter table privacy_requests add column closed_at timestamptz"
 INDEX = "create index ix_privacy_requests_closed_at on privacy_requests (tenant_id, closed_at)"

@@ -226,17 +226,13 @@ class Erasure:
             if stored is None or stored.state == "done":
                 return None
             now_named = await self._scope(connection, stored)
-            if not now_named.is_within(scope) or await self._is_left(connection, stored, now_named):
+            tenant = request.tenant_id
+            left = await self.search.rest(connection, tenant, now_named)
+            if left or not now_named.is_within(scope) or await self.search.undeleted(connection, tenant, now_named):
                 await receipts.change(connection, request.id, targets=now_named.ids)
                 return now_named
             await self._done(connection, stored)
         return None
-
-    async def _is_left(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> bool:
-        for search in (self.search.rest, self.search.undeleted):
-            if await search(connection, request.tenant_id, scope):
-                return True
-        return False
 
     async def _done(self, connection: AsyncConnection, request: PrivacyRequest) -> None:
         now, erased = self.clock.now(), sum(request.counters.values())
