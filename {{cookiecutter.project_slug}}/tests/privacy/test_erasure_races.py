@@ -58,7 +58,11 @@ def held(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]
 
 
 @pytest_asyncio.fixture
-async def race(state: State, database_urls: Urls, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Race]:
+async def race(
+    state: State, database_urls: Urls, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[Race]:
+    """In a conversation, and repeatable; with the parameter `alone` neither."""
+    alone = getattr(request, "param", "") == "alone"
     tenant = await state.identity.ensure_tenant(f"racer-{uuid4().hex}")
     key = await state.identity.create_key(tenant, "racer", ["admin"])
     transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
@@ -68,8 +72,8 @@ async def race(state: State, database_urls: Urls, monkeypatch: pytest.MonkeyPatc
         document = await upload(client, state, f"# Keeper\n\nThe keeper of the harbour is {garden.word('text')}.\n")
         await ask(client, f"{QUESTION}?", conversation="race")
         reached, go = held(monkeypatch)
-        body = {"question": f"{QUESTION}, {garden.word('question')}?", "conversation": "race"}
-        repeatable = {"Idempotency-Key": uuid4().hex}
+        body = {"question": f"{QUESTION}, {garden.word('question')}?"} | ({} if alone else {"conversation": "race"})
+        repeatable = {} if alone else {"Idempotency-Key": uuid4().hex}
         asked = asyncio.create_task(client.post("/v1/answers", json=body, headers=repeatable))
         await reached.wait()
         yield Race(garden, key, document, go, asked)
@@ -103,6 +107,7 @@ async def test_who_asks_after_an_erasure_is_answered(race: Race, state: State) -
     assert (await ask(race.garden.client, f"{QUESTION}?"))["status"] == "refused"
 
 
+@pytest.mark.parametrize("race", ["alone", "in a conversation"], indirect=True)
 async def test_an_answer_that_is_stored_while_its_document_is_erased_is_erased(
     race: Race, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
