@@ -13,13 +13,14 @@ privacy_requests = Table(
     *optional(sealed=LargeBinary),
     *required(master_key=Text, reason=Text, requested_by=Text, requested_at=Timestamp),
     *required(targets=JSONB, counters=JSONB, state=Text),
-    *optional(blocked_by=Text, ended_at=Timestamp),
+    *optional(blocked_by=Text, ended_at=Timestamp, closed_at=Timestamp),
     Column("reapplied", Boolean, nullable=False, server_default=false()),
     *one_of(kind=("export", "erase"), selector=("subject", "document", "conversation", "asker", "key", "tenant")),
     *one_of(state=("running", "done", "blocked")),
     CheckConstraint("(state = 'done') = (ended_at is not null)", name="ended"),
     CheckConstraint("(state = 'blocked') = (blocked_by is not null)", name="held"),
     Index("ix_privacy_requests_by_time", "tenant_id", "requested_at"),
+    Index("ix_privacy_requests_closed_at", "tenant_id", "closed_at"),
 )
 
 legal_holds = Table(

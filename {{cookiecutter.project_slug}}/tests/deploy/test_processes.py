@@ -71,7 +71,7 @@ class Deployment:
         return [*self.confinement(), *command] if BWRAP else command
 
     def confinement(self) -> list[str]:
-        seen = [str(path) for path in (ROOT, sys.prefix, sys.base_prefix)]
+        seen = [str(path) for path in (ROOT, TESTED, sys.prefix, sys.base_prefix)]
         mounts = [part for path in dict.fromkeys(seen) for part in ("--ro-bind", path, path)]
         return [
             *(str(BWRAP), "--ro-bind", "/", "/", "--tmpfs", "/tmp", "--dev", "/dev", "--proc", "/proc", *mounts),

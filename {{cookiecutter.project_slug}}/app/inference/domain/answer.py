@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from app.core.errors import Invalid, NotFound, Unavailable
+from app.core.errors import Conflict, Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
 from app.inference.domain.client_options import NO_OPTIONS, ClientOptions
 from app.inference.domain.conversations.turns import Turn
@@ -49,6 +49,11 @@ class RequestWarning:
 
 class AnswerNotFound(NotFound):
     code, title = "answer_not_found", "No such answer"
+
+
+class ErasedMeanwhile(Conflict):
+    code, title = "erased_meanwhile", "Something was erased while this was answered"
+    action = "Ask again; nothing of this answer is kept."
 
 
 class ModelNotFound(NotFound):

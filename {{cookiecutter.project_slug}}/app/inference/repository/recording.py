@@ -23,7 +23,7 @@ from app.costs.service import answer_statements as billing
 from app.idempotency.domain import ClaimSuperseded, CompletedRequest
 from app.idempotency.service import COMPLETE_SQL, complete_parameters
 from app.identity.domain import Principal
-from app.inference.domain.answer import Answer
+from app.inference.domain.answer import Answer, ErasedMeanwhile
 from app.inference.domain.human_review import (
     REVIEW_JOB,
     REVIEW_QUEUE,
@@ -82,8 +82,24 @@ async def record(
     """Writes the answer, its charges, the settlement of its holds and the end of its claim, in one transaction.
     extra: further writes in the same transaction, each with its own round trips.
 
-    Errors: ClaimSuperseded when the claim was taken over in the meantime.
+    Errors: ClaimSuperseded when the claim was taken over in the meantime; ErasedMeanwhile.
     """
+    try:
+        await _record(database, stored, rows, completed, settlement, extra)
+    except psycopg.errors.DivisionByZero as error:
+        raise ClaimSuperseded from error
+    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # by the trigger refuse_erased_answer
+        raise ErasedMeanwhile from error
+
+
+async def _record(
+    database: Database,
+    stored: StoredAnswer,
+    rows: Sequence[LedgerRow],
+    completed: CompletedRequest | None,
+    settlement: Settlement,
+    extra: Sequence[ExtraWrite],
+) -> None:
     tenant_id = stored.caller.tenant_id
     if not completed and not extra:
         charges = [each for row in rows for each in billing.ledger_parameters(row)]
@@ -91,18 +107,15 @@ async def record(
         statement = _record_sql(len(rows), bool(settlement))
         await database.insert(tenant_id, statement, (*_answer_values(stored), *charges, *settling))
         return
-    try:
-        if not extra:
-            async with database.pipeline(tenant_id) as connection:
-                await _write_statements(connection, stored, rows, completed, settlement)
-            return
-        async with database.transaction(tenant_id) as transaction:
-            raw: Any = (await transaction.get_raw_connection()).driver_connection
-            await _write_statements(raw, stored, rows, completed, settlement)
-            for each in extra:
-                await each(transaction)
-    except psycopg.errors.DivisionByZero as error:
-        raise ClaimSuperseded from error
+    if not extra:
+        async with database.pipeline(tenant_id) as connection:
+            await _write_statements(connection, stored, rows, completed, settlement)
+        return
+    async with database.transaction(tenant_id) as transaction:
+        raw: Any = (await transaction.get_raw_connection()).driver_connection
+        await _write_statements(raw, stored, rows, completed, settlement)
+        for each in extra:
+            await each(transaction)
 
 
 async def _write_statements(

@@ -75,7 +75,7 @@ class Answers:
         """A cited answer or a refusal, stored and charged; or a held answer, where the review policy holds it.
 
         Errors: QuestionRefused, ModelNotFound, TooManyAnswers, BudgetUsedUp, OutOfTime, DatabaseUnavailable,
-        ClaimSuperseded.
+        ClaimSuperseded, ErasedMeanwhile.
         """
         assigned = assigned or await self.assign(caller)
         with self._admitted(), self._recording_failures(caller, assigned), genai.workflow():

@@ -119,7 +119,7 @@ class Delivery:
     ) -> Reply:
         """The answer once it is charged and stored; in its place a held answer, where a review rule holds it.
 
-        Errors: OutOfTime, DatabaseUnavailable, ClaimSuperseded.
+        Errors: OutOfTime, DatabaseUnavailable, ClaimSuperseded, ErasedMeanwhile.
         """
         answer, rows = self.pipeline.finish(ctx, evidence, outcome)
         rule = self._review_rule(ctx, answer)

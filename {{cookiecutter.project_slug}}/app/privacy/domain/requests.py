@@ -1,10 +1,14 @@
 """Requests for export and erasure: what they name, what they found, and their receipts."""
 
+import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from html import escape
 from typing import Literal
+from urllib.parse import quote
 from uuid import UUID
 
 from app.core.errors import Conflict, Invalid, NotFound
@@ -71,23 +75,32 @@ class Selection:
         return pattern_of(self.value)
 
 
+_SPACES = r"\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_BETWEEN = rf"(?:[{_SPACES}_*~`]|\\[nrt]|\\u(?:00a0|202f|3000)|%20|%C2%A0|\+|&nbsp;)+"
+"""What stands between two words: spaces, and what JSON, URLs, HTML, Markdown and names of files have for them."""
+_BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_]|[\u0300-\u036f])"
+
+
 def pattern_of(text: str) -> str:
     """A regular expression for PostgreSQL (advanced) and Python that finds the text as whole words, in any case of its
-    letters, over line breaks, and as JSON and URLs write it.
+    letters, with accents composed or not, over line breaks, and as JSON, URLs, HTML, Markdown and names of files write
+    it.
     """
-    words = [_escaped(word) for word in text.split()]
-    joined = r"(?:\s|\\[nrt]|%20|\+)+".join(words)
-    before = r"(?<!\w)" if re.match(r"\w", text.strip()) else ""
-    after = r"(?!\w)" if re.search(r"\w$", text.strip()) else ""
+    words = unicodedata.normalize("NFC", text).split()
+    joined = _BETWEEN.join("".join(map(_written, word)) for word in words)
+    before = _BEFORE if words[0][0].isalnum() else ""
+    after = _AFTER if words[-1][-1].isalnum() else ""
     return f"{before}{joined}{after}"
 
 
-def _escaped(word: str) -> str:
-    """JSON puts a backslash before quotation marks and backslashes."""
-    return "".join(
-        rf"\\?{re.escape(each)}" if each in '"\\' else each if each.isalnum() or each == "_" else "\\" + each
-        for each in word
-    )
+def _written(character: str) -> str:
+    """A character in each way that it may be written."""
+    if character.isascii() and character.isalnum():
+        return character
+    each = dict.fromkeys((character, character.lower(), character.upper()))
+    ways = [re.escape(way) for one in each for way in (one, unicodedata.normalize("NFD", one))]
+    ways += [re.escape(way) for one in each for way in (json.dumps(one)[1:-1], quote(one, safe=""), escape(one))]
+    return f"(?:{'|'.join(dict.fromkeys(ways))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +122,9 @@ class ErasureScope:
         """As it is stored with the receipt: no text."""
         kinds = ("documents", "answers", "actions", "tickets", "keys")
         return {kind: sorted(map(str, getattr(self, kind))) for kind in kinds}
+
+    def is_within(self, other: "ErasureScope") -> bool:
+        return all(set(ids) <= set(other.ids[kind]) for kind, ids in self.ids.items())
 
     def with_ids(self, stored: Mapping[str, list[str]]) -> "ErasureScope":
         """With the ids of an earlier search too: what they named may be found by its text no more."""
@@ -136,7 +152,8 @@ class ErasureScope:
 @dataclass(frozen=True, slots=True)
 class PrivacyRequest:
     """A request with its receipt. subject: an id, or the keyed hash of a text. sealed: the text, encrypted by the
-    master key. counters: how many rows of each store were erased or exported.
+    master key. counters: how many rows of each store were erased or exported. closed_at: answers that were begun before
+    are not stored.
     """
 
     id: UUID
@@ -155,6 +172,7 @@ class PrivacyRequest:
     blocked_by: str | None = None
     ended_at: datetime | None = None
     reapplied: bool = False
+    closed_at: datetime | None = None
 
     def refuse_blocked(self) -> None:
         """Errors: ErasureBlocked."""

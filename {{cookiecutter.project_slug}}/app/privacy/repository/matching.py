@@ -121,3 +121,9 @@ async def count_mentions(
     tenant = "id" if store.table == "tenants" else "tenant_id"
     query = f"select count(*) from {store.table} where {tenant} = :tenant and {mentions(store, kind)}"  # noqa: S608
     return int((await connection.execute(text(query), values)).scalar_one())
+
+
+async def count_rows(connection: AsyncConnection, store: Store, values: dict[str, Any]) -> int:
+    """How many rows of a store whose rows are deleted belong to the request."""
+    query = f"select count(*) from {store.table} where {belongs(store)}"  # noqa: S608
+    return int((await connection.execute(text(query), values)).scalar_one())

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.locks import lock_name
 from app.privacy.domain.requests import LegalHold, PrivacyRequest
 from app.privacy.tables import legal_holds, privacy_requests
 
@@ -57,6 +59,14 @@ async def list_running(connection: AsyncConnection, tenant_id: UUID) -> list[UUI
 
 async def change(connection: AsyncConnection, request_id: UUID, **values: Any) -> None:
     await connection.execute(update(privacy_requests).where(REQUEST.id == request_id).values(**values))
+
+
+async def close(connection: AsyncConnection, request: PrivacyRequest, at: datetime) -> None:
+    """From the end of this transaction no answer is stored that was begun before `at` and may hold what the request
+    names; those that are being stored have been until then. The trigger is refuse_erased_answer of the table answers.
+    """
+    await lock_name(connection, f"erasures of {request.tenant_id}")
+    await change(connection, request.id, closed_at=at)
 
 
 async def add_hold(connection: AsyncConnection, hold: LegalHold) -> None:

@@ -109,9 +109,10 @@ class Erasure:
         await self.tombstones.append(request)
         await self._pass(request, scope, again=False)
         for _ in range(MAX_PASSES):
-            if await self._finish(request, scope):
+            if (left := await self._finish(request, scope)) is None:
                 return await self.find(tenant_id, request_id)
-            await self._pass(request, await self._left(request, scope), again=True)
+            await self._pass(request, left, again=True)
+            scope = left
         raise ErasureUnfinished("Text of the subject was written while it was being erased.")
 
     async def find(self, tenant_id: UUID, request_id: UUID) -> PrivacyRequest:
@@ -161,6 +162,10 @@ class Erasure:
 
     async def scope_of(self, request: PrivacyRequest) -> ErasureScope:
         """What the request names now, with what it named when it came: its ids are known after its text is gone."""
+        async with self.database.read(request.tenant_id) as connection:
+            return await self._scope(connection, request)
+
+    async def _scope(self, connection: AsyncConnection, request: PrivacyRequest) -> ErasureScope:
         stored = ErasureScope(everything=request.selector == "tenant").with_ids(request.targets)
         if request.sealed is None:
             return stored
@@ -168,15 +173,10 @@ class Erasure:
         value = (await self.management.unwrap(request.sealed, request.master_key, context)).decode()
         selection = Selection(request.selector, value)
         unit = (f"{request.tenant_id}:{value}",) if request.selector == "conversation" else ()
-        async with self.database.read(request.tenant_id) as connection:
-            start = replace(stored, pattern=selection.pattern, units=unit)
-            scope = await self.search.widen(connection, request.tenant_id, start)
+        keys = await self.search.keys_of_asker(request.tenant_id, value) if request.selector == "asker" else stored.keys
+        start = replace(stored, pattern=selection.pattern, units=unit, keys=keys)
+        scope = await self.search.widen(connection, request.tenant_id, start)
         return replace(scope, keys=(), names=()) if request.selector == "asker" else scope
-
-    async def _left(self, request: PrivacyRequest, scope: ErasureScope) -> ErasureScope:
-        """What was written meanwhile."""
-        async with self.database.read(request.tenant_id) as connection:
-            return await self.search.widen(connection, request.tenant_id, ErasureScope(pattern=scope.pattern))
 
     async def receive(self, request: PrivacyRequest) -> None:
         """Store the receipt with its line in the audit log, before anything is erased or exported."""
@@ -216,24 +216,27 @@ class Erasure:
                 counters = {**stored.counters, name: stored.counters.get(name, 0) + erased}
                 await receipts.change(connection, request.id, counters=counters)
 
-    async def _finish(self, request: PrivacyRequest, scope: ErasureScope) -> bool:
-        """Whether nothing is left; then the receipt says so, and so does the audit log."""
+    async def _finish(self, request: PrivacyRequest, scope: ErasureScope) -> ErasureScope | None:
+        """None when nothing is left; then the receipt says so, and so does the audit log. Otherwise what is left."""
+        async with self.database.transaction(request.tenant_id) as connection:
+            await receipts.close(connection, request, self.clock.now())
         async with self.database.transaction(request.tenant_id) as connection:
             await lock_name(connection, f"erasure {request.id}")
             stored = await receipts.find(connection, request.id, lock=True)
             if stored is None or stored.state == "done":
-                return True
-            if await self.search.rest(connection, request.tenant_id, scope):
-                return False
-            now = self.clock.now()
-            await receipts.change(connection, request.id, state="done", ended_at=now)
-            erased = sum(stored.counters.values())
-            act = Act(
-                request.requested_by,
-                "privacy.erased",
-                f"request {request.id}",
-                after=f"{erased} rows",
-                tenant_id=request.tenant_id,
-            )
-            await audit.record(connection, act, now)
-        return True
+                return None
+            now_named = await self._scope(connection, stored)
+            tenant = request.tenant_id
+            left = await self.search.rest(connection, tenant, now_named)
+            if left or not now_named.is_within(scope) or await self.search.undeleted(connection, tenant, now_named):
+                await receipts.change(connection, request.id, targets=now_named.ids)
+                return now_named
+            await self._done(connection, stored)
+        return None
+
+    async def _done(self, connection: AsyncConnection, request: PrivacyRequest) -> None:
+        now, erased = self.clock.now(), sum(request.counters.values())
+        await receipts.change(connection, request.id, state="done", ended_at=now)
+        about, after = f"request {request.id}", f"{erased} rows"
+        act = Act(request.requested_by, "privacy.erased", about, after=after, tenant_id=request.tenant_id)
+        await audit.record(connection, act, now)

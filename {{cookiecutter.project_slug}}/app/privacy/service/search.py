@@ -17,6 +17,9 @@ from app.privacy.domain.requests import ErasureScope, PrivacyContentNotFound, Se
 from app.privacy.domain.stores import Person
 from app.privacy.repository import erasing, matching, stored_files
 
+_ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
+"""In which a file that nothing was parsed of is searched."""
+
 
 @dataclass(frozen=True)
 class ScopeSearch:
@@ -53,6 +56,13 @@ class ScopeSearch:
         left["audit_log"] = len(await stored_files.audit_lines(connection, CATALOGUE.by_table["audit_log"], values))
         return {table: count for table, count in left.items() if count}
 
+    async def undeleted(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
+        """How many rows belong to the scope that an erasure deletes, by store; those without any are left out."""
+        values = matching.parameters(tenant_id, scope)
+        stores = [each for each in CATALOGUE.searched if each.erasing == "delete"]
+        left = {each.table: await matching.count_rows(connection, each, values) for each in stores}
+        return {table: count for table, count in left.items() if count}
+
     async def _start(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
         match selection.selector:
             case "tenant":
@@ -66,6 +76,10 @@ class ScopeSearch:
                 return ErasureScope(keys=tuple(each.id for each in keys))
             case _:
                 return ErasureScope(pattern=selection.pattern)
+
+    async def keys_of_asker(self, tenant_id: UUID, name: str) -> tuple[UUID, ...]:
+        """The keys of this name; none when there are none any more."""
+        return tuple(each.id for each in await self.identity.list_keys(tenant_id) if each.name == name)
 
     async def _keys(self, tenant_id: UUID, selection: Selection) -> Sequence[ApiKey]:
         """Errors: KeyNotFound."""
@@ -98,11 +112,12 @@ class ScopeSearch:
         """Documents whose newest version is not published and whose file holds the text as it stands: nothing was
         parsed of it.
         """
-        wanted = re.compile(pattern.encode(), re.IGNORECASE)
+        wanted = re.compile(pattern, re.IGNORECASE)
         found = set()
         for document in await stored_files.unread(connection):
             for sealed in await stored_files.files_of(connection, document):
-                if wanted.search(await self.keys.open(connection, tenant_id, ORIGINAL, sealed)):
+                data = await self.keys.open(connection, tenant_id, ORIGINAL, sealed)
+                if any(wanted.search(data.decode(encoding, "replace")) for encoding in _ENCODINGS):
                     found.add(document)
         return found
 

@@ -15,6 +15,8 @@ from app.inference.domain.grounding.citations import cited_numbers, without_cita
 from app.inference.domain.grounding.extractive import Readable
 
 _LATE = re.compile(r"(?:\[[0-9]{1,3}\]\s*)+")
+_CONTRACTED = re.compile(r"\w['’](?:t|s|re|ve|ll|d|m)\Z")
+"""Verbs without meaning of their own: whether they deny is compared elsewhere."""
 
 SUPPORTED = 0.4
 """The share of a sentence's words that must be in the passages that support it."""
@@ -111,7 +113,7 @@ def _claims(text: str, language: str) -> list[_Claim]:
             claims[-1].named.extend(cited_numbers(late.group()))
             sentence = sentence[late.end() :]
         plain = without_citations(sentence).strip()
-        if stems := frozenset(terms(plain, language)):
+        if stems := frozenset(each for each in terms(plain, language) if not _CONTRACTED.search(each)):
             claims.append(_Claim(plain, stems, cited_numbers(sentence), language))
     return claims
 

@@ -74,6 +74,23 @@ STORE = (
         ("number", "80 % of the guests left.", "20 % of the guests left, and they must pay."),
         ("number", "There are three winners.", "The jury is there in May, June and July. There are two winners."),
         ("number", "One in 10,000 parts fails.", "One in 10,500 parts fails, by this rule and that."),
+        (
+            "number",
+            "It sank by 3 % in the first hall.",
+            "It sank by 11 % in the first hall and by 3 % in the other one.",
+        ),
+        ("number", "9 % of the children fell ill.", "This is so: 9 % of the adults and 4 % of the children fell ill."),
+        ("number", "The club has 24 members.", "The club began with 24 players. It has 78 members, and they pay."),
+        ("unit", "Five winners are named.", "Up to 5 % of the seats are free and two winners are named."),
+        ("number", "The rest of 240 euros is due.", "The fee is 340 euros. It is paid in May. A book costs 100 euros."),
+        ("unit", "The lift takes twelve hours.", "The lift takes twelve minutes. The shop is open from 7:00 to 19:00."),
+        ("date", "The fair is on 05/03/2024.", "The fair is on 03/05/2024, and they must be there."),
+        ("scope", "All of the wine is red.", "About 70 % of the wine is red and the rest is white."),
+        ("scope", "All dogs may be kept without asking.", "Small dogs may be kept without asking by this rule."),
+        ("scope", "Anything may be sold.", "Only food and flowers may be sold by them."),
+        ("scope", "A bonus is always paid.", "A bonus is paid if the board agrees to it."),
+        ("negation", "Backups are not encrypted.", "Backups are kept for 35 days. They are encrypted with a key."),
+        ("date", "There are no tours in winter on Friday.", "The tours are from May to July, on this and that day."),
         ("date", "The fair is on 30 December.", "The fair is on 12/31/2024, and they must be there."),
     ],
 )
@@ -135,6 +152,15 @@ def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: s
         ("The door cannot be opened until it is cold.", "The door stays locked until it is cold."),
         ("The fair is on 31 December.", "The fair is on 12/31/2024, and they must be there."),
         ("The fair is in hall 3.", "The fair of 99.99.2024 is in hall 3, and one in 0 of them must be there."),
+        ("There are no tours in winter.", "The tours are from May to July, and they must be booked."),
+        ("The sauna is not heated on Mondays.", "The sauna is heated from Tuesday to Sunday, and it is by the hall."),
+        ("The net is not up in winter.", "The net is taken down from November to March and stored with the others."),
+        ("With a card, each visit costs 12 euros.", "A visit costs 14 euros, with a card it is 12 euros."),
+        ("It took five years to build it.", "It was built between 1951 and 1956, and they are proud of it."),
+        ("206 patients got it.", "There were 412 patients in the trial. Half of them got it."),
+        ("The two halls have 244 seats altogether.", "The two halls have 180 and 64 seats, and they are warm."),
+        ("340 objects are on show.", "It has 3,400 objects, of which a tenth is on show in the hall."),
+        ("All dogs may be kept.", "All small and large dogs may be kept by the tenant."),
         ("Two things are needed: an order above 10,000 euros needs two signatures.", STORE),
     ],
 )
@@ -190,7 +216,7 @@ def test_the_headings_above_a_passage_are_evidence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("half", "caught", "false_alarms"), [("tune", 0.9, 0.03), ("held_out", 0.9, 0.05), ("fresh", 0.75, 0.15)]
+    ("half", "caught", "false_alarms"), [("tune", 0.9, 0.03), ("held_out", 0.9, 0.05), ("fresh", 0.8, 0.15)]
 )
 def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(
     half: str, caught: float, false_alarms: float

@@ -18,6 +18,7 @@ _BREAK = re.compile(
     re.IGNORECASE,
 )
 _ALL_BUT = re.compile(r"\b(?:every(?:where|one|body|thing)?|any(?:where|one|body|thing)?|all)(?: \w+)? \Z", re.I)
+_PRONOUN = re.compile(r"(?:it|they|he|she|these|this|those)\b", re.IGNORECASE)
 _UNIT_STOP = re.compile(r"(?:(?<=\d [A-Za-z])|(?<=\d[A-Za-z]))\.(?=\s+[A-Z])")
 # What is worded with a negation and negates nothing, and what negates without one; of the same length.
 _BEFOREHAND = r"(?= [\w-]+ \w+ (?:before|ahead|prior|in advance)\b)"
@@ -171,7 +172,13 @@ def clauses(text: str) -> tuple[Clause, ...]:
         plain = pattern.sub(lambda found, other=other: other.ljust(len(found[0])), plain)  # type: ignore[misc]
     plain = _NEGATED_VERB.sub(_as_limit, plain)
     limits = tuple(_limits(plain))
-    return tuple(clause for span in _sentences(plain) for clause in _of_sentence(plain, span, limits))
+    found: list[Clause] = []
+    before: frozenset[str] = frozenset()
+    for span in _sentences(plain):
+        refers = _PRONOUN.match(plain, span.start)
+        found += _of_sentence(plain, span, limits, before if refers else frozenset())
+        before = (before if refers else frozenset()) | frozenset(_concepts(_words(plain[span.start : span.end])))
+    return tuple(found)
 
 
 def _as_limit(found: re.Match[str]) -> str:
@@ -199,9 +206,12 @@ def _limits(text: str) -> Iterator[QuantityLimit]:
         yield QuantityLimit(each, up - down)
 
 
-def _of_sentence(text: str, span: TextSpan, limits: tuple[QuantityLimit, ...]) -> Iterator[Clause]:
+def _of_sentence(
+    text: str, span: TextSpan, limits: tuple[QuantityLimit, ...], spoken_of: frozenset[str]
+) -> Iterator[Clause]:
+    """spoken_of: what a pronoun that it begins with may stand for."""
     whole = _words(text[span.start : span.end])
-    around, sentence = frozenset(_concepts(whole)), frozenset(whole)
+    around, sentence = frozenset(_concepts(whole)) | spoken_of, frozenset(whole)
     before: list[str] = []
     negated: bool | None = None
     setting = False

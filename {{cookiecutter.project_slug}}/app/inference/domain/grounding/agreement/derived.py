@@ -26,6 +26,9 @@ _UNDER = re.compile(r"\b(?:less than|fewer than|under|below) \Z", re.IGNORECASE)
 _REST = re.compile(
     r"\b(?:rest|remain\w*|remainder|others?|still|left|lost|loses?|keeps?|saves?|saved)\b", re.IGNORECASE
 )
+_YEARS = re.compile(r"\b((?:1[5-9]|20)\d\d)(?:\s?[-–]\s?|\s+(?:to|and|until|till)\s+)((?:1[5-9]|20)\d\d)\b")
+_LEAST_SUM = 10
+"""Of numbers of things; a smaller one is the sum of too many others."""
 _NEAR, _WITHIN = 0.06, 0.35
 """How far "about", and "more than" or "less than", may be from the figure of the evidence."""
 _DAY = 86_400
@@ -40,8 +43,10 @@ def derived(claimed: Quantity, sentence: str, passages: Sequence[str], in_passag
         or _part_of(claimed, passages)
         or _the_rest(claimed, sentence, passages)
         or _others(claimed, sentence, in_passages)
-        or _reckoned(claimed, sentence, in_passages)
-        or any(_same_duration(claimed, each) for each in map(_durations, passages))
+        or any(_reckoned(claimed, sentence, each) for each in map(_told_together, passages))
+        or any(_share_of(claimed, each) for each in map(_told_together, passages))
+        or any(_same_years(claimed, each) for each in map(_years, passages))
+        or any(_same_duration(claimed, sentence, each) for each in map(_durations, passages))
         or _century(claimed, sentence, in_passages)
         or any(_roughly(claimed, sentence, each) for each in _exact(passages))
     )
@@ -126,33 +131,78 @@ def _opposed(sentence: str, passages: Sequence[str]) -> bool:
     return any(opposed(said, frozenset(_WORD.findall(passage.lower()))) for passage in passages)
 
 
-def _reckoned(claimed: Quantity, sentence: str, in_passages: Sequence[Quantity]) -> bool:
-    """What remains, or the sum, of two amounts."""
-    if not claimed.dimension:
+def _reckoned(claimed: Quantity, sentence: str, together: Sequence[Sequence[Quantity]]) -> bool:
+    """What remains, or the sum, of two amounts that are told together."""
+    if not claimed.dimension and claimed.value < _LEAST_SUM:
         return False
-    same = [each.size for each in in_passages if each.dimension == claimed.dimension and each.firm]
-    left = _REST.search(sentence) and any(same_value(one - other, claimed.size) for one, other in permutations(same, 2))
-    total = _TOTAL.search(sentence) and any(
-        same_value(one + other, claimed.size) for one, other in combinations(same, 2)
+    for told in together:
+        same = [each.size for each in told if each.dimension == claimed.dimension and each.firm]
+        if _REST.search(sentence) and any(same_value(a - b, claimed.size) for a, b in permutations(same, 2)):
+            return True
+        if _TOTAL.search(sentence) and any(same_value(a + b, claimed.size) for a, b in combinations(same, 2)):
+            return True
+    return False
+
+
+def _share_of(claimed: Quantity, together: Sequence[Sequence[Quantity]]) -> bool:
+    """206 patients, where half of 412 is named: a number, not a measure."""
+    return (
+        claimed.firm
+        and not claimed.dimension
+        and any(
+            (share := _share(part)) is not None and 0 < share < 1 and same_value(share * whole.size, claimed.size)
+            for told in together
+            for part, whole in permutations(told, 2)
+            if whole.dimension == claimed.dimension and whole.value > 1
+        )
     )
-    return bool(left or total)
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
-def _durations(text: str) -> frozenset[int]:
-    """In seconds: between the times of one sentence, and of a range of days in one month with and without its last."""
-    found: set[int] = set()
-    for span in sentences(text):
-        read = figures(text[span.start : span.end])
-        found |= {(end - start) * 60 for (start, _), (end, _) in pairwise(read.times) if end > start}
-        for (start, month), (end, same) in pairwise(read.days):
-            if month == same and end > start:
-                found |= {(end - start) * _DAY, (end - start + 1) * _DAY}
-    return frozenset(found)
+def _told_together(text: str) -> tuple[tuple[Quantity, ...], ...]:
+    """The quantities of each sentence with those of the next one."""
+    read = [figures(text[span.start : span.end]).quantities for span in sentences(text)]
+    return tuple(one + other for one, other in pairwise([*read, ()]))
 
 
-def _same_duration(claimed: Quantity, known: frozenset[int]) -> bool:
-    return claimed.dimension == SECONDS and claimed.firm and any(same_value(each, claimed.size) for each in known)
+@lru_cache(maxsize=CACHED_TEXTS)
+def _years(text: str) -> frozenset[int]:
+    """How many years it is from one year to another."""
+    return frozenset(int(end) - int(start) for start, end in _YEARS.findall(text) if end > start)
+
+
+def _same_years(claimed: Quantity, known: frozenset[int]) -> bool:
+    return claimed.dimension == MONTHS and claimed.firm and any(same_value(12 * each, claimed.size) for each in known)
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _durations(text: str) -> tuple[tuple[frozenset[int], frozenset[str]], ...]:
+    """In seconds, with what the sentence speaks of: between its times, and of a range of days in one month with and
+    without its last."""
+    return tuple(_lasting(text[span.start : span.end]) for span in sentences(text))
+
+
+def _lasting(sentence: str) -> tuple[frozenset[int], frozenset[str]]:
+    read = figures(sentence)
+    found = {(end - start) * 60 for (start, _), (end, _) in pairwise(read.times) if end > start}
+    for (start, month), (end, same) in pairwise(read.days):
+        if month == same and end > start:
+            found |= {(end - start) * _DAY, (end - start + 1) * _DAY}
+    return frozenset(found), _around(sentence)
+
+
+def _around(sentence: str) -> frozenset[str]:
+    return frozenset[str]().union(*(each.around for each in clauses(sentence)))
+
+
+def _same_duration(claimed: Quantity, sentence: str, known: Sequence[tuple[frozenset[int], frozenset[str]]]) -> bool:
+    """Of a sentence that speaks of something the claim speaks of too, or of nothing by name."""
+    if claimed.dimension != SECONDS or not claimed.firm:
+        return False
+    said = _around(sentence)
+    return any(
+        (not about or about & said) and any(same_value(each, claimed.size) for each in found) for found, about in known
+    )
 
 
 def _share(quantity: Quantity) -> float | None:

@@ -8,6 +8,7 @@ from app.inference.domain.grounding.agreement.alignment import aligned, read
 from app.inference.domain.grounding.agreement.clauses import Clause, clauses
 from app.inference.domain.grounding.agreement.derived import derived, rate_of_a_list
 from app.inference.domain.grounding.agreement.disagreement import Disagreement
+from app.inference.domain.grounding.agreement.negations import NOT
 from app.inference.domain.grounding.agreement.quantities import (
     MONTH,
     MONTHS,
@@ -23,6 +24,9 @@ from app.inference.domain.grounding.agreement.quantities import (
 _EDGE = re.compile(rf"\b(end|beginning|start) of ({MONTH})\b", re.IGNORECASE)
 _SLASHED = re.compile(r"\b\d\d?/\d\d?/\d{4}\b")
 """Day and month, in either order."""
+_MONTHS_ON = re.compile(rf"\bfrom (?:\d+ )?({MONTH}) (?:to|until|till|through) (?:\d+ )?({MONTH})\b", re.IGNORECASE)
+_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAYS_ON = re.compile(rf"\b({'|'.join(_WEEK)})s? (?:to|until|till|through) ({'|'.join(_WEEK)})s?\b")
 _LAST = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SEASONS = ("", *("winter",) * 2, *("spring",) * 3, *("summer",) * 3, *("autumn",) * 3, "winter")
 
@@ -60,9 +64,17 @@ def _in_place(claim: Clause, sentence: str, passages: tuple[str, ...]) -> Disagr
             continue
         if any(derived(mine, sentence, passages, in_passages) for mine in readings):
             continue
+        if any(_said_of_it(mine, claim, same) for mine in readings):
+            continue
         if readings[0].firm or not rate_of_a_list(readings[0], figures(sentence).quantities, passages):
             return Disagreement("number", readings[0].words, rivals[0].words)
     return None
+
+
+def _said_of_it(mine: Quantity, claim: Clause, same: Sequence[Clause]) -> bool:
+    """Whether the clause that has the figure names what the sentence names beside: "with a card, it is 12 euros"."""
+    own = [each for each in same if any(equal(mine, limit.quantity) for limit in each.limits)]
+    return any((each.stems - claim.stems) & (claim.around - claim.stems) for each in own)
 
 
 def _telling(claim: Clause, same: Sequence[Clause]) -> Sequence[Clause]:
@@ -101,21 +113,39 @@ def dates(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     for name in ("days", "named") if _SLASHED.search(sentence) else ("days", "months", "named"):
         known = set(chain.from_iterable(getattr(each, name) for each in in_passages))
         said = getattr(claimed, name)
-        known |= _implied(said, passages) if name == "named" else _bounds(name, passages)
-        known |= {(month, day) for day, month in known} if name == "days" and _SLASHED.search(sentence) else set()
+        denied = not NOT.isdisjoint(sentence.lower().split())
+        known |= _implied(said, passages, denied) if name == "named" else _bounds(name, passages)
+        known |= {(month, day) for day, month in known} if name == "days" and _either_way(sentence, passages) else set()
         if wrong := [each for each in said if each not in known]:
             return Disagreement("date", str(wrong[0]), ", ".join(map(str, known)))
     return _times(claimed, in_passages) or _parts_of_day(claimed, in_passages)
 
 
-def _implied(said: Sequence[str], passages: tuple[str, ...]) -> set[str]:
-    """The days of a weekend where the evidence names it, those of a working week, and the season of a month."""
+def _either_way(sentence: str, passages: tuple[str, ...]) -> bool:
+    """Whether the month of a date may stand before its day: no date with slashes tells which comes first."""
+    return bool(_SLASHED.search(sentence)) and not any(map(_SLASHED.search, passages))
+
+
+def _implied(said: Sequence[str], passages: tuple[str, ...], denied: bool) -> set[str]:
+    """The days of a weekend where the evidence names it, those of a working week, and the season of a month; where the
+    sentence denies, the seasons in which nothing is."""
     text = "\n".join(passages).lower()
     days = {day for day in ("saturday", "sunday") if re.search(r"\bweekends?\b", text)}
     if {"monday", "friday"} <= set(said) and re.search(r"\b(?:weekdays?|working days?)\b", text):
         days |= {"monday", "friday"}
     months = chain.from_iterable(figures(passage).months for passage in passages)
-    return days | {*(_SEASONS[month] for month in months)}
+    inside, outside = _in_ranges(text)
+    return days | {*(_SEASONS[month] for month in months)} | inside | (outside if denied else set())
+
+
+def _in_ranges(text: str) -> tuple[set[str], set[str]]:
+    """The seasons of a range of months, and those without any of it with the days of the week that are not in a range
+    of days: "from October to March" is in winter and not in summer."""
+    ranges = [(month_of(found[1]), month_of(found[2])) for found in _MONTHS_ON.finditer(text)]
+    inside = {_SEASONS[(start + n - 1) % 12 + 1] for start, end in ranges for n in range((end - start) % 12 + 1)}
+    spans = [(_WEEK.index(found[1]), _WEEK.index(found[2])) for found in _DAYS_ON.finditer(text)]
+    days = {_WEEK[(start + n) % 7] for start, end in spans for n in range((end - start) % 7 + 1)}
+    return inside, ({*_SEASONS[1:]} - inside if ranges else set()) | ({*_WEEK} - days if spans else set())
 
 
 def _bounds(name: str, passages: tuple[str, ...]) -> set[tuple[int, int]]:

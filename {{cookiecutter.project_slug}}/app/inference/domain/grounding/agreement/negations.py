@@ -21,6 +21,15 @@ _ONLY = frozenset(["only"])
 _EXCEPT = frozenset(["except", "apart"])
 _DEMANDS = frozenset(["only", "must"])
 _FORBIDS = frozenset(listed("can't cannot can"))
+_TIMES_OF_YEAR = frozenset(
+    listed(
+        """
+    spring summer autumn winter monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays
+    thursdays fridays saturdays sundays
+    """
+    )
+)
+_LASTING = frozenset(listed("to until till through"))
 _ONLY_IF = frozenset(listed("only must need needs require requires required shall"))
 
 
@@ -78,6 +87,9 @@ def _denies(claim: Clause, other: Clause, about: str, known: Sequence[Clause]) -
         return False
     if no.early and "after" in yes.words and no.early & yes.stems:
         # "Not before noon" is "after noon".
+        return False
+    if no.words & _TIMES_OF_YEAR - yes.sentence and yes.sentence & _LASTING:
+        # "Not in winter" is "from April to October".
         return False
     if no.stems & _PRICES and yes.sentence & _FREE:
         return False

@@ -111,7 +111,8 @@ _QUANTITY = re.compile(
 _AND_A = re.compile(r"\band a \Z")
 _RANGE = re.compile(r"\s*(?:to|or|and|-|–)\s*")
 _SHARE = re.compile(
-    rf"\b(?:(?:(?P<count>{'|'.join(_ONES[1:10])})|an?)[\s-](?P<part>{'|'.join(_ORDINALS)})s?(?= of\b)"
+    rf"\b(?:(?:(?P<count>{'|'.join(_ONES[1:10])})|an?)[\s-](?P<part>{'|'.join(_ORDINALS)})s?"
+    r"(?= (?:of|is|are|was|were)\b|[.,;])"
     rf"|(?:one|1) (?:in|out of) (?P<whole>[1-9]\d{{0,2}}(?![.,]?\d)|{'|'.join((*_ONES[2:], *_TENS))})\b)",
     re.IGNORECASE,
 )
@@ -343,7 +344,7 @@ def equal(one: Quantity, other: Quantity) -> bool:
         return same_value(one.size, other.size)
     if "percent" in kinds and "" in kinds:
         part, percent = (one, other) if other.dimension == "percent" else (other, one)
-        return same_value(part.value * 100, percent.value) or same_value(part.value, percent.value)
+        return same_value(part.value * 100, percent.value) or (part.bare and same_value(part.value, percent.value))
     if kinds == {"times", ""}:
         return same_value(one.value, other.value)
     return (one.bare or other.bare) and same_value(one.value, other.value)

@@ -63,7 +63,13 @@ def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     return None
 
 
-_UNIVERSAL = frozenset(listed("all always any anyone anybody everyone everybody whenever everywhere several every"))
+_UNIVERSAL = frozenset(
+    listed(
+        """
+    all always any anyone anybody anything everyone everybody everything whenever everywhere several every
+    """
+    )
+)
 _ALL_THAT = re.compile(r"\ball (?:of )?(?:that|there|what|the rest|it|they)\b", re.IGNORECASE)
 _INTERVAL = re.compile(
     r"\bevery (?:\w+ )?(?:hour|day|night|week|month|quarter|year|morning|evening|[a-z]+day)s?\b", re.IGNORECASE
@@ -73,6 +79,9 @@ _SOLELY = frozenset(["only", "solely", "exclusively"])
 _ANY = frozenset(listed("anyone anybody everyone everybody any all every or"))
 _ALLOWED = frozenset(listed("may can allowed permitted possible available"))
 _PARTLY = frozenset(listed("mostly mainly usually largely partly"))
+_CONSTANT = frozenset(["always"])
+_CASES = frozenset(listed("if when whenever unless provided"))
+_WHOLE = frozenset(listed("all always whole entire entirely every everybody everyone"))
 _HOURS = frozenset(listed("noon midnight o'clock am pm m"))
 _LASTING = frozenset(listed("from to until till between after before"))
 _ONCE = frozenset(["once", "single"])
@@ -115,6 +124,15 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     context = frozenset(chain.from_iterable(each.words for each in near))
     if claim.words & frozenset(["all", "always"]) and context & _PARTLY and not claim.words & _PARTLY:
         return True
+    if claim.words & _WHOLE and not claim.negated and not claim.limits and all(map(_in_part, near)):
+        return True
+    if (
+        claim.words & _CONSTANT
+        and not claim.negated
+        and not claim.sentence & _CASES
+        and all(each.sentence & _CASES for each in near)
+    ):
+        return True
     if "several" in claim.words and context & _ONCE:
         return True
     sentence_words = frozenset(chain.from_iterable(each.words for each in clauses(sentence)))
@@ -123,6 +141,12 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     if claim.negated or not universal or sentence_words & (_RESTRICT | NOT) or context & _UNIVERSAL:
         return False
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
+
+
+def _in_part(clause: Clause) -> bool:
+    """Whether it speaks of a share that is not the whole."""
+    shares = [(each.quantity.dimension, each.quantity.value) for each in clause.limits]
+    return any(value < 100 if kind == "percent" else not kind and 0 < value < 1 for kind, value in shares)
 
 
 def _elsewhere(claim: Clause, near: Sequence[Clause]) -> bool:

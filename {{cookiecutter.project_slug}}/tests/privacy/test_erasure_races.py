@@ -1,0 +1,148 @@
+"""Answers that are being written while what they are made from is erased."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from app.core.embedded import Urls
+from app.identity.domain import NewKey
+from app.inference.service.delivery import Delivery
+from app.main import create_app
+from app.privacy.domain.requests import Selection, Selector
+from app.privacy.service.steps import Steps
+from app.wiring import State
+from tests.privacy.planted import SUBJECT, Garden, dump
+from tests.privacy.test_erasure import WHY, ask, upload
+
+QUESTION = "Who is the keeper of the harbour"
+
+
+@dataclass
+class Race:
+    """An answer that is written but not stored yet, until `go` is set."""
+
+    garden: Garden
+    key: NewKey
+    document: UUID
+    go: asyncio.Event
+    asked: "asyncio.Task[httpx.Response]"
+
+    async def end(self) -> httpx.Response:
+        self.go.set()
+        return await self.asked
+
+    def selection(self, selector: Selector) -> Selection:
+        values = {"document": str(self.document), "key": self.key.prefix, "asker": "racer", "tenant": ""}
+        return Selection(selector, {**values, "conversation": "race", "subject": SUBJECT}[selector])
+
+
+def held(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]:
+    """Set when an answer is written; to be set when it may be stored."""
+    reached, go = asyncio.Event(), asyncio.Event()
+    deliver = Delivery.deliver
+
+    async def later(self: Delivery, *arguments: Any) -> Any:
+        if not go.is_set():
+            reached.set()
+            await go.wait()
+        return await deliver(self, *arguments)
+
+    monkeypatch.setattr(Delivery, "deliver", later)
+    return reached, go
+
+
+@pytest_asyncio.fixture
+async def race(
+    state: State, database_urls: Urls, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[Race]:
+    """In a conversation, and repeatable; with the parameter `alone` neither."""
+    alone = getattr(request, "param", "") == "alone"
+    tenant = await state.identity.ensure_tenant(f"racer-{uuid4().hex}")
+    key = await state.identity.create_key(tenant, "racer", ["admin"])
+    transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {key.text}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
+        garden = Garden(state, client, tenant, database_urls.owner, state.settings.root / "evals")
+        document = await upload(client, state, f"# Keeper\n\nThe keeper of the harbour is {garden.word('text')}.\n")
+        await ask(client, f"{QUESTION}?", conversation="race")
+        reached, go = held(monkeypatch)
+        body = {"question": f"{QUESTION}, {garden.word('question')}?"} | ({} if alone else {"conversation": "race"})
+        repeatable = {} if alone else {"Idempotency-Key": uuid4().hex}
+        asked = asyncio.create_task(client.post("/v1/answers", json=body, headers=repeatable))
+        await reached.wait()
+        yield Race(garden, key, document, go, asked)
+        go.set()
+        await asked
+
+
+@pytest.mark.parametrize("selector", get_args(Selector))
+async def test_an_answer_that_was_begun_before_an_erasure_is_not_stored_after_it(
+    race: Race, state: State, selector: Selector
+) -> None:
+    garden = race.garden
+    request = await state.privacy.erasure.erase(garden.tenant, race.selection(selector), "officer", WHY)
+    assert request.state == "done"
+    reply = await race.end()
+    assert (reply.status_code, reply.json()["code"]) == (409, "erased_meanwhile")
+    gone = {"document": "text", "tenant": ""}.get(selector, "question")
+    planted = {word for word, store in garden.words.items() if gone in ("", store)}
+    assert not garden.found(dump(garden.owner_url)) & planted
+
+
+async def test_an_answer_that_has_nothing_of_the_erased_document_is_stored(race: Race, state: State) -> None:
+    other = await upload(race.garden.client, state, "# The ferry\n\nIt leaves the pier at six in the evening.\n")
+    await state.privacy.erasure.erase(race.garden.tenant, Selection("document", str(other)), "officer", WHY)
+    assert (await race.end()).status_code == 200
+
+
+async def test_who_asks_after_an_erasure_is_answered(race: Race, state: State) -> None:
+    await state.privacy.erasure.erase(race.garden.tenant, Selection("subject", SUBJECT), "officer", WHY)
+    assert (await race.end()).status_code == 409
+    assert (await ask(race.garden.client, f"{QUESTION}?"))["status"] == "refused"
+
+
+@pytest.mark.parametrize("race", ["alone", "in a conversation"], indirect=True)
+async def test_an_answer_that_is_stored_while_its_document_is_erased_is_erased(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored after the step that erases answers, and before the erasure looks for what is left."""
+    steps: Callable[[Steps], Any] = Steps.steps.fget  # type: ignore[attr-defined]
+
+    def with_the_answer(self: Steps) -> list[tuple[str, Any]]:
+        async def end(*_: object) -> int:
+            await race.end()
+            return 0
+
+        return [*steps(self), ("race", end)]
+
+    monkeypatch.setattr(Steps, "steps", property(with_the_answer))
+    selection = race.selection("document")
+    await state.privacy.erasure.erase(race.garden.tenant, selection, "officer", WHY)
+    assert race.asked.result().status_code == 200
+    assert race.garden.found(dump(race.garden.owner_url)) == set()
+
+
+async def test_what_is_said_of_an_answer_while_it_is_erased_is_erased(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment that was checked before its answer was erased, and stored after the step that erases comments."""
+    garden, steps = race.garden, Steps.steps.fget  # type: ignore[attr-defined]
+    answer = UUID((await race.end()).json()["id"])
+
+    async def comment(*_: object) -> int:
+        values = (uuid4(), garden.tenant, answer, uuid4(), garden.word("comment"))
+        statement = "insert into feedback (id, tenant_id, answer_id, key_id, helpful, comment) values "
+        garden.sql(statement + "(%s, %s, %s, %s, true, %s)", *values)
+        monkeypatch.undo()
+        return 0
+
+    monkeypatch.setattr(Steps, "steps", property(lambda self: [*steps(self), ("race", comment)]))
+    await state.privacy.erasure.erase(garden.tenant, race.selection("document"), "officer", WHY)
+    assert len(garden.words) == 3
+    assert garden.found(dump(garden.owner_url)) == set()

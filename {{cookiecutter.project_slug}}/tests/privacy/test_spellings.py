@@ -1,0 +1,52 @@
+"""A name is found and erased however its letters were composed and its spaces written."""
+
+import unicodedata
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from app.core.embedded import Urls
+from app.privacy.domain.requests import Selection
+from app.wiring import State
+from tests.privacy.planted import Garden
+from tests.privacy.test_erasure import WHY, left, upload
+
+NAMES = (
+    "Zoë Quíllfeather",
+    'O\'Brien "Ace" Quill',
+    "ÉMILE Čapková",
+    "山田太郎様",
+    "ada.quill+x@ex-ample.org",
+    "Quill/Feather & <Co>",
+    "İlker Şahin",
+    "\\d+ (x)|y",
+    "zoe\u0308 quick",
+)
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "capitals": str.upper,
+    "decomposed": lambda name: unicodedata.normalize("NFD", name),
+    "composed": lambda name: unicodedata.normalize("NFC", name),
+    "spaces that do not break": lambda name: name.replace(" ", "\u00a0"),
+    "emphasis": lambda name: f"__{name.replace(' ', '__ **')}**",
+    "name of a file": lambda name: name.replace(" ", "_"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_name_is_erased_in_every_spelling_of_its_characters(
+    state: State, tenant: UUID, client: httpx.AsyncClient, database_urls: Urls, form: str
+) -> None:
+    garden = Garden(state, client, tenant, database_urls.owner, state.settings.root / "evals")
+    for name in NAMES:
+        said, word = FORMS[form](name), garden.word("said").split()[-1]
+        await upload(client, state, f"# The keeper\n\nThe keeper of the {word} harbour is {said} indeed.\n")
+        body = {"question": f"Who keeps the {word} harbour, {said}?", "conversation": f"about {said} {word}"}
+        asked = await client.post("/v1/answers", json=body, headers={"Idempotency-Key": uuid4().hex})
+        comment = {"helpful": False, "comment": f"It is {said}, {word}."}
+        (await client.post(f"/v1/answers/{asked.json()['id']}/feedback", json=comment)).raise_for_status()
+    for name in NAMES:
+        await state.privacy.erasure.erase(tenant, Selection("subject", name), "officer", WHY)
+    assert left(garden) == set()
