@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.adapters.chat.standin import Fault
-from tests.fields.crowds import CROWD, let_in
+from tests.crowds import CROWD, let_in
 from tests.fields.values import WHO, Bench, Running, Value, ids
 from tests.inference.test_suspicious_questions import SUSPICIOUS
 

@@ -20,8 +20,8 @@ from app.setup.process import database_urls, reading_url
 from app.setup.retrieval_room import open_retrieval_room
 from app.wiring import State
 from tests.conftest import ROOT
+from tests.crowds import let_in
 from tests.fields.conftest import Changed, called, environment
-from tests.fields.crowds import let_in
 from tests.inference.test_suspicious_questions import SUSPICIOUS
 
 Probe = Callable[[State], Awaitable[Any]]

@@ -20,8 +20,8 @@ from benchmarks import load_test
 from benchmarks.load_driver import Replies
 from tests.clock import until
 from tests.conftest import DEADLINE_SECONDS
+from tests.crowds import CROWD, Ask, adapt, let_in, stopping
 from tests.fields.conftest import changed_root
-from tests.fields.crowds import CROWD, Ask, adapt, let_in, stopping
 from tests.fields.test_ownership import approved, measured
 from tests.fields.values import WHO, Bench, Running, Value, ids, nested
 from tests.governance.conftest import person
