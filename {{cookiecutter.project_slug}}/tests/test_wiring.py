@@ -7,18 +7,20 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import text
 
 from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core.database import background, notify
 from app.core.embedded import Urls
-from app.core.errors import StartRefused
+from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.jobs import Worker
 from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
 from app.identity.service.last_use import FLUSH_SECONDS
+from app.inference.domain.release_assignment import ReleaseAssignment
 from app.ingestion.domain.policy import DataPolicy
 from app.main import create_app
-from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, NoLiveRelease
+from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, PRODUCTION, NoLiveRelease
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import leap, until
@@ -141,6 +143,35 @@ async def test_a_running_process_stores_when_a_key_was_last_used(state: State, c
     async with background(*state.background()):
         await leap(FLUSH_SECONDS)
         await until(stored)
+
+
+async def test_a_process_that_ends_first_writes_what_is_under_way(
+    state: State, root: Path, database_urls: Urls
+) -> None:
+    charged = []
+
+    async def charge() -> None:
+        charged.append(len(charged))
+        if len(charged) == 1:
+            raise DatabaseUnavailable
+
+    async with build(settings(root), database_urls) as ending:
+        tenant = await ending.identity.ensure_tenant(uuid4().hex)
+        key = await ending.identity.create_key(tenant, "ada", ["user"])
+        caller = await ending.identity.authenticate(key.text)
+        hold = await ending.costs.reservations.hold(tenant, 1000)
+        assert hold
+        async with ending.database.transaction(tenant) as connection:
+            await ending.costs.reservations.settle(connection, Settlement((hold,), 0))
+        await ending.costs.late.charge(charge, {})
+        ending.identity.last_use.record(caller.key_id)
+        failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
+        ending.answers.delivery.record_failure(caller, failed, "internal_error")
+    assert charged == [0, 1]
+    assert [each.held_micro_usd for each in await state.costs.budgets.standing(tenant)][2:] == [0, 0]
+    assert (await state.identity.list_keys(tenant))[0].last_used_at is not None
+    async with state.database.read(tenant) as connection:
+        assert await connection.scalar(text("select code from answer_failures")) == "internal_error"
 
 
 async def test_a_release_brings_the_privacy_policy_by_which_questions_and_documents_are_judged(
