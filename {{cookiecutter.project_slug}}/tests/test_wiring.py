@@ -1,10 +1,13 @@
 import asyncio
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
@@ -145,6 +148,26 @@ async def test_a_running_process_stores_when_a_key_was_last_used(state: State, c
         await until(stored)
 
 
+@asynccontextmanager
+async def slow_failures(state: State) -> AsyncIterator[None]:
+    """A failed answer is stored no sooner than the process that records it is about to end."""
+    with psycopg.connect(state.urls.owner) as lock:
+        lock.execute("lock table answer_failures in exclusive mode")
+
+        async def later() -> None:
+            async with state.database.read(None) as connection:
+                waiting = text(
+                    "select count(*) from pg_locks where not granted and relation = 'answer_failures'::regclass"
+                )
+                await until(lambda: connection.scalar(waiting))
+            await asyncio.sleep(0.5)
+            lock.commit()
+
+        freed = asyncio.ensure_future(later())
+        yield
+        await freed
+
+
 async def test_a_process_that_ends_first_writes_what_is_under_way(
     state: State, root: Path, database_urls: Urls
 ) -> None:
@@ -155,23 +178,24 @@ async def test_a_process_that_ends_first_writes_what_is_under_way(
         if len(charged) == 1:
             raise DatabaseUnavailable
 
-    async with build(settings(root), database_urls) as ending:
-        tenant = await ending.identity.ensure_tenant(uuid4().hex)
-        key = await ending.identity.create_key(tenant, "ada", ["user"])
-        caller = await ending.identity.authenticate(key.text)
-        hold = await ending.costs.reservations.hold(tenant, 1000)
-        assert hold
-        async with ending.database.transaction(tenant) as connection:
-            await ending.costs.reservations.settle(connection, Settlement((hold,), 0))
-        await ending.costs.late.charge(charge, {})
-        ending.identity.last_use.record(caller.key_id)
-        failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
-        ending.answers.delivery.record_failure(caller, failed, "internal_error")
+    async with slow_failures(state):
+        async with build(settings(root), database_urls) as ending:
+            tenant = await ending.identity.ensure_tenant(uuid4().hex)
+            key = await ending.identity.create_key(tenant, "ada", ["user"])
+            caller = await ending.identity.authenticate(key.text)
+            hold = await ending.costs.reservations.hold(tenant, 1000)
+            assert hold
+            async with ending.database.transaction(tenant) as connection:
+                await ending.costs.reservations.settle(connection, Settlement((hold,), 0))
+            await ending.costs.late.charge(charge, {})
+            ending.identity.last_use.record(caller.key_id)
+            failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
+            ending.answers.delivery.record_failure(caller, failed, "internal_error")
+        async with state.database.read(tenant) as connection:
+            assert await connection.scalar(text("select code from answer_failures")) == "internal_error"
     assert charged == [0, 1]
     assert [each.held_micro_usd for each in await state.costs.budgets.standing(tenant)][2:] == [0, 0]
     assert (await state.identity.list_keys(tenant))[0].last_used_at is not None
-    async with state.database.read(tenant) as connection:
-        assert await connection.scalar(text("select code from answer_failures")) == "internal_error"
 
 
 async def test_a_release_brings_the_privacy_policy_by_which_questions_and_documents_are_judged(
