@@ -80,9 +80,17 @@ def test_a_sentence_that_one_passage_opens_with_leans_on_no_other() -> None:
     assert supported("The ferry leaves at noon. [1][2]", *alike) == [(0, "The ferry leaves at noon.")]
 
 
-@pytest.mark.parametrize(("known", "supports"), [("Doors: 14:30.", True), ("Doors: 15:30.", False)])
+@pytest.mark.parametrize(
+    ("known", "supports"), [("Doors: 14:30.", True), ("Doors: 15:30.", False), ("It is open at 14:30.", False)]
+)
 def test_a_time_that_stands_there_carries_a_sentence_of_few_shared_words(known: str, supports: bool) -> None:
     assert bool(supported("The gallery closes its heavy doors at 14:30 [1].", Passage(known))) is supports
+
+
+def test_figures_need_to_stand_in_one_of_the_passages_and_a_year_in_words_in_none() -> None:
+    doors = "The gallery closes its heavy doors at 14:30 [1][2]."
+    assert supported(doors, Passage("Doors: 14:30."), Passage("The harbour is deep.")) == [(0, "Doors: 14:30.")]
+    assert supported("The repairs of the heavy doors at 14:30 take a year [1].", Passage("Doors: 14:30 repairs."))
 
 
 def test_figures_and_their_units_are_no_words_that_have_to_stand_there() -> None:
