@@ -1,13 +1,11 @@
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import psycopg
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
@@ -20,14 +18,16 @@ from app.core.jobs import Worker
 from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
 from app.identity.service.last_use import FLUSH_SECONDS
+from app.inference import repository
 from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.service.delivery import Delivery
 from app.ingestion.domain.policy import DataPolicy
 from app.main import create_app
 from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, PRODUCTION, NoLiveRelease
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import leap, until
-from tests.conftest import ROOT, FreshDatabase, adopt
+from tests.conftest import ROOT, FreshDatabase, adopt, override
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
 HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider": "local"}
@@ -148,52 +148,50 @@ async def test_a_running_process_stores_when_a_key_was_last_used(state: State, c
         await until(stored)
 
 
-@asynccontextmanager
-async def slow_failures(state: State) -> AsyncIterator[None]:
-    """A failed answer is stored no sooner than the process that records it is about to end."""
-    with psycopg.connect(state.urls.owner) as lock:
-        lock.execute("lock table answer_failures in exclusive mode")
+@pytest.fixture
+def slow_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed answer is stored no sooner than somebody waits for it."""
+    closing, close, record = asyncio.Event(), Delivery.close, repository.record_failure
 
-        async def later() -> None:
-            async with state.database.read(None) as connection:
-                waiting = text(
-                    "select count(*) from pg_locks where not granted and relation = 'answer_failures'::regclass"
-                )
-                await until(lambda: connection.scalar(waiting))
-            await asyncio.sleep(0.5)
-            lock.commit()
+    async def waited_for(self: Delivery) -> None:
+        closing.set()
+        await close(self)
 
-        freed = asyncio.ensure_future(later())
-        yield
-        await freed
+    async def slow(*arguments: Any) -> None:
+        await closing.wait()
+        await record(*arguments)
+
+    monkeypatch.setattr(Delivery, "close", waited_for)
+    monkeypatch.setattr(repository, "record_failure", slow)
 
 
 async def test_a_process_that_ends_first_writes_what_is_under_way(
-    state: State, root: Path, database_urls: Urls
+    state: State, root: Path, database_urls: Urls, slow_failures: None
 ) -> None:
-    charged = []
+    charged: list[str | None] = []
 
     async def charge() -> None:
-        charged.append(len(charged))
-        if len(charged) == 1:
+        """Fails once; then it notes which failure is stored by then."""
+        if not charged:
+            charged.append(None)
             raise DatabaseUnavailable
-
-    async with slow_failures(state):
-        async with build(settings(root), database_urls) as ending:
-            tenant = await ending.identity.ensure_tenant(uuid4().hex)
-            key = await ending.identity.create_key(tenant, "ada", ["user"])
-            caller = await ending.identity.authenticate(key.text)
-            hold = await ending.costs.reservations.hold(tenant, 1000)
-            assert hold
-            async with ending.database.transaction(tenant) as connection:
-                await ending.costs.reservations.settle(connection, Settlement((hold,), 0))
-            await ending.costs.late.charge(charge, {})
-            ending.identity.last_use.record(caller.key_id)
-            failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
-            ending.answers.delivery.record_failure(caller, failed, "internal_error")
         async with state.database.read(tenant) as connection:
-            assert await connection.scalar(text("select code from answer_failures")) == "internal_error"
-    assert charged == [0, 1]
+            charged.append(await connection.scalar(text("select code from answer_failures")))
+
+    async with build(settings(root), database_urls) as ending:
+        tenant = await ending.identity.ensure_tenant(uuid4().hex)
+        key = await ending.identity.create_key(tenant, "ada", ["user"])
+        caller = await ending.identity.authenticate(key.text)
+        hold = await ending.costs.reservations.hold(tenant, 1000)
+        assert hold
+        async with ending.database.transaction(tenant) as connection:
+            await ending.costs.reservations.settle(connection, Settlement((hold,), 0))
+        override(ending.costs.late, retry_delays=(1000.0,))
+        await ending.costs.late.charge(charge, {})
+        ending.identity.last_use.record(caller.key_id)
+        failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
+        ending.answers.delivery.record_failure(caller, failed, "internal_error")
+    assert charged == [None, "internal_error"]
     assert [each.held_micro_usd for each in await state.costs.budgets.standing(tenant)][2:] == [0, 0]
     assert (await state.identity.list_keys(tenant))[0].last_used_at is not None
 
