@@ -1,6 +1,6 @@
 import asyncio
 import shutil
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from app.actions.service import ACTION_ENDED_CHANNEL
 from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core.database import background, notify
 from app.core.embedded import Urls
@@ -17,9 +18,11 @@ from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.jobs import Worker
 from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
+from app.identity.domain import IDENTITY_CHANGED
 from app.identity.service.last_use import FLUSH_SECONDS
 from app.inference import repository
 from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.service import ANSWER_DECIDED_CHANNEL
 from app.inference.service.delivery import Delivery
 from app.ingestion.domain.policy import DataPolicy
 from app.main import create_app
@@ -80,18 +83,25 @@ class Follower:
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
 
-    def closed(self) -> None:
-        return None
-
     async def follow(self, payload: str = "") -> None:
         if payload:
             await self.told.put(payload)
 
 
-@pytest.mark.parametrize(("channel", "room"), [(INDEX_SWITCHED, "retrieval"), (ENVIRONMENT_CHANGED, "environments")])
-async def test_a_serving_process_hears_of_other_indexes_and_releases(state: State, channel: str, room: str) -> None:
+LISTENERS: dict[str, Callable[[State], object]] = {
+    INDEX_SWITCHED: lambda state: state.retrieval,
+    ENVIRONMENT_CHANGED: lambda state: state.environments,
+    IDENTITY_CHANGED: lambda state: state.identity,
+    ANSWER_DECIDED_CHANNEL: lambda state: state.archive.waiting,
+    ACTION_ENDED_CHANNEL: lambda state: state.actions.proposals.waiting,
+}
+
+
+@pytest.mark.parametrize("channel", LISTENERS)
+async def test_a_serving_process_hears_of_what_other_processes_change(state: State, channel: str) -> None:
     follower = Follower()
-    app = create_app(replace(state, **{room: follower}))
+    override(LISTENERS[channel](state), follow=follower.follow)
+    app = create_app(state)
     async with app.router.lifespan_context(app):
 
         async def told() -> bool:
