@@ -1,29 +1,37 @@
 import asyncio
 import shutil
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
+from sqlalchemy import text
 
+from app.actions.service import ACTION_ENDED_CHANNEL
 from app.adapters.embeddings.masked import MaskedEmbedder
 from app.core.background import background
 from app.core.database import notify
 from app.core.embedded import Urls
-from app.core.errors import StartRefused
+from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.jobs import Worker
 from app.costs.domain.budgets import Settlement
 from app.costs.service.budget_limits import USED
+from app.identity.domain import IDENTITY_CHANGED
 from app.identity.service.last_use import FLUSH_SECONDS
+from app.inference import repository
+from app.inference.domain.release_assignment import ReleaseAssignment
+from app.inference.service import ANSWER_DECIDED_CHANNEL
+from app.inference.service.delivery import Delivery
 from app.ingestion.domain.policy import DataPolicy
 from app.main import create_app
-from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, NoLiveRelease
+from app.releases.domain import ENVIRONMENT_CHANGED, INDEX_SWITCHED, PRODUCTION, NoLiveRelease
 from app.settings import Settings
 from app.wiring import State, build, check
 from tests.clock import leap, until
-from tests.conftest import TESTED, FreshDatabase, adopt
+from tests.conftest import TESTED, FreshDatabase, adopt, override
 
 ELSEWHERE = {"model": "gpt-4o-mini", "base_url": "https://api.openai.com/v1", "api_key": "none"}
 HERE = {"model": "qwen3-8b", "base_url": "http://127.0.0.1:8080/v1", "provider": "local"}
@@ -76,18 +84,25 @@ class Follower:
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
 
-    def closed(self) -> None:
-        return None
-
     async def follow(self, payload: str = "") -> None:
         if payload:
             await self.told.put(payload)
 
 
-@pytest.mark.parametrize(("channel", "room"), [(INDEX_SWITCHED, "retrieval"), (ENVIRONMENT_CHANGED, "environments")])
-async def test_a_serving_process_hears_of_other_indexes_and_releases(state: State, channel: str, room: str) -> None:
+LISTENERS: dict[str, Callable[[State], object]] = {
+    INDEX_SWITCHED: lambda state: state.retrieval,
+    ENVIRONMENT_CHANGED: lambda state: state.environments,
+    IDENTITY_CHANGED: lambda state: state.identity,
+    ANSWER_DECIDED_CHANNEL: lambda state: state.archive.waiting,
+    ACTION_ENDED_CHANNEL: lambda state: state.actions.proposals.waiting,
+}
+
+
+@pytest.mark.parametrize("channel", LISTENERS)
+async def test_a_serving_process_hears_of_what_other_processes_change(state: State, channel: str) -> None:
     follower = Follower()
-    app = create_app(replace(state, **{room: follower}))
+    override(LISTENERS[channel](state), follow=follower.follow)
+    app = create_app(state)
     async with app.router.lifespan_context(app):
 
         async def told() -> bool:
@@ -144,6 +159,54 @@ async def test_a_running_process_stores_when_a_key_was_last_used(state: State, c
     async with background(*state.background()):
         await leap(FLUSH_SECONDS)
         await until(stored)
+
+
+@pytest.fixture
+def slow_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed answer is stored no sooner than somebody waits for it."""
+    closing, close, record = asyncio.Event(), Delivery.close, repository.record_failure
+
+    async def waited_for(self: Delivery) -> None:
+        closing.set()
+        await close(self)
+
+    async def slow(*arguments: Any) -> None:
+        await closing.wait()
+        await record(*arguments)
+
+    monkeypatch.setattr(Delivery, "close", waited_for)
+    monkeypatch.setattr(repository, "record_failure", slow)
+
+
+async def test_a_process_that_ends_first_writes_what_is_under_way(
+    state: State, root: Path, database_urls: Urls, slow_failures: None
+) -> None:
+    charged: list[str | None] = []
+
+    async def charge() -> None:
+        """Fails once; then it notes which failure is stored by then."""
+        if not charged:
+            charged.append(None)
+            raise DatabaseUnavailable
+        async with state.database.read(tenant) as connection:
+            charged.append(await connection.scalar(text("select code from answer_failures")))
+
+    async with build(settings(root), database_urls) as ending:
+        tenant = await ending.identity.ensure_tenant(uuid4().hex)
+        key = await ending.identity.create_key(tenant, "ada", ["user"])
+        caller = await ending.identity.authenticate(key.text)
+        hold = await ending.costs.reservations.hold(tenant, 1000)
+        assert hold
+        async with ending.database.transaction(tenant) as connection:
+            await ending.costs.reservations.settle(connection, Settlement((hold,), 0))
+        override(ending.costs.late, retry_delays=(1000.0,))
+        await ending.costs.late.charge(charge, {})
+        ending.identity.last_use.record(caller.key_id)
+        failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
+        ending.answers.delivery.record_failure(caller, failed, "internal_error")
+    assert charged == [None, "internal_error"]
+    assert [each.held_micro_usd for each in await state.costs.budgets.standing(tenant)][2:] == [0, 0]
+    assert (await state.identity.list_keys(tenant))[0].last_used_at is not None
 
 
 async def test_a_release_brings_the_privacy_policy_by_which_questions_and_documents_are_judged(

@@ -32,6 +32,7 @@ PROXY = "http://proxy.example:3128"
         ("", "127.0.0.7", True),
         ("", "::1", True),
         ("not a host", "provider.example", False),
+        ("provider.example:https", "provider.example", False),
     ],
 )
 def test_a_host_that_no_proxy_names_is_reached_directly(no_proxy: str, host: str, direct: bool) -> None:
@@ -45,3 +46,9 @@ def test_each_scheme_has_its_own_proxy() -> None:
     assert rules.proxy_for("http", "provider.example") is None
     assert rules.proxies == {PROXY}
     assert "proxy.example" not in repr(rules)
+
+
+def test_a_scheme_without_a_port_of_its_own_is_no_port_that_is_named() -> None:
+    rules = OutboundRules(PROXY, PROXY, ("provider.example:1",))
+    assert rules.proxy_for("grpc", "provider.example") == PROXY
+    assert rules.proxy_for("grpc", "provider.example", 1) is None

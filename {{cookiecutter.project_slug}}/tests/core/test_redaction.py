@@ -16,7 +16,16 @@ from app.core.errors import Invalid
 from app.core.logging import configure_logging, log_failure
 from app.core.options import LogFormat
 from app.core.problems import encoded
-from app.core.redaction import Remembered, SecretDetector, install_detectors, redact, redact_value
+from app.core.redaction import (
+    Remembered,
+    SecretDetector,
+    SensitiveSpan,
+    install_detectors,
+    mask_spans,
+    redact,
+    redact_value,
+    spans_in,
+)
 from app.core.secret_patterns import secrets_in
 from app.core.telemetry import RedactingExporter, configure_tracing, shutdown_tracing, span
 from app.settings import Settings
@@ -53,6 +62,16 @@ def test_a_text_is_masked_once_and_for_all(kind: str) -> None:
     masked = redact(carried(kind))
     assert SECRETS[kind] not in masked
     assert redact(masked) == masked
+
+
+def test_of_what_overlaps_the_first_and_longest_is_masked_and_what_touches_it_is_masked_too() -> None:
+    class Places:
+        def find(self, text: str) -> list[SensitiveSpan]:
+            return [SensitiveSpan("k", "k.n", *each) for each in ((4, 6), (2, 5), (0, 2), (0, 4))]
+
+    spans = spans_in("abcdefgh", (Places(),))
+    assert [(each.start, each.end) for each in spans] == [(0, 4), (4, 6)]
+    assert mask_spans("abcdefgh", spans, keep_length=True) == "••••••gh"
 
 
 def test_texts_without_secrets_are_not_changed() -> None:

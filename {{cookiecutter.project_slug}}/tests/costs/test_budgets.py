@@ -202,6 +202,7 @@ async def test_changes_are_in_the_audit_log(database: Database, tenant: UUID) ->
     money = money_of(database, tenant_daily_usd="0.001")
     await money.budgets.set("ann", tenant, "day", 2000, "more work")
     await money.budgets.grant("bob", tenant, "day", 10, "a little")
+    await money.budgets.set_own("cleo", tenant, "day", 500, "a quiet day")
     async with database.read(tenant) as connection:
         lines = await connection.execute(
             text(
@@ -213,6 +214,7 @@ async def test_changes_are_in_the_audit_log(database: Database, tenant: UUID) ->
         assert [tuple(line) for line in lines] == [
             ("ann", "budget.set", "1000 micro-dollars", "2000 micro-dollars", "more work"),
             ("bob", "budget.grant", "2000 micro-dollars", "2010 micro-dollars", "a little"),
+            ("cleo", "budget.set_own", "2010 micro-dollars", "500 micro-dollars", "a quiet day"),
         ]
 
 

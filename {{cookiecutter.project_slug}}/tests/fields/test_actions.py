@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from app.actions.service.external_actions import REFRESH_SECONDS
+from app.core.database import background
 from tests.actions.tool_server import Tracker, tracker_served
+from tests.clock import leap, until
 from tests.fields.values import Bench, Running, Value, ids
 from tests.inference.test_tool_calls import LOOKED, NOTED, call, calls, script
 
@@ -126,3 +129,22 @@ async def test_a_call_of_a_tool_takes_timeout_seconds_at_most(bench: Bench, trac
         assert await use(bench, tracker, accepted(tracker)) == "done read"
     finally:
         tracker.seconds = 0
+
+
+async def test_a_running_process_asks_a_tool_server_again_and_again_what_its_tools_are(
+    bench: Bench, tracker: Tracker
+) -> None:
+    found = tracker.tools[0]
+    async with bench.running(accepted(tracker)) as service, background(*service.state.background()):
+        catalogue = service.state.actions.catalogue
+
+        def offered() -> bool:
+            return FIND in [offer.name for offer in catalogue.offered()]
+
+        await until(offered)
+        try:
+            tracker.tools[0] = {**found, "description": "Finds all issues of everybody."}
+            await leap(REFRESH_SECONDS)
+            await until(lambda: not offered())
+        finally:
+            tracker.tools[0] = found

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from app.adapters.chat.standin import Fault
+from tests.crowds import CROWD, let_in
 from tests.fields.values import WHO, Bench, Running, Value, ids
 from tests.inference.test_suspicious_questions import SUSPICIOUS
 
@@ -109,9 +111,10 @@ def calls(keys: int) -> Probe:
     return probe
 
 
-async def place_for_answers(service: Running) -> int:
-    slots = service.client._transport.app.state.admission.limits.by_path["/v1/answers"]  # type: ignore[attr-defined]
-    return int(slots.limit())
+async def answers_at_once(service: Running) -> int:
+    """How many of a crowd are with their model at a time."""
+    ask = partial(service.client.post, "/v1/answers", json={"question": WHO})
+    return await let_in(24, ask, service.model, "_reply")
 
 
 def upload(files: int, size: int) -> Probe:
@@ -172,7 +175,7 @@ VALUES = [
     Value("security.limits.conversations_per_caller", 2, third_conversation, "answered", "too_many_conversations"),
     Value("security.limits.requests_per_minute_per_key", 4, calls(keys=1), 6, 4),
     Value("security.limits.requests_per_minute_per_tenant", 5, calls(keys=3), 6, 5),
-    Value("security.limits.concurrent_answers", 3, place_for_answers, 16, 3),
+    Value("security.limits.concurrent_answers", 3, answers_at_once, 16, 3, {"slo": CROWD}),
     Value("security.limits.upload_file_bytes", 500, upload(1, 600), "received", "file_too_large"),
     Value("security.limits.upload_request_bytes", 2000, upload(4, 600), "received", "too_large"),
     Value("security.limits.upload_files", 2, upload(3, 20), "received", "too_many_files"),

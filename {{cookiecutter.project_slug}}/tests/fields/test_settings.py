@@ -1,23 +1,26 @@
 """Each variable of the environment changes what the service that is built from it does."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from app import main, worker
+from app import worker
 from app.core.errors import Problem, StartRefused
 from app.core.jobs import Worker
 from app.core.rooms import SECONDS_LEFT
 from app.encryption.service import TenantKeys
+from app.identity.service.keys import Identity
 from app.room import create_room_app
 from app.settings import load_settings
 from app.setup.process import database_urls, reading_url
 from app.setup.retrieval_room import open_retrieval_room
 from app.wiring import State
 from tests.conftest import TESTED
+from tests.crowds import let_in
 from tests.fields.conftest import Changed, called, environment
 from tests.inference.test_suspicious_questions import SUSPICIOUS
 
@@ -29,14 +32,6 @@ def status(method: str, path: str, **headers: str) -> Probe:
     async def probe(state: State) -> int:
         async with called(state) as client:
             return (await client.request(method, path, headers=headers)).status_code
-
-    return probe
-
-
-def places(path: str) -> Probe:
-    async def probe(state: State) -> int:
-        limits = main.create_app(state).state.admission.limits
-        return int(limits.by_path.get(path, limits.other).limit())
 
     return probe
 
@@ -105,8 +100,6 @@ VALUES: list[tuple[str, dict[str, str], Probe, Any, Any]] = [
         403,
         400,
     ),
-    ("APP_MAX_REQUESTS", {"APP_MAX_REQUESTS": "3"}, places("/v1/keys"), 64, 3),
-    ("APP_MAX_UPLOADS", {"APP_MAX_UPLOADS": "2"}, places("/v1/documents"), 8, 2),
     ("APP_ROOT_PATH", {"APP_ROOT_PATH": "/answers"}, status("GET", "/answers/health/live"), 404, 200),
     (
         "APP_CORS_ORIGINS",
@@ -137,6 +130,21 @@ async def test_a_variable_changes_what_happens(
         before = await probe(state)
     async with changed(variables, live=name != "APP_EMBEDDER") as state:
         assert (before, await probe(state)) == (without, with_it)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "path", "without"),
+    [("APP_MAX_REQUESTS", 3, "/v1/keys", 64), ("APP_MAX_UPLOADS", 2, "/v1/documents", 8)],
+    ids=["APP_MAX_REQUESTS", "APP_MAX_UPLOADS"],
+)
+async def test_of_a_crowd_exactly_so_many_get_in(
+    changed: Changed, name: str, number: int, path: str, without: int
+) -> None:
+    found = []
+    for variables in ({}, {name: str(number)}):
+        async with changed(variables, slo={"overload": {"max_waiting": 0}}) as state, called(state) as client:
+            found.append(await let_in(80, partial(client.get, path), Identity, "authenticate"))
+    assert found == [without, number]
 
 
 async def test_a_language_that_text_recognition_does_not_have_refuses_the_start(changed: Changed) -> None:

@@ -14,13 +14,13 @@ import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
-from app import main
 from app.adapters.chat.standin import Fault
 from app.core.slo import SloPolicy
 from benchmarks import load_test
 from benchmarks.load_driver import Replies
 from tests.clock import until
 from tests.conftest import DEADLINE_SECONDS
+from tests.crowds import CROWD, Ask, adapt, let_in, stopping
 from tests.fields.conftest import changed_root
 from tests.fields.test_ownership import approved, measured
 from tests.fields.values import WHO, Bench, Running, Value, ids, nested
@@ -51,18 +51,22 @@ async def late(service: Running) -> bool:
     return (REGISTRY.get_sample_value("app_answers_late_total", labels) or 0) > before
 
 
+def ask(service: Running) -> Ask:
+    return lambda: service.client.post("/v1/answers", json={"question": WHO})
+
+
 async def places_at_first(service: Running) -> int:
-    return int(slots(service).limit())
+    """How many of a crowd are with their model at a time in a process that has just started."""
+    return await let_in(24, ask(service), service.model, "_reply")
 
 
 def places_after(wait: float) -> Probe:
-    """The limit after thirty intervals in which every place was used and ready work waited for so long."""
+    """How many of a crowd are with their model at a time, after ready work has waited so many seconds for a while."""
 
     async def probe(service: Running) -> int:
-        adaptation = main._adaptation(service.state)
-        for _ in range(30):
-            adaptation.limit.update(wait, adaptation.limit.current)
-        return adaptation.limit.current
+        app = service.client._transport.app  # type: ignore[attr-defined]
+        await adapt(app, wait, 80, ask(service), service.model, "_reply")
+        return await let_in(80, ask(service), service.model, "_reply")
 
     return probe
 
@@ -90,22 +94,11 @@ async def places_of_one_tenant(service: Running) -> int:
 @asynccontextmanager
 async def held(service: Running, answers: int) -> AsyncIterator[None]:
     """So many answers are asked for, and their model answers none of them before the end of the block."""
-    until_the_end = asyncio.Event()
-    reply = service.model._reply
-
-    async def late(*given: Any) -> Any:
-        await until_the_end.wait()
-        return await reply(*given)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service.model, "_reply", late)
+    with stopping(service.model, "_reply"):
         asked = [asyncio.ensure_future(service.ask()) for _ in range(answers)]
         await until(lambda: slots(service).in_use + len(slots(service)._waiting) == answers)
-        try:
-            yield
-        finally:
-            until_the_end.set()
-            await asyncio.gather(*asked)
+        yield
+    await asyncio.gather(*asked)
 
 
 def under(pressure: float, fails: bool = False) -> Probe:
@@ -218,13 +211,14 @@ def places(number: int) -> dict[str, Any]:
 
 
 ONE_PLACE = places(1)
+PRESSED = places_after(0.025)
 BROWNOUT = {"slo": step()}
 VALUES = [
     Value("slo.answer_p95_ms", 50, late, False, True),
     Value("slo.deadline_factor", 20, answered_by_its_model, False, True, {"slo": {"answer_p95_ms": 400}}),
-    Value("slo.overload.initial_answers", 7, places_at_first, 16, 7),
-    Value("slo.overload.min_answers", 2, places_after(1.0), 4, 2),
-    Value("slo.overload.target_wait_ms", 900, places_after(0.5), 4, 64),
+    Value("slo.overload.initial_answers", 7, places_at_first, 16, 7, {"slo": CROWD}),
+    Value("slo.overload.min_answers", 2, PRESSED, 4, 2, {"slo": CROWD}),
+    Value("slo.overload.target_wait_ms", 900, PRESSED, 4, 64, {"slo": CROWD}),
     Value("slo.overload.queue_seconds", 0, second_of_two, "answered", "too_many_answers", ONE_PLACE),
     Value("slo.overload.max_waiting", 0, second_of_two, "answered", "too_many_answers", ONE_PLACE),
     Value("slo.overload.tenant_share", 0.4, places_of_one_tenant, 2, 1, places(2)),

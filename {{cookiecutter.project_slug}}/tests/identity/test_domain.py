@@ -1,5 +1,6 @@
 """Keys, roles, groups and the rate limit, without a database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -28,6 +29,7 @@ from app.identity.domain import (
     RoleNotFound,
     RoleNotGranted,
     SourceNotAllowed,
+    add_permission,
     check_grant,
     check_groups,
     check_roles,
@@ -305,3 +307,36 @@ def test_a_person_is_the_same_in_any_case_and_with_spaces_around() -> None:
 def test_checked_groups_are_checked_again_without_a_change(groups: list[str]) -> None:
     once = check_groups(groups)
     assert check_groups(once) == once == sorted(set(groups))
+
+
+@pytest.fixture
+def permissions(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], set[str]]:
+    """The roles with a permission. What is added is gone after the test."""
+    for role, names in list(PERMISSIONS.items()):
+        monkeypatch.setitem(PERMISSIONS, role, names)
+    return lambda name: {role for role, names in PERMISSIONS.items() if name in names}
+
+
+def test_a_permission_of_the_team_is_one_of_admins_and_of_the_roles_that_it_names(
+    permissions: Callable[[str], set[str]],
+) -> None:
+    add_permission("extensions:refund", ["reviewer"])
+    assert permissions("extensions:refund") == {"admin", "reviewer"}
+
+
+@pytest.mark.parametrize(
+    ("name", "roles"),
+    [
+        ("refund", ["user"]),
+        ("extensions:", ["user"]),
+        ("answers:delete", ["user"]),
+        ("extensions:refund", ["user", "service"]),
+        ("extensions:refund", ["user", "boss"]),
+    ],
+)
+def test_a_permission_under_another_name_or_for_another_role_is_given_to_nobody(
+    permissions: Callable[[str], set[str]], name: str, roles: list[str]
+) -> None:
+    with pytest.raises(ValueError, match=r"must begin with|is no role"):
+        add_permission(name, roles)
+    assert permissions(name) == set()

@@ -50,6 +50,9 @@ async def test_who_signs_in_is_a_caller_without_a_key(federation: Federation) ->
             assert "Domain" not in cookie
         caller = (await browser.get("/v1/caller")).json()
         assert (caller["name"], caller["roles"], caller["groups"]) == ("ana", ["user"], ["hr"])
+    async with federation.state.database.read(federation.tenant) as connection:
+        opened = await connection.exec_driver_sql("select actor from audit_log where action = 'session.open'")
+        assert [tuple(each) for each in opened] == [("ana",)]
 
 
 async def test_the_database_holds_no_secret_of_a_browser(federation: Federation) -> None:

@@ -3,9 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from app.core.audit import verify
+from app.identity.domain import Principal
+from app.identity.domain.tokens import TokenGrant
+from app.identity.service import TokenAuthentication
 from app.identity.service.provider_sign_outs import SIGN_OUTS
 from tests.identity.conftest import Federation
 from tests.identity.issuer import ADDRESS, AUDIENCE, CLIENT, LOGOUT_EVENT, Issuer, rsa_key
@@ -133,6 +137,23 @@ async def test_a_sign_in_that_began_before_a_sign_out_does_not_end_after_it(fede
         params = await begin(federation, browser)
         await log_out(federation, federation.issuer.logout_token())
         reply = await end(browser, params)
+        assert reply.headers["location"] == "./?sign-in=signed_out"
+        assert (await browser.get("/v1/caller")).status_code == 401
+
+
+async def test_a_sign_out_between_the_check_of_a_person_and_the_session_leaves_no_session(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identify = TokenAuthentication.identify
+
+    async def identified_and_gone(self: TokenAuthentication, grant: TokenGrant) -> Principal:
+        caller = await identify(self, grant)
+        assert (await log_out(federation, federation.issuer.logout_token())).status_code == 204
+        return caller
+
+    monkeypatch.setattr(TokenAuthentication, "identify", identified_and_gone)
+    async with federation.browser() as browser:
+        reply = await end(browser, await begin(federation, browser))
         assert reply.headers["location"] == "./?sign-in=signed_out"
         assert (await browser.get("/v1/caller")).status_code == 401
 

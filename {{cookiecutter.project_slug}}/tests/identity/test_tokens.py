@@ -135,6 +135,15 @@ async def test_metadata_of_another_issuer_is_not_used(federation: Federation, mo
     assert (reply.status_code, reply.json()["code"]) == (503, "issuer_unavailable")
 
 
+@pytest.mark.parametrize(("characters", "status"), [(1_000, 200), (600_000, 503)])
+async def test_a_reply_of_the_issuer_without_end_is_not_read(
+    federation: Federation, characters: int, status: int
+) -> None:
+    federation.issuer.published.append({"kty": "oct", "kid": "long", "k": "x" * characters})
+    reply = await call(federation, federation.issuer.token())
+    assert (reply.status_code, reply.json().get("code")) == (status, "issuer_unavailable" if status == 503 else None)
+
+
 async def test_who_leaves_a_group_gets_nothing_from_a_token_of_before(federation: Federation) -> None:
     issuer = federation.issuer
     before = issuer.token(groups=["answers-admins", "answers-users", "dept-hr"])

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -14,11 +16,13 @@ import pytest_asyncio
 
 from app.core.errors import StartRefused
 from app.core.rooms import SECONDS_LEFT
+from app.retrieval.service.retrieval import Retrieval
 from app.room import create_room_app
 from app.settings import Settings
 from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
 from app.wiring import State
 from tests.conftest import ROOT, TESTED
+from tests.crowds import let_in
 from tests.identity.test_scopes import routes_of
 from tests.test_wiring import classify
 
@@ -37,11 +41,16 @@ async def room(settings: Settings, state: State) -> AsyncIterator[RetrievalRoom]
 SECRET = Settings(room_key="old" * 11, _env_file=None).room_key  # type: ignore[arg-type]
 
 
-@pytest_asyncio.fixture
-async def client(room: RetrievalRoom) -> AsyncIterator[httpx.AsyncClient]:
+def called(room: RetrievalRoom) -> httpx.AsyncClient:
+    """A client of the room with its key."""
     transport = httpx.ASGITransport(app=create_room_app(room), raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {room.keys.current.decode()}", SECONDS_LEFT: "30"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://room", headers=headers) as opened:
+    return httpx.AsyncClient(transport=transport, base_url="http://room", headers=headers)
+
+
+@pytest_asyncio.fixture
+async def client(room: RetrievalRoom) -> AsyncIterator[httpx.AsyncClient]:
+    async with called(room) as opened:
         yield opened
 
 
@@ -98,6 +107,20 @@ async def test_a_call_of_a_later_version_may_have_more_fields_but_no_unknown_par
 async def test_a_call_that_is_not_understood_is_refused(client: httpx.AsyncClient, body: bytes) -> None:
     reply = await client.post("/internal/v1/search", content=body)
     assert reply.status_code == 422, reply.text
+
+
+async def test_a_call_of_any_size_is_not_read(client: httpx.AsyncClient, tenant: UUID) -> None:
+    large = call(tenant, later="x" * 1_000_000)
+    assert (await client.post("/internal/v1/search", content=large)).status_code == 413
+
+
+async def test_of_a_crowd_of_calls_exactly_as_many_are_worked_on_as_the_settings_say(
+    room: RetrievalRoom, tenant: UUID
+) -> None:
+    few = replace(room, settings=room.settings.model_copy(update={"max_requests": 3}))
+    async with called(few) as client:
+        ask = partial(client.post, "/internal/v1/search", content=call(tenant))
+        assert await let_in(12, ask, Retrieval, "search") == 3
 
 
 @pytest.mark.parametrize("seconds", ["", "soon", "-1", "nan", "inf", "3601"])

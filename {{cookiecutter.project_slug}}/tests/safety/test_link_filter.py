@@ -47,6 +47,7 @@ def test_a_text_without_anything_is_nothing_that_was_removed() -> None:
         (f"Open {EVIL} now", (), ""),
         (f"Open {EVIL} now", (f"It is at {EVIL}.",), "Open https:/ /evil.example/b now"),
         (f"Open {EVIL} and https://other.example/c", (f"It is at {EVIL}.",), ""),
+        (f"Open <{EVIL}> now", (f"It is at {EVIL}.",), "Open < https:/ /evil.example/b> now"),
         ("See ![a](&#120;)", (), ""),
         ("Ask at host.example.org", (), "Ask at host.example. org"),
         ("Ask at host.example.org.", ("It is host.example.org",), "Ask at host.example.org."),
@@ -60,6 +61,7 @@ def test_code_is_left_as_it_is_until_it_is_not_closed() -> None:
     code = "Write `[a](b)` or `<b>`."
     assert passed(code) == ([code], 0)
     assert passed("An open ` sign. ", "Write [a](b) or `<b>`.")[0][1] == "Write [a] (b) or `< b>`."
+    assert passed("An open ` sign. ", "It is `<b>` there.")[0][1] == "It is `< b>` there."
     assert closes_its_code("a `b` c")
     assert not closes_its_code("a ` b")
     assert outside_code("a `b` c", str.upper) == "A `b` C"
@@ -97,6 +99,7 @@ def test_only_permitted_addresses_are_loaded_or_linked(text: str, only: bool) ->
     [
         (f"[a]({OWN}) and {OWN}.", [f"[a]({OWN})", OWN]),
         (f"[![a]({OWN})]({OWN})", 2),
+        (f"[[![a]({OWN})]({OWN})]({OWN})", 2),
         (f'<a href="{OWN}">x</a>', [f'<a href="{OWN}">', "</a>"]),
         (f'{OWN} <a href="{OWN}">x</a>', 3),
         (f'<img src="{OWN}"> </a>', [f'<img src="{OWN}">']),
@@ -111,6 +114,13 @@ def test_the_plain_forms_of_permitted_links_are_taken_out_and_put_back(text: str
     assert (len(found) if isinstance(links, int) else found) == links
     assert PERMITTED.restore(rest, found) == text
     assert PermittedLinks(LinkHosts()).extract(text) == (text, [])
+
+
+def test_no_more_links_are_taken_out_than_there_are_signs_for_them() -> None:
+    text = f"[a]({OWN}) " * 2050
+    rest, found = PERMITTED.extract(text)
+    assert (len(found), rest.count(OWN)) == (2048, 2)
+    assert PERMITTED.restore(rest, found) == text
 
 
 def test_labels_stand_for_their_links() -> None:

@@ -114,6 +114,25 @@ def test_the_canary_of_any_tenant_ends_the_text(how: str, tenant: UUID, rule: st
     assert sentences.passes("It was built in 1874.") == ""
 
 
+@pytest.mark.parametrize("part", [CANARY[:8], CANARY[7:15], CANARY[-8:]])
+def test_a_part_of_the_own_canary_ends_the_text(part: str) -> None:
+    sentences = OUTPUT.sentences(PROMPT, (), CANARY)
+    assert sentences.passes("It was built in 1874. ") != ""
+    assert (sentences.passes(f"It begins {part}."), sentences.stopped, rules(sentences)) == ("", True, ["prompt_leak"])
+    assert OUTPUT.sentences(PROMPT, (), canary_of("release", OTHER)).passes(f"It begins {part}.") != ""
+
+
+def test_findings_are_counted_and_a_link_that_was_parted_is_no_kind_that_was_removed() -> None:
+    said = "I was instructed to quote the documents. "
+    sentences = OUTPUT.sentences(PROMPT, ())
+    assert [sentences.passes(said) for _ in range(3)] == ["", "", ""]
+    assert [(found.rule, found.count) for found in sentences.findings] == [("prompt_leak.described", 3)]
+    assert sentences.removed_kinds == ("prompt_leak",)
+    where = "It stands at https://ferry.example/times."
+    _, parted = filtered(where, known=(where,))
+    assert (rules(parted), parted.removed_kinds) == (["output_link.parted"], ())
+
+
 def test_a_canary_is_the_same_for_a_tenant_and_release_and_another_for_others() -> None:
     assert canary_of("release", TENANT) == CANARY
     assert len({CANARY, canary_of("release", OTHER), canary_of("another", TENANT)}) == 3
@@ -213,6 +232,18 @@ def test_a_host_is_compared_in_lower_case_and_with_its_port() -> None:
     assert hosts.permits("https://other.example:8443/a")
     assert not hosts.permits("https://other.example/a")
     assert not hosts.permits("https://docs.example.com:99999/a")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://docs.example.com/a", "ftp://docs.example.com/a", "//docs.example.com/a", "docs.example.com/a"]
+)
+def test_only_an_address_over_https_of_a_common_length_is_permitted(address: str) -> None:
+    hosts = LinkHosts(("docs.example.com",))
+    assert not hosts.permits(address)
+    longest = "https://docs.example.com/".ljust(500, "a")
+    assert hosts.permits(longest)
+    assert not hosts.permits(f"{longest}a")
+    assert not LinkHosts().permits("https://docs.example.com/a")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,14 @@ def test_hidden_instructions_refuse_a_question_and_hold_a_document_unless_the_po
     assert POLICY.document_action(finding("instructions.override")) == "flag"
 
 
+def test_a_question_waits_for_a_person_where_the_rule_of_one_of_its_findings_says_so() -> None:
+    rules = {**dict.fromkeys(type(POLICY.questions).model_fields, "flag"), "instructions": "review"}
+    policy = SecurityPolicy.model_validate({"owner": "someone", "questions": rules})
+    assert policy.wants_review([finding("zero_width"), finding("instructions.override")])
+    assert not policy.wants_review([finding("zero_width")])
+    assert not policy.wants_review([])
+
+
 def test_a_finding_that_no_rule_is_about_is_flagged() -> None:
     strict = SecurityPolicy.model_validate(
         {"owner": "someone", "questions": dict.fromkeys(type(POLICY.questions).model_fields, "refuse")}

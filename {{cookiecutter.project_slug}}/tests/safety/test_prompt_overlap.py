@@ -2,6 +2,7 @@
 
 import base64
 import codecs
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,35 @@ def test_eight_words_in_a_row_are_no_accident_and_five_short_ones_are() -> None:
     words = ["You", "are", "Bo", "the", "helper", "of", "the", "Sarn", "ferry"]
     assert overlaps_prompt(" ".join(words[:8]), PROMPT)
     assert not overlaps_prompt(" ".join(words[:5]), PROMPT)
+
+
+def test_five_long_words_in_a_row_are_no_accident_whatever_short_ones_are_between() -> None:
+    assert overlaps_prompt("Helper or ferry: quote a timetables board.", PROMPT)
+    assert not overlaps_prompt("Helper or ferry: quote a timetables.", PROMPT)
+
+
+def test_numbers_between_the_words_do_not_hide_them() -> None:
+    words = ["You", "are", "Bo", "the", "helper", "of", "the", "Sarn", "ferry"]
+    numbered = [f"{word} {number}" for number, word in enumerate(words)]
+    assert overlaps_prompt(" ".join(numbered), PROMPT)
+    assert not overlaps_prompt(" ".join(numbered[:5]), PROMPT)
+
+
+@pytest.mark.parametrize(
+    "disguise", [lambda part: part[::-1], lambda part: base64.b64encode(part.encode()).decode()], ids=["back", "b64"]
+)
+def test_a_part_that_is_no_whole_sentence_is_recognised_in_disguise_too(disguise: Callable[[str], str]) -> None:
+    assert overlaps_prompt(disguise("timetables only from the board and name the pier. Never speak"), PROMPT)
+
+
+def test_half_a_run_of_letters_is_an_accident() -> None:
+    assert not overlaps_prompt("Quotetimetablesonlyfromothers, said the wardens of all these islands.", PROMPT)
+
+
+@pytest.mark.parametrize(("last", "known"), [("eeee", True), ("eee", False)])
+def test_a_sentence_of_twenty_letters_is_recognised_whole(last: str, known: bool) -> None:
+    sentence = f"Aaaa bbbb cccc dddd {last}."
+    assert overlaps_prompt(f"It says: {sentence}", f"{sentence} Go on.") is known
 
 
 @given(st.integers(0, len(PROMPT) - 60))

@@ -162,3 +162,15 @@ def test_a_harmless_canary_is_ended_in_no_more_than_5_of_100_runs(traffic: Traff
 def test_a_harmful_canary_is_caught_in_9_of_10_runs_and_the_metric_named(traffic: Traffic) -> None:
     found = simulate(traffic, SAMPLE, runs=200, seed=12)
     assert found["named"] >= 0.9
+
+
+@pytest.mark.parametrize(("answers", "enough"), [(99, False), (100, True)])
+def test_as_many_answers_as_the_policy_names_are_enough_to_judge(answers: int, enough: bool) -> None:
+    assert bool(verdict(sample_answers(answers)).findings) is enough
+
+
+def test_what_one_side_never_had_is_not_judged() -> None:
+    for control, canary in ((None, 0.1), (0.9, None)):
+        found = verdict(sample_answers(600, groundedness=canary), sample_answers(3000, groundedness=control))
+        assert "groundedness" not in {each.metric for each in found.findings}
+        assert found.verdict == "HOLD"

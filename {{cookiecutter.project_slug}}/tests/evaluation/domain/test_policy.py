@@ -7,7 +7,7 @@ import yaml
 from app.core.errors import StartRefused
 from app.core.policies import load_policies
 from app.evaluation.domain.metrics import METRICS
-from app.evaluation.domain.policy import CANARY_METRICS, QualityPolicy
+from app.evaluation.domain.policy import CANARY_METRICS, CanaryPolicy, QualityPolicy
 from app.evaluation.domain.scorers import SCORERS
 from tests.evaluation.sample_scores import policy
 
@@ -24,6 +24,10 @@ def shipped() -> QualityPolicy:
 def test_the_shipped_file_has_a_rule_for_every_metric(shipped: QualityPolicy) -> None:
     assert set(shipped.metrics) == set(METRICS) - set(SCORERS)
     assert set(shipped.canary.harms) == set(CANARY_METRICS)
+
+
+def test_without_a_file_of_its_own_a_canary_has_the_margins_of_the_shipped_one(shipped: QualityPolicy) -> None:
+    assert CanaryPolicy().harms == shipped.canary.harms
 
 
 def test_the_shipped_file_keeps_the_tiers_of_the_metrics(shipped: QualityPolicy) -> None:

@@ -15,6 +15,7 @@ from app.ingestion.domain.documents import (
     Cursor,
     UnsafeName,
     Upload,
+    UploadResult,
     check_name,
     check_uri,
     upload_options,
@@ -54,6 +55,19 @@ def test_an_address_may_be_a_path() -> None:
     for uri in ("a\nb", "a\x7fb", "caf\udce9.txt", "x" * 1001):
         with pytest.raises(UnsafeName):
             check_uri(uri)
+
+
+def test_an_address_has_a_thousand_characters_at_most() -> None:
+    assert check_uri("a" * 1000) == "a" * 1000
+    with pytest.raises(UnsafeName, match=r"1,000"):
+        check_uri("a" * 1001)
+
+
+def test_a_file_is_unchanged_where_it_is_a_duplicate_of_its_own_document() -> None:
+    assert UploadResult("a.md", "wiki", UUID(int=1), duplicate_of=UUID(int=1)).unchanged
+    assert not UploadResult("a.md", "wiki", UUID(int=1), duplicate_of=UUID(int=2)).unchanged
+    assert not UploadResult("a.md", "wiki", UUID(int=1)).unchanged
+    assert not UploadResult("a.md", "wiki").unchanged
 
 
 def test_groups_are_sorted_and_unique_and_none_differs_from_everybody() -> None:

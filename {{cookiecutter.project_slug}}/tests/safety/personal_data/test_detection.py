@@ -1,12 +1,15 @@
 """What is found as personal data, and what ordinary numbers are left alone. All values are made up."""
 
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.safety.domain.personal_data.detection import PersonalDataDetector
+from app.safety.domain.personal_data.findings import Kind, PersonalData
 from app.safety.domain.personal_data.national_id_rules import COUNTRIES, RULES
 from benchmarks.personal_data_rows import LOCALES, rows
 
@@ -130,6 +133,37 @@ def test_every_check_of_a_national_number_exists_and_takes_any_text_of_its_forms
             )
             assert len(found(f"{rule.words.split('|')[0]} {value}")) <= 2
     assert len(COUNTRIES) >= 40
+
+
+@dataclass(frozen=True)
+class Places:
+    """A detector that finds what it is told to."""
+
+    places: tuple[tuple[Kind, int, int], ...]
+
+    def find(self, text: str) -> Iterator[PersonalData]:
+        return (PersonalData(*each, why="told") for each in self.places)
+
+
+def placed(text: str, *places: tuple[Kind, int, int]) -> list[tuple[str, int, int]]:
+    """What is left of these findings, each by a detector of its own."""
+    detector = PersonalDataDetector()
+    object.__setattr__(detector, "detectors", tuple(Places((each,)) for each in places))
+    return [(each.kind, each.start, each.end) for each in detector.find(text)]
+
+
+def test_of_findings_that_overlap_the_one_of_the_first_detector_stays() -> None:
+    text = "0123456789"
+    first, next_to_it = ("phone", 0, 5), ("card", 5, 6)
+    assert placed(text, first, ("iban", 3, 8), ("iban", 0, 1), next_to_it) == [first, next_to_it]
+
+
+def test_what_lies_in_a_time_is_an_ordinary_number_and_an_address_stays_one() -> None:
+    text = "The bell of the lighthouse was silent until 2024-01-31T12:34:56Z, when it rang."
+    at = text.index("2024")
+    assert placed(text, ("phone", at, at + 10)) == []
+    assert placed(text, ("email", at, at + 10)) == [("email", at, at + 10)]
+    assert placed(text, ("phone", at + 21, at + 25)) == [("phone", at + 21, at + 25)]
 
 
 def test_a_finding_says_why_and_does_not_quote() -> None:

@@ -55,3 +55,34 @@ def test_an_account_is_found_whole_and_with_one_wrong_digit_it_is_not(country: s
 )
 def test_an_address_with_a_wrong_checksum_or_length_is_none(address: str) -> None:
     assert found(f"send it to {address} today") == []
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "a valid Bitcoin checksum"),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "a valid Bitcoin checksum"),
+        ("0x52908400098527886E0F7030069857D2E4169EE7", "the form of an Ethereum address"),
+        ("LKDyUEtTR1HXamkiEphisSiBJu6o3ZPE34", "a valid Base58 checksum"),
+    ],
+)
+def test_an_address_of_each_currency_is_found_and_says_why(address: str, why: str) -> None:
+    [only] = DETECTOR.find(f"send it to {address} today")
+    assert (only.kind, only.why, only.end - only.start) == ("crypto_address", why, len(address))
+
+
+def test_a_card_is_known_by_its_network_or_by_a_word_for_it() -> None:
+    [visa] = DETECTOR.find("It says 4111111111111111 here.")
+    assert visa.why == "visa, with a valid checksum"
+    of_nobody = "1111111111111" + "000"
+    of_nobody = of_nobody[:-1] + luhn.calc_check_digit(of_nobody[:-1])
+    assert found(f"It says {of_nobody} here.") == []
+    assert found(f"My card {of_nobody} expires soon.") == [("card", of_nobody)]
+    assert found("My card 0000000000000000 expires soon.") == []
+
+
+def test_an_account_ends_where_its_number_does_and_is_none_where_it_goes_on_or_is_too_short() -> None:
+    number = "DE89370400440532013000"
+    assert found(f"Pay to {number}") == [("iban", number)]
+    for wrong in (f"{number}ABC", f"{number}_a", number[:14]):
+        assert found(f"Pay to {wrong} now") == []

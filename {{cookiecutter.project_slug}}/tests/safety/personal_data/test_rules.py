@@ -2,7 +2,9 @@ import pytest
 from pydantic import ValidationError
 
 from app.safety.domain.personal_data import PersonalDataProtection, PersonalDataRules
+from app.safety.domain.personal_data.protection import is_personal_data
 from app.safety.domain.privacy_policy import PrivacyPolicy
+from app.safety.domain.text import Finding
 
 
 def rules(**fields: object) -> PersonalDataRules:
@@ -50,3 +52,23 @@ def test_findings_name_the_kind_and_count_and_quote_nothing() -> None:
         ("personal_data.ip_address", 1, 37),
     ]
     assert "jane" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_one"), [("personal_data.email", True), ("instructions.override", False), ("personal_data_of.x", False)]
+)
+def test_a_finding_of_personal_data_is_one_by_its_rule(rule: str, is_one: bool) -> None:
+    assert is_personal_data(Finding(rule, "something was found")) is is_one
+
+
+def test_an_answer_is_masked_where_the_rule_says_so() -> None:
+    said = "Write to jane@acme.example."
+    assert PersonalDataProtection(rules(answers="mask")).answer_mask(said) == "Write to [email]."
+    for treatment in ("flag", "keep"):
+        assert PersonalDataProtection(rules(answers=treatment)).answer_mask(said) == said
+
+
+def test_a_mask_that_keeps_the_length_is_filled_or_cut_to_it() -> None:
+    mask = PersonalDataProtection().mask
+    assert mask.keeping_length("jane@acme.example") == "[email**********]"
+    assert mask.keeping_length("Client 93.184.216.34 asked") == "Client [ip_address*] asked"

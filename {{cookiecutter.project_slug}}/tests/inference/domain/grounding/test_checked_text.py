@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.checked_text import CheckedText
 from app.inference.domain.grounding.sentence_breaks import LONGEST_SENTENCE, LOOK_AHEAD, first_break
+from app.safety.domain.output_filter import OutputFilter, OutputPolicy
 from tests.safety.exfiltration import FORMS
 from tests.safety.test_markup import PIECES, active_tags, rendered_tags
 
@@ -49,6 +50,13 @@ def words_of(text: str) -> str:
 def test_a_supported_sentence_is_released_when_the_next_begins() -> None:
     left, _ = checked(BUILT[:20], f"{BUILT[20:]} ", "Its", f"{LAMP[3:]}")
     assert left == ["", "", BUILT, "", f" {LAMP}"]
+
+
+def test_nothing_is_released_of_a_text_that_the_policy_refuses() -> None:
+    output = OutputFilter(OutputPolicy(links="refuse"))
+    text = CheckedText([Passage(TOWER)], "low", PROMPT, output=output)
+    assert [text.feed(each) for each in ("See https://evil.example/?q=s now. ", f"{BUILT} ", f"{LAMP} ")] == [""] * 3
+    assert (text.end(), text.text, text.refused) == ("", "", True)
 
 
 def test_an_unsupported_sentence_waits_for_the_support_that_the_tier_requires() -> None:

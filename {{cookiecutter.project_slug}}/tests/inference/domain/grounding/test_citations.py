@@ -68,3 +68,8 @@ def test_an_answer_with_a_similar_beginning_is_released(said: str) -> None:
     assert not verdict.no_answer
     assert "".join(verdict.feed(c) for c in said) + verdict.end() == said
     assert not verdict.no_answer
+
+
+def test_a_beginning_that_is_no_refusal_is_not_held_back() -> None:
+    assert NoAnswerDetector().feed("Th") == "Th"
+    assert NoAnswerDetector().feed("NO A") == ""

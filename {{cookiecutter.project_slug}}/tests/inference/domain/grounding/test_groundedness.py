@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.languages.words import terms
 from app.core.ownership import RiskTier
 from app.inference.domain.grounding.groundedness import (
     ENOUGH_SUPPORTED,
@@ -13,6 +14,7 @@ from app.inference.domain.grounding.groundedness import (
     GroundingResult,
     Support,
     check_grounding,
+    shared_words,
 )
 
 
@@ -71,6 +73,29 @@ def test_a_marker_after_the_full_stop_belongs_to_the_sentence_before_it() -> Non
     assert (found.sentences, found.unsupported) == (2, 0)
     alike = (Passage("The ferry leaves at noon."), Passage("It is written: The ferry leaves at noon."))
     assert [passage for passage, _ in supported("The ferry leaves at noon. [2]", *alike)] == [1]
+
+
+def test_a_sentence_that_one_passage_opens_with_leans_on_no_other() -> None:
+    alike = (Passage("The ferry leaves at noon. It is red."), Passage("At noon the ferry leaves."))
+    assert supported("The ferry leaves at noon. [1][2]", *alike) == [(0, "The ferry leaves at noon.")]
+
+
+@pytest.mark.parametrize(
+    ("known", "supports"), [("Doors: 14:30.", True), ("Doors: 15:30.", False), ("It is open at 14:30.", False)]
+)
+def test_a_time_that_stands_there_carries_a_sentence_of_few_shared_words(known: str, supports: bool) -> None:
+    assert bool(supported("The gallery closes its heavy doors at 14:30 [1].", Passage(known))) is supports
+
+
+def test_figures_need_to_stand_in_one_of_the_passages_and_a_year_in_words_in_none() -> None:
+    doors = "The gallery closes its heavy doors at 14:30 [1][2]."
+    assert supported(doors, Passage("Doors: 14:30."), Passage("The harbour is deep.")) == [(0, "Doors: 14:30.")]
+    assert supported("The repairs of the heavy doors at 14:30 take a year [1].", Passage("Doors: 14:30 repairs."))
+
+
+def test_figures_and_their_units_are_no_words_that_have_to_stand_there() -> None:
+    stems = frozenset(terms("The ferry carries 40 kilograms", "en"))
+    assert shared_words(stems, "The ferry carries parcels") == pytest.approx(1)
 
 
 def test_each_passage_is_named_once_in_the_order_of_the_answer() -> None:

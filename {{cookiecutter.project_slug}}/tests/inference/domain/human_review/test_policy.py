@@ -254,3 +254,17 @@ def test_a_stream_is_delayed_only_where_a_rule_could_hold_the_answer() -> None:
     assert rules.may_hold("high", uuid4())
     assert rules.may_hold("low", TENANT)
     assert not rules.may_hold("low", uuid4())
+
+
+def test_rules_of_the_team_come_first_among_those_that_hold_and_among_the_others() -> None:
+    ours = {"owner": "us", "overlap": 0.2, "rules": [rule("a"), rule("b", "after")]}
+    team = {"overlap": 0.5, "rules": [rule("c", "after"), rule("d")]}
+    merged = ReviewPolicy.merge(ours, team)
+    assert [each["name"] for each in merged.pop("rules")] == ["d", "a", "c", "b"]
+    assert merged == {"owner": "us", "overlap": 0.5}
+    assert [each["name"] for each in ReviewPolicy.merge({"owner": "us"}, team)["rules"]] == ["d", "c"]
+    assert ReviewPolicy.merge(ours, {"lease_seconds": 20}) == {**ours, "lease_seconds": 20}
+    assert ReviewPolicy.merge(ours, {"rules": ["no rule", rule("d")]})["rules"] == [
+        *(rule("d"), rule("a")),
+        *("no rule", rule("b", "after")),
+    ]
