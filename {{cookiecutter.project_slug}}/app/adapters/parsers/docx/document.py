@@ -11,7 +11,7 @@ from app.adapters.parsers.docx.blocks import Block, Grid, Layout, flat
 from app.adapters.parsers.docx.colours import Theme
 from app.adapters.parsers.docx.formatting import Formatting
 from app.adapters.parsers.docx.names import at, is_on, tag
-from app.adapters.parsers.docx.numbering import Numbering, formatted
+from app.adapters.parsers.docx.numbering import Numbering
 from app.adapters.parsers.docx.package import Package, Relation
 from app.adapters.parsers.docx.story import Story, Surroundings
 from app.adapters.parsers.docx.styles import Styles
@@ -19,6 +19,7 @@ from app.adapters.parsers.docx.table_styles import TableStyles
 from app.adapters.parsers.docx.visibility import DocxVisibility
 from app.adapters.parsers.docx.words import words_in, words_in_chunk
 from app.adapters.parsers.drawings import chart_lines, diagram_lines
+from app.adapters.parsers.list_numbers import formatted
 from app.adapters.parsers.office import count_macros, relation_parts, report_macros, report_references
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument

@@ -1,6 +1,5 @@
 """Reads the paragraphs and tables of one part of a DOCX, through every container that Word puts around them."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from app.adapters.parsers.docx.grid import GridReader
 from app.adapters.parsers.docx.names import REMOVED, UNREAD, at, chosen, tag, text_nodes, value
 from app.adapters.parsers.docx.shapes import is_unseen
 from app.adapters.parsers.docx.symbols import symbol
+from app.adapters.parsers.raised_digits import raise_digits
 
 HIDDEN = "text that is not visible to a reader of the document was left out"
 _CHARACTERS = {
@@ -22,8 +22,6 @@ _CHARACTERS = {
     tag("w:cr"): "\n",
     tag("w:noBreakHyphen"): "-",
 }
-_EXPONENT = re.compile(r"[-−+]?\d+")
-_SUPERSCRIPT = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 _BLOCKS = frozenset({tag("w:p"), tag("w:tbl")})
 _ELSEWHERE = frozenset({tag("w:altChunk"), tag("w:subDoc")})
 
@@ -127,7 +125,7 @@ class Story:
         start = len(line.shown)
         self._inline(run, line, hidden)
         if value(at(run, "w:rPr", "w:vertAlign")) == "superscript":
-            _raise_digits(line.shown, start)
+            raise_digits(line.shown, start)
 
     def _add(self, text: str, line: _Line, hidden: bool) -> None:
         if self.fields.in_instruction:
@@ -223,13 +221,6 @@ def _goes_on(paragraph: Any) -> bool:
     if frame is not None and frame.get(tag("w:dropCap"), "none") != "none":
         return True
     return any(at(mark, name) is not None for name in ("w:del", "w:moveFrom"))
-
-
-def _raise_digits(shown: list[str], start: int) -> None:
-    """After a digit an exponent, or the sign of a note, would be read as part of the number."""
-    raised = "".join(shown[start:])
-    if _EXPONENT.fullmatch(raised) and "".join(shown[max(0, start - 2) : start])[-1:].isdigit():
-        shown[start:] = [raised.translate(_SUPERSCRIPT)]
 
 
 _INLINE: dict[str, Callable[[Story, Any, _Line, bool], None]] = {
