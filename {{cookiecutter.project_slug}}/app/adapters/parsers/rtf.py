@@ -10,7 +10,7 @@ from app.adapters.parsers.office import report_embedded_files
 from app.adapters.parsers.rtf_scan import rtf_places
 from app.adapters.parsers.rtf_tables import RtfTable
 from app.adapters.parsers.rtf_words import BREAKS, CHARACTERS, CHARSETS, READ_WHEN_STARRED, SKIPPED, SYMBOLS
-from app.adapters.parsers.word_loss import with_word_loss
+from app.adapters.parsers.word_loss import Places, with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import normalise
 
@@ -48,16 +48,22 @@ class _State:
 
 
 def parse_rtf(data: bytes, *, repair: bool) -> ParsedDocument:
+    return with_word_loss(*read_rtf(data))
+
+
+def read_rtf(data: bytes) -> tuple[ParsedDocument, Places]:
+    """A text, and what it says as it can be counted apart from that. Errors: Unparsable."""
     reader = _Reader(data)
     reader.read(data)
     report_embedded_files(reader.builder, data.count(b"\\objdata"))
     title = _TITLE.search(data[:_HEAD])
     document = reader.builder.build("rtf", _title(title[1], reader.default) if title else "")
-    return with_word_loss(document, partial(_places, data, reader.default))
+    return document, partial(rtf_words, data)
 
 
-def _places(data: bytes, encoding: str) -> Iterator[tuple[str, str]]:
-    return ((place, normalise(text).text) for place, text in rtf_places(data, CHARSETS, encoding))
+def rtf_words(data: bytes) -> Iterator[tuple[str, str]]:
+    """All text that readers see, with its places, by a scan apart from the parser."""
+    return ((place, normalise(text).text) for place, text in rtf_places(data, CHARSETS, _code_page(data[:_HEAD])))
 
 
 def _title(raw: bytes, encoding: str) -> str:

@@ -91,7 +91,8 @@ def test_an_item_may_have_its_own_number_or_none_or_several_paragraphs() -> None
 
 def test_headings_have_the_numbers_of_the_outline() -> None:
     form = '<text:outline-level-style text:level="{}" style:num-format="1" text:display-levels="{}"/>'
-    outline = f"<office:styles><text:outline-style>{form.format(1, 1)}{form.format(2, 2)}</text:outline-style></office:styles>"
+    levels = f"<text:outline-style>{form.format(1, 1)}{form.format(2, 2)}</text:outline-style>"
+    outline = f"<office:styles>{levels}</office:styles>"
     body = "".join(
         f'<text:h text:outline-level="{depth}" {more}>{title}</text:h>'
         for depth, title, more in [

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.adapters.parsers.docx.blocks import Block, Paragraph
+from app.adapters.parsers.docx.blocks import Block, Embedded, Paragraph
 from app.adapters.parsers.docx.equations import linear
 from app.adapters.parsers.docx.fields import Fields, form_value
 from app.adapters.parsers.docx.formatting import Formatting
@@ -13,6 +13,7 @@ from app.adapters.parsers.docx.names import REMOVED, UNREAD, at, chosen, tag, te
 from app.adapters.parsers.docx.shapes import is_unseen
 from app.adapters.parsers.docx.symbols import symbol
 from app.adapters.parsers.raised_digits import raise_digits
+from app.ingestion.domain.parsed_document import ParsedDocument
 
 HIDDEN = "text that is not visible to a reader of the document was left out"
 _CHARACTERS = {
@@ -29,12 +30,13 @@ _ELSEWHERE = frozenset({tag("w:altChunk"), tag("w:subDoc")})
 @dataclass
 class Surroundings:
     """What a story asks its document for. note: the mark and the text of a footnote or endnote; related: the text of a
-    drawing that stands in another part; left_out, hide: told about what is not in the text.
+    drawing that stands in another part; embedded: a file of another kind, None where it is left out; hide: told about
+    what is not in the text.
     """
 
     note: Callable[[Any], tuple[str, str]]
     related: Callable[[Any], Iterator[str]]
-    left_out: Callable[[Any], None]
+    embedded: Callable[[Any], ParsedDocument | None]
     hide: Callable[[str, str], None]
 
 
@@ -72,11 +74,15 @@ class Story:
             elif child.tag == tag("mc:AlternateContent"):
                 yield from self.blocks(chosen(child))
             elif child.tag in _ELSEWHERE:
-                self.around.left_out(child)
+                yield from self._embedded(child)
             elif child.tag in REMOVED:
                 self._remove(child)
             elif child.tag not in UNREAD:
                 yield from self.blocks(child)
+
+    def _embedded(self, node: Any) -> Iterator[Block]:
+        if (document := self.around.embedded(node)) is not None:
+            yield Embedded(document)
 
     def _paragraph(self, paragraph: Any) -> Iterator[Block]:
         line = _Line(paragraph)
@@ -179,7 +185,7 @@ class Story:
             line.notes.append(f"[^{sign}]: {text}")
 
     def _elsewhere(self, node: Any, line: _Line, hidden: bool) -> None:
-        self.around.left_out(node)
+        line.after += self._embedded(node)
 
     def _drawing(self, node: Any, line: _Line, hidden: bool) -> None:
         before, self.concealed = self.concealed, self.concealed or hidden
