@@ -127,7 +127,7 @@ def _is_white(font: Element) -> bool:
 def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
     name = sheet.get("name", "")
     if sheet.get("state", "visible") != "visible":
-        beside = (text for _, target in _beside(book.parts, part) for text in raw_texts(book.parts.read(target), "t"))
+        beside = (text for _, target in _beside(book.parts, part) for text in raw_texts(book.parts.read(target)))
         book.builder.hide(" ".join([name, *_texts(book, part), *beside]), HIDDEN_CELLS)
         return
     book.builder.heading(1, name)
@@ -263,6 +263,6 @@ def _places(parts: Parts, strings: list[str]) -> Iterator[tuple[str, str]]:
             part = parts.read(name)
             for match in _SHARED.finditer(part):
                 yield "cells", strings[int(match[1])] if int(match[1]) < len(strings) else ""
-            yield from (("cells", text) for text in raw_texts(part, "t"))
+            yield from (("cells", text) for text in raw_texts(part))
         elif _COMMENTS_PART.search(name):
-            yield from (("comment", text) for text in raw_texts(parts.read(name), "t"))
+            yield from (("comment", text) for text in raw_texts(parts.read(name)))
