@@ -166,7 +166,8 @@ def test_numbers_begin_anew_below_another_item_and_after_a_plain_line() -> None:
 
 
 def test_words_of_several_runs_raised_digits_and_formulas_are_read() -> None:
-    raised = '<a:p><a:r><a:t>10</a:t></a:r><a:r><a:rPr baseline="30000"/><a:t>6</a:t></a:r><a:r><a:t> berths</a:t></a:r></a:p>'
+    raised = '<a:p><a:r><a:t>10</a:t></a:r><a:r><a:rPr baseline="30000"/><a:t>6</a:t></a:r>'
+    raised += "<a:r><a:t> berths</a:t></a:r></a:p>"
     lowered = (
         '<a:p><a:r><a:t>H</a:t></a:r><a:r><a:rPr baseline="-25000"/><a:t>2</a:t></a:r><a:r><a:t>O</a:t></a:r></a:p>'
     )

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from app.adapters.parsers.pdf.text import Piece
 
@@ -27,7 +28,7 @@ def turned_downwards(pieces: Sequence[Piece]) -> list[Piece]:
     beside = _steps_beside(signs)
     columns = [column for column in _columns(signs) if len(column) >= _MIN_COLUMN]
     down = {piece.number for column in columns for piece in column}
-    steps = [(above.y - below.y, beside.get(above.number)) for column in columns for above, below in _pairs(column)]
+    steps = [(above.y - below.y, beside.get(above.number)) for column in columns for above, below in pairwise(column)]
     nearer = sum(right is None or step < right for step, right in steps)
     if 2 * len(down) < len(signs) or 2 * nearer <= len(steps):
         return list(pieces)
@@ -36,10 +37,6 @@ def turned_downwards(pieces: Sequence[Piece]) -> list[Piece]:
 
 def _turned(piece: Piece) -> Piece:
     return replace(piece, angle=_DOWN, x=-(piece.y + piece.size), end=-piece.y, y=(piece.x + piece.end) / 2)
-
-
-def _pairs(column: Sequence[Piece]) -> Iterator[tuple[Piece, Piece]]:
-    return zip(column, column[1:], strict=False)
 
 
 def _columns(signs: Sequence[Piece]) -> Iterator[list[Piece]]:
