@@ -93,12 +93,14 @@ class ItemMarks:
         if self._open:
             begun = _List(name, self._open[-1].counts)
         else:
-            continued = self._by_id.get(attribute(element, "continue-list") or "")
+            continues = attribute(element, "continue-list")
+            continued = self._by_id.get(continues) if continues else None
             if continued is None and attribute(element, "continue-numbering") == "true":
                 continued = self._by_style.get(name)
             begun = _List(name, continued.counts if continued else {})
         self._by_style[name] = begun
-        self._by_id[attribute(element, "id") or ""] = begun
+        if name_of_list := attribute(element, "id"):
+            self._by_id[name_of_list] = begun
         return begun
 
     def _mark_item(self, paragraph: Element, item: Element) -> None:

@@ -80,6 +80,11 @@ def test_a_list_goes_on_only_where_it_says_so(more: str, number: int) -> None:
     assert lines(body, style("L", level(1))) == ["1. ferry", "2. pier", "Between.", f"{number}. quay"]
 
 
+def test_lists_without_a_name_begin_anew() -> None:
+    body = items("ferry") + items("pier") + items("quay", more='text:continue-list="unknown"')
+    assert lines(body, style("L", level(1))) == ["1. ferry", "1. pier", "1. quay"]
+
+
 def test_an_item_may_have_its_own_number_or_none_or_several_paragraphs() -> None:
     body = items(
         '<text:list-item text:start-value="7"><text:p>ferry</text:p><text:p>It is blue.</text:p></text:list-item>',
