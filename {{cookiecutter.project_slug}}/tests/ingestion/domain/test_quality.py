@@ -218,6 +218,8 @@ def test_a_page_that_was_nearly_all_navigation_before_it_was_parsed_is_held() ->
 def test_lines_that_come_again_and_again_are_held() -> None:
     assert code(quality_of(text("The lamp is lit.\n" * 20), {})) == "boilerplate"
     assert code(quality_of(text("The lamp is lit.\n" * 19), {})) is None
+    assert code(quality_of(text("The lamp is lit.\nThe pier is dark.\n" * 10), {})) is None
+    assert code(quality_of(text("The lamp is lit.\nThe pier is dark.\n" * 11), {})) == "boilerplate"
     assert code(quality_of(text("\n".join(f"The lamp {n} is lit." for n in range(20))), {})) is None
 
 
