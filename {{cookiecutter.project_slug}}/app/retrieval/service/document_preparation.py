@@ -83,19 +83,18 @@ async def _vectors(
     index: IndexRow, request: PublishRequest, chunks: Sequence[Chunk], passages: PassageEmbeddings
 ) -> tuple[list[Vector], int | None]:
     """Of each chunk, and the tokens still to be charged. A text that the index holds is not embedded again."""
-    held = await passages.held(request.tenant_id, index, chunks)
     texts = [indexed_text(each) for each in chunks]
-    new = list(dict.fromkeys(text for place, text in enumerate(texts) if place not in held))
-    made: dict[str, Vector] = {}
+    vectors = await passages.held(request.tenant_id, index, texts)
+    new = [text for text in dict.fromkeys(texts) if text not in vectors]
     uncharged = None
     if new:
         embedded, charged = await passages.embed(
             index.fingerprint.embedder, new, request.tenant_id, request.document_id
         )
         _check(index, new, embedded)
-        made = dict(zip(new, embedded.vectors, strict=True))
+        vectors |= zip(new, embedded.vectors, strict=True)
         uncharged = None if charged else embedded.tokens
-    return [held.get(place) or made[text] for place, text in enumerate(texts)], uncharged
+    return [vectors[text] for text in texts], uncharged
 
 
 async def _chunk(request: PublishRequest, index: IndexRow) -> list[Chunk]:

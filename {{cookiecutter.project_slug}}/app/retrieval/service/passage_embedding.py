@@ -8,7 +8,7 @@ from app.core.errors import OutOfTime
 from app.costs.domain import Usage
 from app.costs.domain.budgets import Hold, Settlement
 from app.costs.service import Costs
-from app.retrieval.domain import Chunk, EmbeddingFailed, IndexRow, Vector
+from app.retrieval.domain import EmbeddingFailed, IndexRow, Vector, text_digest
 from app.retrieval.ports import Embedder, EmbeddingResult
 from app.retrieval.repository.stored_vectors import stored_vectors
 
@@ -24,11 +24,13 @@ class PassageEmbeddings:
     costs: Costs
     database: Database
 
-    async def held(self, tenant_id: UUID, index: IndexRow, chunks: Sequence[Chunk]) -> dict[int, Vector]:
-        """The vectors that the index holds for the same text in any document or version of the tenant, by the place
-        of the chunk. They cost nothing.
+    async def held(self, tenant_id: UUID, index: IndexRow, texts: Sequence[str]) -> dict[str, Vector]:
+        """The vectors that the index holds for these texts in any document or version of the tenant; they cost
+        nothing.
         """
-        return await stored_vectors(self.database, tenant_id, index.number, chunks)
+        digests = {text: text_digest(text) for text in texts}
+        found = await stored_vectors(self.database, tenant_id, index.number, list(set(digests.values())))
+        return {text: found[digest] for text, digest in digests.items() if digest in found}
 
     async def embed(
         self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID
