@@ -205,7 +205,7 @@ async def test_a_process_that_ends_first_writes_what_is_under_way(
         failed = ReleaseAssignment("0" * 64, PRODUCTION, "live", "one")
         ending.answers.delivery.record_failure(caller, failed, "internal_error")
     assert charged == [None, "internal_error"]
-    assert [each.held_micro_usd for each in await state.costs.budgets.standing(tenant)][2:] == [0, 0]
+    assert [each.held_micro_usd for each in await state.costs.budgets.current(tenant)][2:] == [0, 0]
     assert (await state.identity.list_keys(tenant))[0].last_used_at is not None
 
 

@@ -3,7 +3,7 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, Identity, Index, Table, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql.base import ischema_names
-from sqlalchemy.types import REAL, Boolean, Integer, Text, UserDefinedType, Uuid
+from sqlalchemy.types import REAL, Boolean, Integer, LargeBinary, Text, UserDefinedType, Uuid
 
 from app.core.columns import Timestamp, one_of, optional, primary_key, required
 from app.core.database import metadata
@@ -122,6 +122,7 @@ chunk_vectors = Table(
     *_scope_columns(),
     *optional(access_groups=ARRAY(Text)),
     *required(embedding=HalfVector),
+    *optional(text_digest=LargeBinary),
     Index("ix_chunk_vectors_document_id", "document_id"),
     Index("ix_chunk_vectors_tenant_id", "tenant_id", "index_number"),
 )

@@ -44,6 +44,10 @@ def make(count: int, seed: int) -> Iterator[MadeDocument]:
         out = StringIO()
         writer = csv.writer(out, delimiter=chance.choice(",;\t|"), lineterminator=chance.choice(["\n", "\r\n"]))
         writer.writerows([*above, header, *rows])
+        if width > 2 and chance.random() < 0.2:
+            rows = [row[: chance.randint(1, width)] if chance.random() < 0.6 else [*row, "more"] for row in rows]
+            out = StringIO()
+            csv.writer(out, delimiter=chance.choice(",;\t|")).writerows([*above, header, *rows])
         words = " ".join(cell for row in (*above, header, *rows) for cell in row)
         data = out.getvalue().encode(chance.choice(["utf-8", "utf-8-sig"]))
         yield MadeDocument(f"table-{number:03}.{chance.choice(['csv', 'tsv'])}", data, words)

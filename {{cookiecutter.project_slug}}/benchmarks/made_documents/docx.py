@@ -54,7 +54,7 @@ def _text_of(chance: random.Random) -> Text:
 
 def _from_xml(chance: random.Random, name: str) -> MadeDocument:
     text = _text_of(chance)
-    parts = {"footnotes": "", "endnotes": "", "numbering": _NUMBERING, "styles": _STYLES}
+    parts: dict[str, str | bytes] = {"footnotes": "", "endnotes": "", "numbering": _NUMBERING, "styles": _STYLES}
     pieces = [partial(each, chance, text) for each in chance.choices(_PIECES, k=chance.randint(6, 25))]
     made = [piece() for piece in pieces]
     notes = [text() for _ in range(chance.randint(0, 4))]
@@ -69,6 +69,10 @@ def _from_xml(chance: random.Random, name: str) -> MadeDocument:
     header = text()
     parts["header"] = part("w:hdr", paragraph(header))
     made.append((_SECTION, header if any(letter.isalpha() for letter in header) else ""))
+    if chance.random() < 0.3:
+        within = text()
+        parts["aFChunk"] = chance.choice(_CHUNKS)(within)
+        made.append(('<w:altChunk r:id="aFChunk"/>', within))
     chance.shuffle(made)
     data = word(
         *(xml for xml, _ in made),
@@ -77,6 +81,11 @@ def _from_xml(chance: random.Random, name: str) -> MadeDocument:
         strict=chance.random() < 0.2,
     )
     return MadeDocument(name, data, "\n".join(words for _, words in made))
+
+
+def _in_rich_text(letter: str) -> str:
+    code = ord(letter)
+    return letter if letter.isascii() else rf"\u{code - 65_536 if code > 32_767 else code}?"
 
 
 def _plain(chance: random.Random, text: Text) -> Part:
@@ -211,6 +220,11 @@ def _grid(document: Document, chance: random.Random, text: Text) -> str:
 
 
 _LIBRARY = [_heading, _styled, _styled, _styled, _grid]
+_CHUNKS: list[Callable[[str], str | bytes]] = [
+    lambda text: f"<html><head><meta charset=utf-8></head><body><p>{text}</p></body></html>",
+    lambda text: rf"{{\rtf1\ansi {''.join(map(_in_rich_text, text))}\par}}",
+    lambda text: word(paragraph(text)),
+]
 _PIECES = [_plain, _plain, _inline, _inline, _edited, _hidden, _boxed, _listed, _table, _table, _equation]
 _INLINE: list[Callable[[str], str]] = [
     lambda text: f'<w:hyperlink w:anchor="x">{run(text)}</w:hyperlink>',

@@ -148,7 +148,32 @@ def _hidden(chance: random.Random, text: Text) -> Piece:
     return f"<div {chance.choice(means)}>secret</div><template>secret</template><!-- secret -->", ""
 
 
+def _numbered(chance: random.Random, text: Text) -> Piece:
+    items = [text() for _ in range(3)]
+    attributes, numbers = chance.choice(
+        [
+            ("type=a", "a b c"),
+            ("type=I start=4", "IV V VI"),
+            ("reversed", "3 2 1"),
+            ("style='list-style:lower-roman'", "i ii iii"),
+        ]
+    )
+    return f"<ol {attributes}>{''.join(f'<li>{item}' for item in items)}</ol>", " ".join([numbers, *items])
+
+
+def _from_above(chance: random.Random, text: Text) -> Piece:
+    a, *others = (text() for _ in range(4))
+    rows = "<tr>".join(f"<td>{each}" for each in others)
+    return f"<table><tr><td rowspan=3>{a}{rows}</table>", " ".join([a, *others])
+
+
+def _raised(chance: random.Random, text: Text) -> Piece:
+    words, number = text(), chance.randint(2, 9)
+    ruby = "<ruby>Edo<rp>(</rp><rt>kan</rt><rp>)</rp></ruby>"
+    return f"<p>{words} 10<sup>{number}</sup> {ruby}</p><noscript>secret</noscript>", f"{words} 10{number} Edo kan"
+
+
 _PIECES = (
     *(_paragraph, _inline, _letters, _heading, _list, _definitions, _table, _spans, _form),
-    *(_figure, _article, _boxes, _accordion, _hidden),
+    *(_figure, _article, _boxes, _accordion, _hidden, _numbered, _from_above, _raised),
 )

@@ -5,6 +5,11 @@ from benchmarks.made_documents import MadeDocument
 from benchmarks.made_documents.prose import Prose
 from tests.adapters.parsers.office_files import open_document
 
+_NUMBERS = (
+    '<text:list-style style:name="N"><text:list-level-style-number text:level="1" style:num-format="{}" '
+    'style:num-suffix="."/><text:list-level-style-number text:level="2" style:num-format="1" '
+    'text:display-levels="2"/></text:list-style>'
+)
 _HIDDEN = '<style:style style:name="off"><style:text-properties text:display="none"/></style:style>'
 
 
@@ -13,7 +18,8 @@ def make(count: int, seed: int) -> Iterator[MadeDocument]:
         prose = Prose(seed + number)
         blocks = [prose.random.choice(_BLOCKS)(prose) for _ in range(prose.random.randint(4, 30))]
         body, words = "".join(xml for xml, _ in blocks), " ".join(text for _, text in blocks)
-        yield MadeDocument(f"text-{number}.odt", open_document("text", body, _HIDDEN), words)
+        styles = _HIDDEN + _NUMBERS.format("1")
+        yield MadeDocument(f"text-{number}.odt", open_document("text", body, styles), words)
 
 
 def _heading(prose: Prose) -> tuple[str, str]:
@@ -56,4 +62,14 @@ def _box(prose: Prose) -> tuple[str, str]:
     return f"<text:section><text:p>{frame}{beside}</text:p></text:section>", f"{text} {beside}"
 
 
-_BLOCKS = (_heading, _paragraph, _paragraph, _list, _table, _note, _box)
+def _numbered(prose: Prose) -> tuple[str, str]:
+    """Two items, of which the first holds another list, and one that goes on behind a paragraph."""
+    first, within, second, between, third = (prose.sentence() for _ in range(5))
+    item = "<text:list-item><text:p>{}</text:p>{}</text:list-item>".format
+    body = item(first, f"<text:list>{item(within, '')}</text:list>") + item(second, "")
+    xml = f'<text:list text:style-name="N">{body}</text:list><text:p>{between}</text:p>'
+    xml += f'<text:list text:style-name="N" text:continue-numbering="true">{item(third, "")}</text:list>'
+    return xml, f"1 {first} 1.1 {within} 2 {second} {between} 3 {third}"
+
+
+_BLOCKS = (_heading, _paragraph, _paragraph, _list, _numbered, _table, _note, _box)

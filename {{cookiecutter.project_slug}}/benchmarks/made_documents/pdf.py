@@ -309,6 +309,15 @@ def japanese(canvas: Canvas, prose: Prose) -> str:
     return " ".join([_JAPANESE] * 5)
 
 
+def downwards(canvas: Canvas, prose: Prose) -> str:
+    """Signs that stand alone, in lines that run downwards."""
+    canvas.setFont("HeiseiMin-W3", 12)
+    for line in range(5):
+        for place, sign in enumerate(_JAPANESE):
+            canvas.drawString(500 - 20 * line, 760 - 13 * place, sign)
+    return " ".join([_JAPANESE] * 5)
+
+
 def small_and_large(canvas: Canvas, prose: Prose) -> str:
     """Headings, a footnote sign above the line, and a running title."""
     running, heading, lines, note = prose.sentence(), prose.sentence(), prose.lines(15, 70), prose.sentence()
@@ -351,7 +360,7 @@ def _locked(prose: Prose) -> MadeDocument:
 
 _PAGES: tuple[Draw, ...] = (
     plain, columns_by_row, three_columns, kerned, letter_spaced, justified, turned_page, turned_margin, bold_twice,
-    scan, form, on_dark, accents, japanese, small_and_large,
+    scan, form, on_dark, accents, japanese, downwards, small_and_large,
 )  # fmt: skip
 
 

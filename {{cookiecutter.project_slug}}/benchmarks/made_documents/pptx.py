@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls
 from pptx.util import Inches
 
 from benchmarks.made_documents import MadeDocument
@@ -39,6 +41,8 @@ def _slide(prose: Prose, talk: object) -> Iterator[str]:
         for _ in range(2):
             paragraph.add_run().text = text = prose.words(3) + " "
             yield text
+    if prose.chance(0.3):
+        yield from _numbered(prose, frame)
     size = (Inches(1), Inches(3), Inches(6), Inches(2))
     if prose.chance(0.4):
         yield from _table(prose, slide.shapes.add_table(4, 3, *size).table)
@@ -57,6 +61,20 @@ def _slide(prose: Prose, talk: object) -> Iterator[str]:
     if prose.chance(0.5):
         slide.notes_slide.notes_text_frame.text = text = prose.paragraph()
         yield text
+
+
+def _numbered(prose: Prose, frame: object) -> Iterator[str]:
+    """Items with automatic numbers, a raised digit, and a word in two runs."""
+    for number in range(1, 4):
+        paragraph = frame.add_paragraph()  # type: ignore[attr-defined]
+        paragraph._p.get_or_add_pPr().insert_element_before(
+            parse_xml(f'<a:buAutoNum {nsdecls("a")} type="arabicPeriod"/>'), "a:tabLst", "a:defRPr", "a:extLst"
+        )
+        paragraph.add_run().text = f"{(word := prose.words(1))[:2]}"
+        paragraph.add_run().text = f"{word[2:]} 10"
+        raised = paragraph.add_run()
+        raised.text, raised.font._element.attrib["baseline"] = "6", "30000"
+        yield f"{number} {word} 106"
 
 
 def _table(prose: Prose, table: object) -> Iterator[str]:

@@ -17,6 +17,9 @@ def make(count: int, seed: int) -> Iterator[MadeDocument]:
             form, text = prose.random.choice(_FORMS), prose.sentence()
             body.append(form.replace("TEXT", _escaped(prose, text)))
             words.append(text)
+        if prose.chance(0.3):
+            body.append(rf"\pard 10{{\super {number % 10}}} pier\par ")
+            words.append(f"10{number % 10} pier")
         if prose.chance():
             table = prose.table(4, 3)
             words += [cell for row in table for cell in row]

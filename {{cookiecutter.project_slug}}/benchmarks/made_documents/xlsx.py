@@ -56,14 +56,19 @@ def _write_row(prose: Prose, sheet: object, shown: list[str]) -> None:
     number, share = round(prose.random.uniform(-5_000, 90_000), 2), prose.random.randint(0, 100)
     day = date(2020, 1, 1) + timedelta(days=prose.random.randint(0, 3_000))
     label, flag = prose.words(2), prose.chance()
-    sheet.append([label, number, share / 100, day, flag])  # type: ignore[attr-defined]
+    hours, minutes = prose.random.randint(0, 90), prose.random.randint(0, 59)
+    took, telephone = (hours * 60 + minutes) / 1440, prose.random.randint(1_000_000, 9_999_999)
+    sheet.append([label, number, share / 100, day, flag, took, telephone])  # type: ignore[attr-defined]
     row = sheet.max_row  # type: ignore[attr-defined]
     sheet.cell(row, 2).number_format = "#,##0.00"  # type: ignore[attr-defined]
     sheet.cell(row, 3).number_format = "0%"  # type: ignore[attr-defined]
+    sheet.cell(row, 6).number_format = "[h]:mm"  # type: ignore[attr-defined]
+    sheet.cell(row, 7).number_format = "000-0000"  # type: ignore[attr-defined]
     if prose.chance(0.1):
         sheet.row_dimensions[row].hidden = True  # type: ignore[attr-defined]
     else:
         shown += [label, f"{number:,.2f}", f"{share}%", day.isoformat(), "TRUE" if flag else "FALSE"]
+        shown += [f"{hours}:{minutes:02}", f"{telephone // 10_000}-{telephone % 10_000:04}"]
 
 
 def _of_xlsxwriter(prose: Prose) -> tuple[bytes, list[str]]:

@@ -54,7 +54,8 @@ async def month(costs: Costs) -> tuple[int, int]:
 
 
 async def embed(costs: Costs, embedder: WordsEmbedder, tenant: UUID, texts: Sequence[str] = TEXTS) -> bool:
-    _, charged = await PassageEmbeddings({embedder.name: embedder}, costs).embed(embedder.name, texts, tenant, uuid4())
+    passages = PassageEmbeddings({embedder.name: embedder}, costs, costs.database)
+    _, charged = await passages.embed(embedder.name, texts, tenant, uuid4())
     return charged
 
 

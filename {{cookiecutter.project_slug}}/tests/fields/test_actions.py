@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.actions.service.external_actions import REFRESH_SECONDS
-from app.core.database import background
+from app.core.background import background
 from tests.actions.tool_server import Tracker, tracker_served
 from tests.clock import leap, until
 from tests.fields.values import Bench, Running, Value, ids

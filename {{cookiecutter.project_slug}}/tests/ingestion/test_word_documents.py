@@ -3,11 +3,20 @@
 from tests.adapters.parsers.word_files import paragraph, part, run, word
 
 TEXT = "The lamp of the lighthouse is lit at dusk and put out at dawn by the keeper on duty."
+EXCEPTION = "Only the harbour master may grant an exception to this rule."
 EMBEDDED = '<w:altChunk r:id="aFChunk"/>'
 
 
+async def test_a_page_within_a_document_is_published_with_it(ingest, search) -> None:
+    chunk = f"<html><body><p>{EXCEPTION}</p></body></html>"
+    [document] = await ingest(("lamps.docx", word(paragraph(TEXT), EMBEDDED, parts={"aFChunk": chunk})))
+    assert document["status"] == "published"
+    [found] = await search("Who may grant an exception?")
+    assert EXCEPTION in found
+
+
 async def test_a_document_that_embeds_another_waits_with_the_count_of_words_that_were_not_read(ingest) -> None:
-    chunk = "<html><body><p>Only the harbour master may grant an exception to this rule.</p></body></html>"
+    chunk = "{\\rtf1 " + "{" * 2_100 + EXCEPTION + "}" * 2_100 + "}"
     data = word(paragraph(TEXT), EMBEDDED, parts={"aFChunk": chunk})
     [document] = await ingest(("lamps.docx", data))
     assert document["quarantine"]["reason"] == "lost_words"

@@ -4,14 +4,18 @@ import re
 from collections.abc import Iterator
 
 _FOLD = re.compile(r"\r?\n[ \t]")
-_LINE = re.compile(r"([A-Za-z-]+)(?:;[^:\n\"]*(?:\"[^\"\n]*\"[^:\n\"]*)*)?:(.*)")
+_LINE = re.compile(r"([A-Za-z-]+)((?:;[^:\n\"]*(?:\"[^\"\n]*\"[^:\n\"]*)*)?):(.*)")
+_NAME = re.compile(r';CN=(?:"([^"]*)"|([^;:"]*))', re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(.)")
 _MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 _NAMES = {
     "SUMMARY": "Event",
     "DTSTART": "Starts",
     "DTEND": "Ends",
+    "RRULE": "Repeats",
     "LOCATION": "Place",
+    "ORGANIZER": "Organizer",
+    "ATTENDEE": "Attendees",
     "STATUS": "Status",
     "DESCRIPTION": "",
 }
@@ -23,7 +27,7 @@ def events(calendar: str) -> Iterator[str]:
     for line in _FOLD.sub("", calendar).splitlines():
         if not (match := _LINE.fullmatch(line)):
             continue
-        name, value = match[1].upper(), match[2].strip()
+        name, value = match[1].upper(), match[3].strip()
         if name == "BEGIN":
             around.append(value.upper())
         elif name == "END":
@@ -32,7 +36,18 @@ def events(calendar: str) -> Iterator[str]:
                 lines.clear()
             del around[-1:]
         elif name in _NAMES and around[-1:] == ["VEVENT"] and value:
-            lines[name] = _line(_NAMES[name], value)
+            if name in ("ORGANIZER", "ATTENDEE"):
+                value = _person(match[2], value)
+            written = lines.get(name, "") if name == "ATTENDEE" else ""
+            lines[name] = f"{written}, {value}" if written else _line(_NAMES[name], value)
+
+
+def _person(parameters: str, address: str) -> str:
+    """The name and the address, as they are shown."""
+    name = _NAME.search(parameters)
+    plain = address[7:] if address.lower().startswith("mailto:") else address
+    shown = (name[1] or name[2] or "").strip() if name else ""
+    return f"{shown} <{plain}>" if shown and shown != plain else plain
 
 
 def _line(label: str, value: str) -> str:

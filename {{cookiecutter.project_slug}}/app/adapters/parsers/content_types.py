@@ -15,6 +15,11 @@ _MAIN = {
 }
 _USUAL = {"word/document.xml": "word", "xl/workbook.xml": "sheet", "ppt/presentation.xml": "presentation"}
 CONTENT_TYPES = "[Content_Types].xml"
+_TEXT_OR_END = re.compile(
+    rb"<(?:\w{1,20}:)?t(?:\s[^<>]*)?>([^<]+)</"
+    rb"|</(?:\w{1,20}:)?(?:p|si|is|text)>|<(?:\w{1,20}:)?(?:br|tab)\b|</m:(?!t>|r>)\w{1,20}>"
+)
+"""A text, or where one ends: a paragraph, a cell, a comment, a break, a part of a formula."""
 
 
 def office_kind(content_types: bytes, names: Iterable[str]) -> tuple[str, str] | None:
@@ -44,8 +49,14 @@ def _kind_of_main(declaration: str) -> str | None:
     return next((kind for kind, pattern in _MAIN.items() if pattern.search(declaration)), None)
 
 
-def raw_texts(part: bytes, tag: str) -> Iterator[str]:
-    """The text of every element of this name, found by its tags alone."""
-    pattern = rf"<(?:\w+:)?{tag}(?:\s[^>]*)?>([^<]+)</".encode()
-    for match in re.finditer(pattern, part):
-        yield unescape(match[1].decode("utf-8", "replace"))
+def raw_texts(part: bytes) -> Iterator[str]:
+    """The texts of all `t` elements, found by their tags alone; pieces of one word are joined."""
+    pieces: list[bytes] = []
+    for match in _TEXT_OR_END.finditer(part):
+        if match[1] is not None:
+            pieces.append(match[1])
+        elif pieces:
+            yield unescape(b"".join(pieces).decode("utf-8", "replace"))
+            pieces.clear()
+    if pieces:
+        yield unescape(b"".join(pieces).decode("utf-8", "replace"))

@@ -71,6 +71,9 @@ def shape_of(rows: Sequence[Row]) -> Shape:
     """rows: the first ones of the file, their cells without blanks around them."""
     widths = Counter(len(row) for row in rows if any(row))
     width = max(widths, key=lambda each: (widths[each] if each > 1 else 0, each), default=1)
+    first = len(rows[0]) if rows else 1
+    if first > 1 and 2 * widths[width] < sum(count for each, count in widths.items() if each > 1):
+        width = first  # of rows that agree on no width, the first one says it
     used = [column for column in range(width) if any(column < len(row) and row[column] for row in rows)]
     before = next((n for n, row in enumerate(rows[:_PREAMBLE_ROWS]) if _is_full(row, width, used)), None)
     if before is None:

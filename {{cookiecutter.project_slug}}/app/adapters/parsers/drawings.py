@@ -1,10 +1,13 @@
 """Text of DrawingML: shapes, groups, tables, charts and diagrams of presentations and spreadsheets."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
+from app.adapters.parsers.docx.equations import linear
+from app.adapters.parsers.list_numbers import formatted
+from app.adapters.parsers.raised_digits import raise_digits
 from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, Relationship, attribute, local
 
@@ -13,6 +16,11 @@ HIDDEN_SHAPES = "shapes that are not shown were left out"
 _BREAKS = {"br": "\n", "tab": "\t"}
 _SKIPPED = frozenset({"Fallback"})
 _MAX_POINTS = 10_000
+_NUMBER_KINDS = {
+    **{"arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter"},
+    **{"romanLc": "lowerRoman", "romanUc": "upperRoman"},
+}
+_AUTO_NUMBER = re.compile(rf"({'|'.join(_NUMBER_KINDS)})(ParenR|ParenBoth|Plain|Period)")
 
 
 def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element) -> None:
@@ -23,8 +31,8 @@ def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element) -
         element = stack.pop()
         tag = local(element)
         if tag == "txBody":
-            for paragraph in element.iterfind("{*}p"):
-                builder.block(paragraph_text(paragraph), separator="\n")
+            for line in _numbered(element.iterfind("{*}p")):
+                builder.block(line, separator="\n")
         elif tag == "tbl":
             write_rows(builder, *_table(element))
         elif tag in ("chart", "relIds") and (target := _target(element, related)) in parts:
@@ -43,12 +51,55 @@ def _is_hidden(element: Element) -> bool:
 
 
 def paragraph_text(paragraph: Element) -> str:
-    pieces = []
-    for element in paragraph.iter():
-        tag = local(element)
-        pieces.append((element.text or "") if tag == "t" else _BREAKS.get(tag, ""))
+    pieces: list[str] = []
+    _collect(paragraph, pieces)
     lines = (squeeze(line) for line in "".join(pieces).split("\n"))
     return "\n".join(line for line in lines if line)
+
+
+def _collect(element: Element, pieces: list[str]) -> None:
+    tag, start = local(element), len(pieces)
+    if tag == "t":
+        pieces.append(element.text or "")
+    elif tag in _BREAKS:
+        pieces.append(_BREAKS[tag])
+    elif tag == "oMath":
+        pieces.append(linear(element, lambda run: "".join(each.text or "" for each in run.iter("{*}t"))))
+    elif tag not in _SKIPPED:
+        for child in element:
+            _collect(child, pieces)
+        properties = element.find("{*}rPr") if tag == "r" else None
+        if properties is not None and not properties.get("baseline", "0").startswith(("-", "0")):
+            raise_digits(pieces, start)
+
+
+def _numbered(paragraphs: Iterable[Element]) -> Iterator[str]:
+    """The texts of paragraphs with the numbers that the program gives them. An empty one has none."""
+    counts: dict[int, tuple[str, int]] = {}
+    for paragraph in paragraphs:
+        text = paragraph_text(paragraph)
+        properties = paragraph.find("{*}pPr")
+        level = int(properties.get("lvl", 0)) if properties is not None else 0
+        numbers = properties.find("{*}buAutoNum") if properties is not None else None
+        if not text:
+            continue
+        for deeper in [each for each in counts if each > level or (each == level and numbers is None)]:
+            del counts[deeper]
+        if numbers is not None:
+            kind = numbers.get("type", "arabicPeriod")
+            before, count = counts.get(level, (kind, 0))
+            first = int(numbers.get("startAt", 1))
+            counts[level] = (kind, count + 1 if before == kind and count else first)
+            text = f"{_number(kind, counts[level][1])} {text}"
+        yield text
+
+
+def _number(kind: str, count: int) -> str:
+    """As `1.`, `a)` or `(iv)`; kind: such as `alphaLcParenR`."""
+    match = _AUTO_NUMBER.fullmatch(kind)
+    shown = formatted(count, _NUMBER_KINDS[match[1]]) if match else str(count)
+    style = match[2] if match else "Period"
+    return {"ParenR": f"{shown})", "ParenBoth": f"({shown})", "Plain": shown}.get(style, f"{shown}.")
 
 
 def _target(element: Element, related: Mapping[str, Relationship]) -> str:
@@ -107,9 +158,24 @@ def figure(value: str) -> str:
 
 
 def diagram_lines(data: Element) -> Iterator[str]:
-    for text in data.iter("{*}t"):
-        if local(text) == "t" and len(text):
-            yield from filter(None, (paragraph_text(each) for each in text.iterfind("{*}p")))
+    """The texts of a diagram in the order of its outline; those outside of it come last."""
+    texts: dict[str, list[str]] = {}
+    for point in data.iter("{*}pt"):
+        lines = filter(None, map(paragraph_text, point.iterfind("{*}t/{*}p")))
+        texts.setdefault(point.get("modelId", ""), []).extend(lines)
+    within: dict[str, list[tuple[int, str]]] = {}
+    for each in data.iter("{*}cxn"):
+        if each.get("type", "parOf") == "parOf":
+            order = int(each.get("srcOrd", 0))
+            within.setdefault(each.get("srcId", ""), []).append((order, each.get("destId", "")))
+    inner = {name for points in within.values() for _, name in points}
+    stack = [name for name in reversed(within) if name not in inner]
+    while stack:
+        name = stack.pop()
+        yield from texts.pop(name, ())
+        stack.extend(below for _, below in sorted(within.pop(name, []), reverse=True))
+    for others in texts.values():
+        yield from others
 
 
 def drawing_places(parts: Parts) -> Iterator[tuple[str, str]]:
@@ -120,6 +186,6 @@ def drawing_places(parts: Parts) -> Iterator[tuple[str, str]]:
             continue
         if "/diagrams/data" in lower or "/drawings/drawing" in lower:
             where = "diagram" if "/diagrams/" in lower else "text box"
-            yield from ((where, text) for text in raw_texts(parts.read(name), "t"))
+            yield from ((where, text) for text in raw_texts(parts.read(name)))
         elif "/charts/chart" in lower:
-            yield from (("chart", text) for text in raw_texts(parts.read(name), "t"))
+            yield from (("chart", text) for text in raw_texts(parts.read(name)))

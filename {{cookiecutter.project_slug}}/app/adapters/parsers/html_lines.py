@@ -2,8 +2,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.raised_digits import raise_digits
 
 Leave = Callable[[], None]
 """What is to be done at the end of an element."""
@@ -18,6 +20,12 @@ _LISTS = frozenset({"ol", "ul", "menu", "dir"})
 _HIDDEN = "text that is not visible to a reader of the page was left out"
 
 
+class Markers(Protocol):
+    """What stands before the items of a list."""
+
+    def marker(self, value: str | None) -> str: ...
+
+
 @dataclass
 class LineWriter:
     """Collects the text of a page and writes it as headings, items of lists, code and other blocks.
@@ -30,7 +38,7 @@ class LineWriter:
     line: list[str] = field(default_factory=list)
     in_cell: bool = False
     _unseen: list[str] = field(default_factory=list)
-    _lists: list[int | None] = field(default_factory=list)
+    _lists: list[Markers | None] = field(default_factory=list)
     _level: int = 0
     _preformatted: int = 0
     _marker: str = ""
@@ -52,6 +60,9 @@ class LineWriter:
 
     def end_word(self) -> None:
         self.line.append(_APART)
+
+    def open_raised(self) -> Leave:
+        return partial(raise_digits, self.line, len(self.line))
 
     def end_block(self) -> None:
         """Text before and after this is apart."""
@@ -106,13 +117,14 @@ class LineWriter:
         self._level, self._marker, self._gap = 0, "", "\n\n"
         self.hide_unseen()
 
-    def open_block(self, tag: str, attributes: HtmlAttributes) -> Leave:
+    def open_block(self, tag: str, attributes: HtmlAttributes, markers: Markers | None = None) -> Leave:
+        """markers: of the items, of an ordered list."""
         self.end_block()
         if tag == "pre":
             self._preformatted += 1
             return self._close_pre
         if tag in _LISTS:
-            self._lists.append(whole(attributes.get("start"), 1) if tag == "ol" else None)
+            self._lists.append(markers)
         else:
             self._gap = self._gap if tag in _ITEMS or self._marker else "\n\n"
         if tag == "li":
@@ -128,11 +140,8 @@ class LineWriter:
         self._gap = "\n" if tag in _ITEMS else "\n\n"
 
     def _begin_item(self, attributes: HtmlAttributes) -> None:
-        marker, number = "- ", self._lists[-1] if self._lists else None
-        if number is not None:
-            number = whole(attributes.get("value"), number)
-            self._lists[-1] = number + 1
-            marker = f"{number}. "
+        markers = self._lists[-1] if self._lists else None
+        marker = "- " if markers is None else markers.marker(attributes.get("value"))
         if self.in_cell or self._level:
             self.line.append(marker)
         else:

@@ -20,6 +20,7 @@ from app.adapters.parsers.html_elements import (
     is_never_shown,
 )
 from app.adapters.parsers.html_lines import HtmlAttributes, Leave, LineWriter, whole
+from app.adapters.parsers.html_lists import item_numbers
 from app.adapters.parsers.html_tables import TableRows, is_layout
 from app.adapters.parsers.html_words import visible_words
 
@@ -41,7 +42,7 @@ _IN_DRAWINGS = {"fill": "color", "display": "display", "visibility": "visibility
 _NO_VALUE = frozenset(["hidden", "password", "checkbox", "radio", "file", "color", "range", "image"])
 _BETWEEN = {"mfrac": ("/",), "msup": ("^",), "msub": ("_",), "msubsup": ("_", "^")}
 _MAX_TABLES_WITHIN = 10
-_READ = (*_PRESENTATIONAL, "style", "role", "start", "value", "type", "label", "colspan", "rowspan")
+_READ = (*_PRESENTATIONAL, "style", "role", "start", "reversed", "value", "type", "label", "colspan", "rowspan")
 # Only of these the attributes are read, and within drawings: most elements have a class or an address at most.
 _ATTRIBUTED = ", ".join([*(f"[{name}]" for name in _READ), "dialog", "iframe", "svg", "tspan"])
 _NO_ATTRIBUTES: HtmlAttributes = {}
@@ -191,7 +192,10 @@ class Page:
         if self._rows is not None and tag in _TABLE_PARTS:
             return self._open_table_part(node, tag, attributes, self._rows)
         if begins_line(tag, inner.display, outer_display):
-            return self._lines.open_block(tag, attributes)
+            styled = self._declarations(node, tag, attributes, in_drawing=False) if tag == "ol" else ()
+            return self._lines.open_block(tag, attributes, item_numbers(tag, node, attributes, styled))
+        if tag == "sup":
+            return self._lines.open_raised()
         if tag in APART or (tag == "tspan" and not {"x", "y", "dy"}.isdisjoint(attributes)):
             return self._open_apart(tag, attributes, shown=inner.shown)
         return _nothing

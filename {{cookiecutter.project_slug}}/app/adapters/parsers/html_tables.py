@@ -23,9 +23,11 @@ class TableRows:
         self._cells = 0
         self._headers = 0
         self._below: dict[int, tuple[int, str]] = {}
+        self._reached = False
+        """Whether cells from above reach into the row."""
 
     def start_row(self) -> None:
-        self._row, self._cells, self._headers = [], 0, 0
+        self._row, self._cells, self._headers, self._reached = [], 0, 0, False
 
     def cell(self, text: str, tag: str, attributes: HtmlAttributes) -> None:
         self._fill()
@@ -39,7 +41,7 @@ class TableRows:
         self._headers += tag == "th"
 
     def end_row(self, *, in_head: bool) -> None:
-        alone = self._cells == 1 and not self._below
+        alone = self._cells == 1 and not self._below and not self._reached
         self._fill()
         while any(column >= len(self._row) for column in self._below):
             self._row.append("")
@@ -70,6 +72,7 @@ class TableRows:
         """Repeat the cells that reach into this row from above, up to the next free column."""
         while (column := len(self._row)) in self._below:
             left, text = self._below.pop(column)
+            self._reached = True
             if left > 1:
                 self._below[column] = (left - 1, text)
             self._row.append(text)

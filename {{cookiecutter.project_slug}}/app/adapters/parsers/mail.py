@@ -2,7 +2,8 @@
 
 import mimetypes
 import re
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -11,6 +12,8 @@ from email.errors import MessageError
 from email.message import EmailMessage, Message
 from functools import partial
 from pathlib import PurePosixPath
+
+from selectolax.lexbor import LexborHTMLParser
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.calendar_events import events
@@ -38,7 +41,9 @@ _PGP_SIGNED = re.compile(r"-----BEGIN PGP SIGNED MESSAGE-----\n(?:\w+:[^\n]*\n)*
 _PGP_SIGNATURE, _PGP_END = "\n-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----"
 _SIGNATURES = frozenset({"application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"})
 _NOT_FOR_READERS = frozenset({"message/delivery-status", "message/disposition-notification", "text/rfc822-headers"})
-_SOFT_BREAK = re.compile(r"(?m)(?<!^--) \n(?![>\s])")
+_QUOTED = re.compile(r"(>*) ?")
+_WORD = re.compile(r"\w+")
+_MAX_COMPARED = 200_000
 _MBOX_LINE = re.compile(rb"\A\s*From [^\n]*\n")
 
 
@@ -98,15 +103,9 @@ class _Mail:
             self._attach(part)
 
     def _read_alternative(self, part: Message) -> None:
-        """Read the plain text if it says something, else the last alternative that is text."""
+        """Read one of the alternatives, and the files and events of the others."""
         children = list(_children(part))
-        plain = [child for child in children if child.get_content_type() == "text/plain" and _text(child).strip()]
-        textual = [child for child in children if child.get_content_maintype() in ("text", "multipart")]
-        chosen = (
-            plain[0]
-            if plain
-            else next(iter(reversed([c for c in textual if c.get_content_type() != "text/calendar"])), None)
-        )
+        chosen = _chosen(children)
         if chosen is not None:
             self._read(chosen)
         for child in children:
@@ -169,11 +168,31 @@ def _places(message: EmailMessage) -> Iterator[tuple[str, str]]:
 
 
 def _others(alternatives: Message) -> Iterator[Message]:
-    """All alternatives but the one that is read: plain text, or the richest one."""
-    texts = [each for each in _children(alternatives) if each.get_content_maintype() in ("text", "multipart")]
-    plain = next((each for each in texts if each.get_content_type() == "text/plain" and _text(each).strip()), None)
-    chosen = plain or next((each for each in reversed(texts) if each.get_content_type() != "text/calendar"), None)
+    """All alternatives with text but the one that is read."""
+    children = list(_children(alternatives))
+    chosen = _chosen(children)
+    texts = (each for each in children if each.get_content_maintype() in ("text", "multipart"))
     return (each for each in texts if each is not chosen)
+
+
+def _chosen(alternatives: Sequence[Message]) -> Message | None:
+    """The plain text if it says what the page says, else the last alternative that is text."""
+    texts = [each for each in alternatives if each.get_content_maintype() in ("text", "multipart")]
+    plain = next((each for each in texts if each.get_content_type() == "text/plain" and _text(each).strip()), None)
+    richest = next((each for each in reversed(texts) if each.get_content_type() != "text/calendar"), None)
+    return richest if plain is None or (richest is not None and _is_stub(plain, richest)) else plain
+
+
+def _is_stub(plain: Message, richest: Message) -> bool:
+    """Whether the plain text only stands in for a page, such as a line on where to see it."""
+    page = next((each for each in richest.walk() if each.get_content_type() == "text/html"), None)
+    if page is None:
+        return False
+    seen = LexborHTMLParser(_text(page)[:_MAX_COMPARED])
+    seen.strip_tags(["head", "script", "style", "template"])
+    words = set(_WORD.findall(seen.body.text(separator=" ").lower() if seen.body is not None else ""))
+    said = set(_WORD.findall(_text(plain)[:_MAX_COMPARED].lower()))
+    return len(words) > 1.5 * len(said) + 3 and 2 * len(words & said) < len(words)
 
 
 def _children(part: Message) -> Iterator[Message]:
@@ -185,11 +204,21 @@ def _children(part: Message) -> Iterator[Message]:
 def _content(part: Message) -> bytes:
     if part.get_content_maintype() == "message":
         inner = next(_children(part), None)
+        if inner is not None and str(part.get("Content-Transfer-Encoding", "")).strip().lower() == "base64":
+            return _decoded_message(inner)
         with suppress(MessageError, ValueError, LookupError, TypeError, AttributeError):
             return inner.as_bytes(policy=policy.default.clone(refold_source="none")) if inner is not None else b""
         return b""
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
+
+
+def _decoded_message(encoded: Message) -> bytes:
+    """A message that was sent in base64, which no message should be (RFC 2046, 5.2.1); empty where it is none."""
+    text = encoded.get_payload()
+    with suppress(ValueError):
+        return b64decode("".join(text.split())) if isinstance(text, str) else b""
+    return b""
 
 
 def _text(part: Message) -> str:
@@ -198,9 +227,27 @@ def _text(part: Message) -> str:
         return ""
     text = _decoded(data, (part.get_content_charset() or "").lower()).replace("\r\n", "\n")
     text = _without_signature(text)
-    if part.get_param("format") == "flowed":  # RFC 3676
-        return _SOFT_BREAK.sub("" if str(part.get_param("delsp")).lower() == "yes" else " ", text)
+    if str(part.get_param("format")).lower() == "flowed":
+        return _flowed(text, "" if str(part.get_param("delsp")).lower() == "yes" else " ")
     return text
+
+
+def _flowed(text: str, blank: str) -> str:
+    """The paragraphs of flowed text, each in one line behind the marks of its quote (RFC 3676)."""
+    lines: list[str] = []
+    before: str | None = None
+    for line in text.split("\n"):
+        match = _QUOTED.match(line)
+        quote, content = (match[1], line[match.end() :]) if match else ("", line)
+        if before == quote and lines:
+            lines[-1] += content
+        else:
+            lines.append(f"{quote} {content}" if quote else content)
+        before = None
+        if content.endswith(" ") and content != "-- ":
+            before = quote
+            lines[-1] = lines[-1][:-1] + blank
+    return "\n".join(lines)
 
 
 def _without_signature(text: str) -> str:
@@ -255,7 +302,8 @@ def _is_inline_picture(part: Message) -> bool:
 
 def _file_name(part: Message) -> str:
     if part.get_content_maintype() == "message":
-        inner = next(_children(part), None)
+        data = _content(part)
+        inner = message_from_bytes(data, policy=policy.default) if data else None
         return f"{_header(inner, 'Subject') or 'message' if inner is not None else 'message'}.eml"
     try:
         name = part.get_filename() or ""

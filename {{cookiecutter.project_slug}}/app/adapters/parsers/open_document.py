@@ -8,6 +8,7 @@ from html import unescape
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.office import report_embedded_files, report_macros
+from app.adapters.parsers.open_document_lists import ItemMarks
 from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.open_document_text import BLOCK_ENDS, Flow, inline_text
 from app.adapters.parsers.word_loss import with_word_loss
@@ -30,7 +31,7 @@ def parse_odt(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         parts, builder = open_parts(data), TextBuilder()
         root = parts.xml("content.xml")
-        flow = Flow(builder, OpenDocumentVisibility(parts, root))
+        flow = Flow(builder, OpenDocumentVisibility(parts, root), _marks(parts, root))
         for text in root.iterfind("{*}body/{*}text"):
             flow.write(text)
         for line in _page_headers(parts):
@@ -42,13 +43,18 @@ def parse_odp(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         parts, builder = open_parts(data), TextBuilder()
         root = parts.xml("content.xml")
-        visibility = OpenDocumentVisibility(parts, root)
+        visibility, marks = OpenDocumentVisibility(parts, root), _marks(parts, root)
         for number, page in enumerate(root.iterfind("{*}body/{*}presentation/{*}page"), 1):
             if visibility.hides_page(page):
                 builder.hide(" ".join(map(inline_text, page.iter("{*}p"))), _HIDDEN_SLIDES)
             else:
-                _write_page(Flow(builder, visibility), page, number)
+                _write_page(Flow(builder, visibility, marks), page, number)
         return _built(parts, builder, "odp")
+
+
+def _marks(parts: Parts, root: Element) -> dict[Element, str]:
+    styles = [parts.xml("styles.xml")] if "styles.xml" in parts else []
+    return ItemMarks([*styles, root], root).marks
 
 
 def parse_ods(data: bytes, *, repair: bool) -> ParsedDocument:

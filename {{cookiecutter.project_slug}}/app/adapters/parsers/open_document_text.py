@@ -1,5 +1,6 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
@@ -55,25 +56,27 @@ def _pieces(element: Element) -> Iterator[str]:
 
 
 class Flow:
-    """Writes the paragraphs, lists, tables and frames of a text in their order."""
+    """Writes the paragraphs, lists, tables and frames of a text in their order. marks: what paragraphs begin with."""
 
-    def __init__(self, builder: TextBuilder, visibility: OpenDocumentVisibility) -> None:
+    def __init__(
+        self,
+        builder: TextBuilder,
+        visibility: OpenDocumentVisibility,
+        marks: Mapping[Element, str] = MappingProxyType({}),
+    ) -> None:
         self.builder = builder
         self.visibility = visibility
+        self.marks = marks
         self.apart: list[Element] = []
 
-    def write(self, parent: Element, mark: str = "") -> None:
+    def write(self, parent: Element) -> None:
         for child in parent:
-            self.write_element(child, mark)
+            self.write_element(child)
 
-    def write_element(self, element: Element, mark: str = "") -> None:
-        """mark: what a paragraph begins with, such as the dash of a list."""
+    def write_element(self, element: Element) -> None:
         tag = local(element)
         if tag in ("p", "h"):
-            self._write_paragraph(element, mark)
-        elif tag == "list-item":
-            for place, child in enumerate(element):
-                self.write_element(child, "- " if place == 0 else "")
+            self._write_paragraph(element)
         elif tag == "table":
             self._write_table(element)
         elif tag == "tracked-changes" or (tag == "section" and attribute(element, "display") == "none"):
@@ -81,13 +84,15 @@ class Flow:
         elif tag == "annotation":
             self._write_annotation(element)
         elif not _is_skipped(element, tag) and tag not in _TEMPLATES:
-            self.write(element, mark)
+            self.write(element)
 
-    def _write_paragraph(self, paragraph: Element, mark: str) -> None:
+    def _write_paragraph(self, paragraph: Element) -> None:
         outer, self.apart = self.apart, []
+        mark = self.marks.get(paragraph, "")
         text = "\n".join(filter(None, map(squeeze, self._shown(paragraph).split("\n"))))
         if local(paragraph) == "h":
-            self.builder.heading(min(9, int(attribute(paragraph, "outline-level") or 1)), text)
+            title = f"{mark.removeprefix('- ')}{text}" if text else ""
+            self.builder.heading(min(9, int(attribute(paragraph, "outline-level") or 1)), title)
         else:
             self.builder.block(f"{mark}{text}" if text else "", separator="\n" if mark else "\n\n")
         apart, self.apart = self.apart, outer
@@ -138,7 +143,8 @@ class Flow:
         for number, row in enumerate(table.iterfind(".//{*}table-row")):
             cells: Row = {}
             for column, cell in enumerate(each for each in row if local(each).endswith("table-cell")):
-                if text := squeeze(" ".join(self._shown(each) for each in cell.iterfind(".//{*}p"))):
+                paragraphs = (f"{self.marks.get(each, '')}{self._shown(each)}" for each in cell.iterfind(".//{*}p"))
+                if text := squeeze(" ".join(paragraphs)):
                     cells[column] = text
                 if span := span_of(cell, number, column):
                     spans.append(span)

@@ -103,4 +103,4 @@ def _places(parts: Parts) -> Iterator[tuple[str, str]]:
     for name in parts.names:
         if match := _SLIDE.search(name):
             place = f"slide {match[2]}" if match[1].lower() == "slides" else f"notes {match[2]}"
-            yield from ((place, text) for text in raw_texts(_NOT_COUNTED.sub(b"", parts.read(name)), "t"))
+            yield from ((place, text) for text in raw_texts(_NOT_COUNTED.sub(b"", parts.read(name))))

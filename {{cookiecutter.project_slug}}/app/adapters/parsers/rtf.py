@@ -7,10 +7,11 @@ from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.office import report_embedded_files
+from app.adapters.parsers.raised_digits import raise_digits
 from app.adapters.parsers.rtf_scan import rtf_places
 from app.adapters.parsers.rtf_tables import RtfTable
 from app.adapters.parsers.rtf_words import BREAKS, CHARACTERS, CHARSETS, READ_WHEN_STARRED, SKIPPED, SYMBOLS
-from app.adapters.parsers.word_loss import with_word_loss
+from app.adapters.parsers.word_loss import Places, with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from app.safety.domain.text import normalise
 
@@ -24,6 +25,8 @@ _COLOURS = re.compile(rb"\{\\colortbl([^{}]{0,20000})\}")
 _WHITE = re.compile(rb"\\red255\s*\\green255\s*\\blue255")
 _BACKGROUNDS = re.compile(rb"\\(?:highlight|cb|chcbpat|cbpat|clcbpat|shading)[1-9]")
 _TITLE = re.compile(rb"\{\\title ([^{}]{1,600})\}")
+_CHARACTER_SETS = {b"ansi": "cp1252", b"mac": "mac_roman", b"pc": "cp437", b"pca": "cp850"}
+_CHARACTER_SET = re.compile(rb"\\(ansi|mac|pca?)(?![a-z])")
 _HEAD = 400_000
 _MAX_DEPTH = 2_000
 _MAX_TINY = 4
@@ -37,7 +40,7 @@ _NOTES = {
 @dataclass(frozen=True, slots=True)
 class _State:
     """What applies in a group, and ends with it. unseen: why its text is not shown. fallback: characters that stand for
-    one of Unicode. apart: the note that its text belongs to.
+    one of Unicode. apart: the note that its text belongs to. raised: where in the paragraph its raised text begins.
     """
 
     encoding: str
@@ -45,19 +48,26 @@ class _State:
     unseen: frozenset[bytes] = frozenset()
     fallback: int = 1
     apart: int | None = None
+    raised: int | None = None
 
 
 def parse_rtf(data: bytes, *, repair: bool) -> ParsedDocument:
+    return with_word_loss(*read_rtf(data))
+
+
+def read_rtf(data: bytes) -> tuple[ParsedDocument, Places]:
+    """A text, and what it says as it can be counted apart from that. Errors: Unparsable."""
     reader = _Reader(data)
     reader.read(data)
     report_embedded_files(reader.builder, data.count(b"\\objdata"))
     title = _TITLE.search(data[:_HEAD])
     document = reader.builder.build("rtf", _title(title[1], reader.default) if title else "")
-    return with_word_loss(document, partial(_places, data, reader.default))
+    return document, partial(rtf_words, data)
 
 
-def _places(data: bytes, encoding: str) -> Iterator[tuple[str, str]]:
-    return ((place, normalise(text).text) for place, text in rtf_places(data, CHARSETS, encoding))
+def rtf_words(data: bytes) -> Iterator[tuple[str, str]]:
+    """All text that readers see, with its places, by a scan apart from the parser."""
+    return ((place, normalise(text).text) for place, text in rtf_places(data, CHARSETS, _code_page(data[:_HEAD])))
 
 
 def _title(raw: bytes, encoding: str) -> str:
@@ -118,8 +128,17 @@ class _Reader:
         self.skip = 0
 
     def _close(self) -> None:
-        self.state = self.groups.pop()
+        before = self.groups.pop()
+        if before.raised is None:
+            self._end_raised()
+        self.state = before
         self.skip = 0
+
+    def _end_raised(self) -> None:
+        """Raised digits behind a number are no part of it."""
+        if self.state.raised is not None:
+            raise_digits(self.pieces, self.state.raised)
+            self.state = replace(self.state, raised=None)
 
     def _bytes(self, data: bytes) -> None:
         skipped = min(self.skip, len(data))
@@ -139,7 +158,10 @@ class _Reader:
             return
         if self.state.unseen:
             self.unseen.append(text)
-        elif self.state.apart is not None:
+            return
+        if self.unseen and not self.unseen[-1].isspace():
+            self.unseen.append(" ")
+        if self.state.apart is not None:
             self.notes[self.state.apart][1].append(text)
         else:
             self.pieces.append(text)
@@ -186,7 +208,12 @@ class _Reader:
             self._show(word, seen=(number or 0) not in self.white)
         elif word == b"fs":
             self._show(word, seen=number is None or number > _MAX_TINY)
+        elif word in (b"super", b"nosupersub", b"sub"):
+            self._end_raised()
+            if word == b"super" and number != 0 and self.state.apart is None:
+                self.state = replace(self.state, raised=len(self.pieces))
         elif word == b"plain":
+            self._end_raised()
             self.state = replace(self.state, unseen=frozenset(), encoding=self.default)
         elif word == b"f":
             self.state = replace(self.state, encoding=self.fonts.get(number or 0, self.default))
@@ -268,8 +295,10 @@ def _text(pieces: list[str]) -> str:
 
 
 def _code_page(head: bytes) -> str:
-    page = re.search(rb"\\ansicpg(\d{1,5})", head)
-    name = f"cp{int(page[1])}" if page else "mac_roman" if b"\\mac\\" in head[:200] else "cp1252"
+    page, named = re.search(rb"\\ansicpg(\d{1,5})", head), _CHARACTER_SET.search(head[:200])
+    name = f"cp{int(page[1])}" if page else _CHARACTER_SETS[named[1]] if named else "cp1252"
+    if name == "cp10000":
+        return "mac_roman"
     try:
         "".encode(name)
     except LookupError:

@@ -10,7 +10,10 @@ from app.adapters.parsers.builder import TextBuilder
 Row = dict[int, str]
 """The cells that hold something, by column."""
 
-_NUMBER = re.compile(r"[-+(]?[^\w\s]?\s?\d[\d.,:\s-]*\)?\s?(?:%|\w{0,3}|[^\w\s])|TRUE|FALSE|true|false")
+_NUMBER = re.compile(
+    r"[-+(]?[^\w\s]?\s?\d[\d.,:\s-]*\)?\s?(?:%|\w{0,3}|[^\w\s])|TRUE|FALSE|true|false"
+    r"|-?(?:\d{1,9} )?\d{1,3}/\d{1,5}|-?\d{1,20}(?:\.\d{1,20})?E[-+]\d{1,3}"
+)
 _DATE = re.compile(r"(?:19|20)\d\d(?:-\d\d-\d\d)?")
 MAX_SPAN_CELLS = 100_000
 HIDDEN_CELLS = "hidden sheets, rows, columns or cells of a spreadsheet were left out"

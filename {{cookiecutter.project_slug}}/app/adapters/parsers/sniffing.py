@@ -63,6 +63,7 @@ _BINARIES = (
     (b"\x1aE\xdf\xa3", "a video"),
     (b"\x00\x00\x01\xba", "a video"),
     (b"AT&TFORM", "a DjVu document"),
+    (b"\x78\x9f\x3e\x22", "a winmail.dat of Outlook (ask the sender for the message as HTML or plain text)"),
 )
 _MEDIA = re.compile(rb"....ftyp(?P<image>heic|heif|mif1|avif)?|RIFF....(?:WAVE|AVI |(?P<webp>WEBP))", re.DOTALL)
 _RTF = b"{\\rtf"

@@ -6,7 +6,7 @@ from functools import partial
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
 from app.adapters.parsers.drawings import drawing_places, write_shapes
-from app.adapters.parsers.number_formats import BUILT_IN, hides_numbers, shown_number
+from app.adapters.parsers.number_formats import BUILT_IN, hides_numbers, shown_number, shown_text
 from app.adapters.parsers.office import core_facts, office_parts, report_active_content
 from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.word_loss import with_word_loss
@@ -127,7 +127,7 @@ def _is_white(font: Element) -> bool:
 def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
     name = sheet.get("name", "")
     if sheet.get("state", "visible") != "visible":
-        beside = (text for _, target in _beside(book.parts, part) for text in raw_texts(book.parts.read(target), "t"))
+        beside = (text for _, target in _beside(book.parts, part) for text in raw_texts(book.parts.read(target)))
         book.builder.hide(" ".join([name, *_texts(book, part), *beside]), HIDDEN_CELLS)
         return
     book.builder.heading(1, name)
@@ -226,19 +226,21 @@ def _value(book: _Book, cell: Element, style: _Style) -> str:
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         inline = cell.find("{*}is")
-        return _string(inline) if inline is not None else ""
+        return shown_text(_string(inline), style.code) if inline is not None else ""
     value: str | None = cell.findtext("{*}v")
     if not value:
         book.uncalculated += cell.find("{*}f") is not None and kind != "str"
         return ""
     if kind == "s":
         index = int(value)
-        return book.strings[index] if 0 <= index < len(book.strings) else ""
+        return shown_text(book.strings[index], style.code) if 0 <= index < len(book.strings) else ""
     if kind == "b":
         return "TRUE" if value.strip() in _TRUE else "FALSE"
     if kind == "d":
         return value.replace("T", " ").removesuffix(" 00:00:00")
-    return shown_number(value, style.code, since_1904=book.since_1904) if kind == "n" else value
+    if kind == "n":
+        return shown_number(value, style.code, since_1904=book.since_1904)
+    return shown_text(value, style.code) if kind == "str" else value
 
 
 def _texts(book: _Book, part: str) -> Iterator[str]:
@@ -261,6 +263,6 @@ def _places(parts: Parts, strings: list[str]) -> Iterator[tuple[str, str]]:
             part = parts.read(name)
             for match in _SHARED.finditer(part):
                 yield "cells", strings[int(match[1])] if int(match[1]) < len(strings) else ""
-            yield from (("cells", text) for text in raw_texts(part, "t"))
+            yield from (("cells", text) for text in raw_texts(part))
         elif _COMMENTS_PART.search(name):
-            yield from (("comment", text) for text in raw_texts(parts.read(name), "t"))
+            yield from (("comment", text) for text in raw_texts(parts.read(name)))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import lru_cache
 from unicodedata import name as unicode_name
 
@@ -10,6 +11,8 @@ from app.core.languages.stop_words import STOP_WORDS
 UNKNOWN = "und"
 _SAMPLE = 2_000
 _WORD = re.compile(r"[^\W\d_]+")
+_WORDS_OF_ONE_LETTER = frozenset("aàeèéiouwyz")
+_APOSTROPHES = frozenset("'\u2019")
 _SCRIPTS = {
     "HIRAGANA": "ja",
     "KATAKANA": "ja",
@@ -47,11 +50,24 @@ def _language_of(text: str) -> str:
     if not text.isascii() and (script := _script_of(text)):
         return script
     lower = text.lower()
-    scores = Counter(language for word in _WORD.findall(lower) for language in _BY_WORD.get(word, ()))
+    scores = Counter(language for word in _function_words(text) for language in _BY_WORD.get(word, ()))
     if not text.isascii():
         scores.update(_LETTERS[letter] for letter in set(lower) if letter in _LETTERS)
     first, second = [*scores.most_common(2), ("", 0), ("", 0)][:2]
     return first[0] if first[1] > second[1] else UNKNOWN
+
+
+def _function_words(text: str) -> Iterator[str]:
+    """The words, without single letters that name something, as in `Plan C` or `Vitamin d`."""
+    for match in _WORD.finditer(text):
+        word = match[0].lower()
+        elided = not _APOSTROPHES.isdisjoint(text[max(0, match.start() - 1) : match.end() + 1])
+        if (
+            len(word) > 1
+            or elided
+            or word in (_WORDS_OF_ONE_LETTER if match[0].islower() or not match.start() else "i")
+        ):
+            yield word
 
 
 def _script_of(text: str) -> str:

@@ -1,7 +1,8 @@
 """Text that has letters but no words: read from a file whose letters cannot be told, or whose blanks are missing.
 
-The limits were measured on the messages of Django 5.2 in 54 languages with Latin letters: of 2,149 windows of 150
-letters 8 are taken for garbled, of those with exchanged or shifted letters 98.6 % are found.
+The limits were measured on the messages of Django 5.2 in 58 languages with Latin letters: of 406 texts of 1,200
+characters none is taken for garbled, of those with exchanged letters 97.5 % are found, with shifted ones 99.8 %; of
+1,710 texts of 300 characters 2, and 94.7 % and 93.9 %.
 """
 
 import re
@@ -11,11 +12,14 @@ from itertools import pairwise
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"(?<!\S)\S*\d\S*|([a-z]{3,})")
+_ABBREVIATION = re.compile(r"(?<=[a-z\d,;:.)/] )[A-Z]{2,6}(?=[,;:.)/]{0,2}(?:\s|$))")
 # Scripts that are written without blanks between words.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _COMMON, _VOWELS = frozenset("aeinorstl"), frozenset("aeiouy")
 _WINDOW = 150
 _LEAST_SHARE, _LEAST_SHORT = 0.47, 0.42
+_VARIETY = 0.35
+"""The least share of a window that its different words make up."""
 _MIN_LETTERS = 40
 _GARBLED_SHARE = 0.2
 _UNKNOWN_SHARE = 0.05
@@ -75,9 +79,13 @@ def _is_latin(text: str) -> bool:
 
 
 def _meaningless(text: str) -> Iterator[bool]:
-    """For each window of Latin letters whether too few are common ones, or vowels and consonants do not alternate."""
+    """For each window of Latin letters whether too few are common ones, or vowels and consonants do not alternate. One
+    of the same words again and again, such as the terms of a list of parts, says nothing.
+    """
     for words in _windows(text):
         letters = "".join(words)
+        if sum(map(len, set(words))) < _VARIETY * len(letters):
+            continue
         common = sum(letter in _COMMON for letter in letters) / len(letters)
         pairs = [(a in _VOWELS) != (b in _VOWELS) for word in words for a, b in pairwise(word)]
         alternating = sum(pairs) / len(pairs)
@@ -88,10 +96,11 @@ def _meaningless(text: str) -> Iterator[bool]:
 
 
 def _windows(text: str) -> Iterator[list[str]]:
-    """Words without accents, codes with digits left out; only the one window of a short text has fewer than 150
-    letters.
+    """Words without accents; codes with digits, and abbreviations in capitals between other words, are left out. Only
+    the one window of a short text has fewer than 150 letters.
     """
-    plain = "".join(each for each in unicodedata.normalize("NFD", text.casefold()) if not unicodedata.combining(each))
+    spoken = _ABBREVIATION.sub("", text).casefold()
+    plain = "".join(each for each in unicodedata.normalize("NFD", spoken) if not unicodedata.combining(each))
     window: list[str] = []
     size, full = 0, False
     for word in filter(None, _LATIN.findall(plain)):

@@ -26,6 +26,8 @@ _BOILERPLATE_LINE = re.compile(
     re.IGNORECASE,
 )
 _SYMBOL = re.compile(r"[^\w\s]|_")
+# The dots or lines of a form or a table of contents, which lead from a name to its place.
+_LEADER = re.compile(r"([^\w\s]|_)\1{3,}")
 _SAMPLE_CHARACTERS = 50_000
 # Repetition in a short text costs little, and is normal in forms.
 _MIN_REPETITION_CHARACTERS = 20_000
@@ -175,7 +177,8 @@ def _characters(c: QualityInput) -> Iterator[GateFailure]:
     if damaged >= 3 and damaged * 500 > len(sample):
         detail = f"{damaged} places look like wrongly decoded text."
         yield quarantine_reason("encoding_damage", detail), "quarantine"
-    if len(sample) >= 40 and len(_SYMBOL.findall(sample)) > 0.6 * len(sample):
+    written = _LEADER.sub("", sample)
+    if len(written) >= 40 and len(_SYMBOL.findall(written)) > 0.6 * len(written):
         detail = "Most characters are neither letters, digits nor blanks."
         yield quarantine_reason("control_characters", detail), c.rules.control_characters
 
@@ -190,7 +193,7 @@ def _boilerplate(c: QualityInput) -> Iterator[GateFailure]:
         return
     boilerplate = sum(1 for line in lines if len(line) < 80 and _BOILERPLATE_LINE.search(line))
     repeated = len(lines) - len(set(lines)) if len(lines) >= 20 else 0
-    if 2 * boilerplate > len(lines) or 3 * repeated > 2 * len(lines):
+    if 2 * boilerplate > len(lines) or 10 * repeated > 9 * len(lines):
         yield (
             quarantine_reason("boilerplate", "Most lines are navigation, notices or repetitions."),
             c.rules.boilerplate,

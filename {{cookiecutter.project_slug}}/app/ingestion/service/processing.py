@@ -87,7 +87,8 @@ async def process(deps: IngestionDependencies, tenant_id: UUID, versions: Mappin
         else:
             results[attempt.document_id] = checked
     while remaining:
-        # A near duplicate within the batch is compared after the other document is published, as if uploaded later.
+        # A duplicate within the batch waits until the other document is published, as if uploaded later: then it is
+        # compared with it, and takes its vectors.
         batch, remaining = _split_near_duplicates(deps, remaining)
         distinct, quarantined = await _quarantine_near_duplicates(deps, tenant_id, batch)
         results |= quarantined
@@ -188,11 +189,14 @@ def _check(
 def _split_near_duplicates(
     deps: IngestionDependencies, documents: Sequence[_Checked]
 ) -> tuple[list[_Checked], list[_Checked]]:
-    """Split documents into those without a near duplicate before them, and the others."""
+    """Split documents into those without an equal or near duplicate before them, and the others."""
     distinct: list[_Checked] = []
     duplicates: list[_Checked] = []
     for document in documents:
-        is_duplicate = any(_are_near_duplicates(deps, document, other) for other in distinct)
+        is_duplicate = any(
+            document.parsed.text == other.parsed.text or _are_near_duplicates(deps, document, other)
+            for other in distinct
+        )
         (duplicates if is_duplicate else distinct).append(document)
     return distinct, duplicates
 

@@ -206,7 +206,7 @@ DOCUMENTS = (
     Store(
         "chunk_vectors",
         "delete",
-        {"embedding": OPAQUE, "access_groups": GROUPS},
+        {"embedding": OPAQUE, "text_digest": OPAQUE, "access_groups": GROUPS},
         linked=_OF_DOCUMENTS,
         key="chunk_id",
     ),

@@ -6,6 +6,7 @@ from app.retrieval.domain.documents import (
     PublishRequest,
     chunk_id,
     indexed_text,
+    text_digest,
 )
 from app.retrieval.domain.evidence import Evidence, Passage, SearchUsage, distinct_passages
 from app.retrieval.domain.indexes import Fingerprint, IndexRow, IndexStatus, SearchParams
@@ -64,4 +65,5 @@ __all__ = [
     "chunk_id",
     "distinct_passages",
     "indexed_text",
+    "text_digest",
 ]

@@ -1,5 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from uuid import UUID, uuid5
 
 from app.retrieval.domain.chunking import Chunk, Heading
@@ -68,6 +69,11 @@ class PreparedDocument:
 def indexed_text(chunk: Chunk) -> str:
     """The text that is indexed: a chunk with the headings above it."""
     return f"{' > '.join(chunk.headings)}\n{chunk.text}" if chunk.headings else chunk.text
+
+
+def text_digest(text: str) -> bytes:
+    """Equal for texts that are embedded alike."""
+    return sha256(text.replace("\0", " ").encode()).digest()
 
 
 def chunk_id(document_id: UUID, document_version: int, index_number: int, ordinal: int) -> UUID:

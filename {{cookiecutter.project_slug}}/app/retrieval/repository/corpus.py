@@ -15,7 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import locks
 from app.core.database import driver_sql, in_one_round_trip
-from app.retrieval.domain import Fingerprint, IndexRow, PreparedChunk, PublishRequest, chunk_id, indexed_text
+from app.retrieval.domain import (
+    Fingerprint,
+    IndexRow,
+    PreparedChunk,
+    PublishRequest,
+    chunk_id,
+    indexed_text,
+    text_digest,
+)
 from app.retrieval.tables import chunk_terms, chunk_vectors, chunks, corpora, indexed_documents
 
 Statement = tuple[str, Mapping[str, Any]]
@@ -29,15 +37,17 @@ ADD_CHUNKS = driver_sql(
     with parts as materialized (
         select * from jsonb_to_recordset(:parts) as part(
             id uuid, document uuid, document_version int, ordinal int, start_at int, end_at int, headings text[],
-            groups text[], passage text, indexed text, scale real, vector text)
+            groups text[], passage text, indexed text, scale real, vector text, digest text)
     ), texts as (
         insert into chunks (id, tenant_id, index_number, document_id, appeared, document_version, ordinal, start_at,
                             end_at, headings, text)
         select id, :tenant, :index, document, :version, document_version, ordinal, start_at, end_at, headings, passage
         from parts
     ), vectors as (
-        insert into chunk_vectors (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, embedding)
-        select id, :tenant, :index, document, :version, nullif(groups, '{}'), cast(vector as halfvec)
+        insert into chunk_vectors (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, embedding,
+                                   text_digest)
+        select id, :tenant, :index, document, :version, nullif(groups, '{}'), cast(vector as halfvec),
+               decode(digest, 'hex')
         from parts where vector is not null
     )
     insert into chunk_terms (chunk_id, tenant_id, index_number, document_id, appeared, access_groups, keys, weights)
@@ -283,6 +293,7 @@ def _additions(
 def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[PreparedChunk]) -> Iterator[dict[str, Any]]:
     for part in prepared:
         chunk, words = part.chunk, indexed_text(part.chunk).replace("\0", " ")
+        vector = part.vector if index.dense else None
         yield {
             "id": chunk_id(request.document_id, request.document_version, index.number, chunk.ordinal),
             "document": request.document_id,
@@ -295,7 +306,8 @@ def _parts(index: IndexRow, request: PublishRequest, prepared: Iterable[Prepared
             "passage": chunk.text.replace("\0", " "),
             "indexed": index.fingerprint.index_text(words),
             "scale": index.fingerprint.length_scale(words),
-            "vector": orjson.dumps(part.vector.floats()).decode() if index.dense and part.vector else None,
+            "vector": orjson.dumps(vector.floats()).decode() if vector else None,
+            "digest": text_digest(words).hex() if vector else None,
         }
 
 

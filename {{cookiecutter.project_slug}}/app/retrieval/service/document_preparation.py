@@ -16,6 +16,7 @@ from app.retrieval.domain import (
     PreparedDocument,
     PublishRequest,
     TooManyChunks,
+    Vector,
     chunk,
     indexed_text,
 )
@@ -74,11 +75,26 @@ async def prepare_for(
         raise TooManyChunks(f"The text has {len(chunks):,} chunks; {request.max_chunks:,} is the limit.")
     if not index.dense:
         return [PreparedChunk(each, None) for each in chunks], None
+    vectors, uncharged = await _vectors(index, request, chunks, passages)
+    return [PreparedChunk(*pair) for pair in zip(chunks, vectors, strict=True)], uncharged
+
+
+async def _vectors(
+    index: IndexRow, request: PublishRequest, chunks: Sequence[Chunk], passages: PassageEmbeddings
+) -> tuple[list[Vector], int | None]:
+    """Of each chunk, and the tokens still to be charged. A text that the index holds is not embedded again."""
     texts = [indexed_text(each) for each in chunks]
-    embedded, charged = await passages.embed(index.fingerprint.embedder, texts, request.tenant_id, request.document_id)
-    _check(index, chunks, embedded)
-    prepared = [PreparedChunk(*pair) for pair in zip(chunks, embedded.vectors, strict=True)]
-    return prepared, None if charged else embedded.tokens
+    vectors = await passages.held(request.tenant_id, index, texts)
+    new = [text for text in dict.fromkeys(texts) if text not in vectors]
+    uncharged = None
+    if new:
+        embedded, charged = await passages.embed(
+            index.fingerprint.embedder, new, request.tenant_id, request.document_id
+        )
+        _check(index, new, embedded)
+        vectors |= zip(new, embedded.vectors, strict=True)
+        uncharged = None if charged else embedded.tokens
+    return [vectors[text] for text in texts], uncharged
 
 
 async def _chunk(request: PublishRequest, index: IndexRow) -> list[Chunk]:
@@ -88,10 +104,10 @@ async def _chunk(request: PublishRequest, index: IndexRow) -> list[Chunk]:
     return await asyncio.to_thread(chunk, request.text, request.headings, pinned.params, pinned.chunker)
 
 
-def _check(index: IndexRow, chunks: Sequence[Chunk], embedded: EmbeddingResult) -> None:
+def _check(index: IndexRow, texts: Sequence[str], embedded: EmbeddingResult) -> None:
     """Errors: EmbeddingFailed when the vectors do not fit the index."""
-    if len(embedded.vectors) != len(chunks):
-        raise EmbeddingFailed(f"{len(embedded.vectors)} vectors for {len(chunks)} chunks.", reason="wrong_count")
+    if len(embedded.vectors) != len(texts):
+        raise EmbeddingFailed(f"{len(embedded.vectors)} vectors for {len(texts)} chunks.", reason="wrong_count")
     dimensions = index.fingerprint.dimensions
     for vector in embedded.vectors:
         if vector.dimensions != dimensions:

@@ -3,12 +3,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from app.core.database import Database
 from app.core.errors import OutOfTime
 from app.costs.domain import Usage
 from app.costs.domain.budgets import Hold, Settlement
 from app.costs.service import Costs
-from app.retrieval.domain import EmbeddingFailed
+from app.retrieval.domain import EmbeddingFailed, IndexRow, Vector, text_digest
 from app.retrieval.ports import Embedder, EmbeddingResult
+from app.retrieval.repository.stored_vectors import stored_vectors
 
 UNBILLED_REASONS = {"refused", "unreachable"}
 HOLD_SECONDS_PER_TEXT, MIN_HOLD_SECONDS = 1.0, 300.0
@@ -20,6 +22,15 @@ class PassageEmbeddings:
 
     embedders: Mapping[str, Embedder]
     costs: Costs
+    database: Database
+
+    async def held(self, tenant_id: UUID, index: IndexRow, texts: Sequence[str]) -> dict[str, Vector]:
+        """The vectors that the index holds for these texts in any document or version of the tenant; they cost
+        nothing.
+        """
+        digests = {text: text_digest(text) for text in texts}
+        found = await stored_vectors(self.database, tenant_id, index.number, list(set(digests.values())))
+        return {text: found[digest] for text, digest in digests.items() if digest in found}
 
     async def embed(
         self, name: str, texts: Sequence[str], tenant_id: UUID, subject_id: UUID

@@ -245,7 +245,7 @@ def make_retrieval(
     """Build the service. embedders: the first one for new indexes, others for indexes that were built with them."""
     search_params, indexes = params or SearchParams(), make_index_registry(database, clock, embedders, text_search)
     by_name = indexes.embedders
-    passages = PassageEmbeddings(by_name, costs)
+    passages = PassageEmbeddings(by_name, costs, database)
     return Retrieval(
         database=database,
         clock=clock,

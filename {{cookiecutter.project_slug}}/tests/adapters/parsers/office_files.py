@@ -46,16 +46,25 @@ def _content_types(main: str, kind: str) -> str:
 
 
 def xlsx(
-    rows: str, *, main: str = "xl/workbook.xml", sheets: str = "", prolog: str = "", after: str = "", **parts: str
+    rows: str,
+    *,
+    main: str = "xl/workbook.xml",
+    sheets: str = "",
+    prolog: str = "",
+    after: str = "",
+    properties: str = "",
+    **parts: str,
 ) -> bytes:
-    """A workbook of one sheet. sheets: more of them; after: what follows the cells; parts: more, by short names."""
+    """A workbook of one sheet. sheets: more of them; after: what follows the cells; properties: of the workbook; parts:
+    more, by short names.
+    """
     folder = main.rpartition("/")[0]
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
     sheets = f'<sheets><sheet name="Fees" sheetId="1" r:id="r1"/>{sheets}</sheets>'
     return zipped(
         {
             "[Content_Types].xml": _content_types(main, kind),
-            main: f'<workbook xmlns="{_SHEET}" xmlns:r="{RELATIONSHIPS}">{sheets}</workbook>',
+            main: f'<workbook xmlns="{_SHEET}" xmlns:r="{RELATIONSHIPS}">{properties}{sheets}</workbook>',
             f"{folder}/_rels/{main.rpartition('/')[2]}.rels": relations(
                 r1="worksheet worksheets/sheet1.xml", r2="sharedStrings strings.xml", r3="styles styles.xml"
             ),

@@ -1,6 +1,7 @@
 """A message becomes its header, its body and a list of its attachments, which are handed over as files."""
 
 import time
+from base64 import b64encode
 from email.message import EmailMessage
 
 import pytest
@@ -69,7 +70,39 @@ def test_the_body_is_decoded_by_its_charset(charset: str, encoding: str) -> None
 
 def test_lines_of_flowed_text_are_joined() -> None:
     head = b"From: a@b.c\nSubject: x\nContent-Type: text/plain; format=flowed\n\n"
-    assert body(read(head + b"The lamp \nis lit.\n> quoted \nNext.")) == ["The lamp is lit.", "> quoted Next."]
+    text = b"The lamp \nis lit.\n> It was \n> lit.\n>> At \n>> dusk \n> again.\n From here.\nNext.\n-- \nAnn \nKeeper"
+    shown = ["The lamp is lit.", "> It was lit.", ">> At dusk ", "> again.", "From here.", "Next.", "-- ", "Ann Keeper"]
+    assert body(read(head + text)) == shown
+    assert body(read(head.replace(b"=flowed", b'="Flowed"') + text)) == shown
+
+
+def test_a_page_is_read_where_the_plain_text_only_stands_in_for_it() -> None:
+    page = "<p>Your order <b>4711</b> ships on Monday from the north pier, with two lamps and a rope.</p>"
+    stub, whole = message(text="Please see this message in a browser."), message()
+    stub.add_alternative(page, subtype="html")
+    assert body(read(stub)) == ["Your order 4711 ships on Monday from the north pier, with two lamps and a rope."]
+    whole.set_content("Your order 4711 ships on Monday from the north pier, with two lamps and a rope.\n\nAnn")
+    whole.add_alternative(f"{page}<p>Ann Keeper, Harbour office, 5 Pier Road</p>", subtype="html")
+    assert body(read(whole))[-1] == "Ann"
+    for document in (read(stub), read(whole)):
+        assert document.loss is not None
+        assert not document.loss.lost
+
+
+def test_a_message_inside_in_base64_is_a_message() -> None:
+    inner = b64encode(bytes(message("Inner", "The inner text.")))
+    head = b"From: a@b.c\nSubject: x\nContent-Type: multipart/mixed; boundary=B\n\n--B\nContent-Type: message/rfc822\n"
+    (attached,) = read(head + b"Content-Transfer-Encoding: base64\n\n" + inner + b"\n--B--\n").attachments
+    assert attached.name == "Inner.eml"
+    assert "The inner text." in parse(attached.data, attached.name).text
+
+
+def test_a_wrapper_of_outlook_is_handed_over_and_named() -> None:
+    mail = message()
+    mail.add_attachment(b"\x78\x9f\x3e\x22\x11\x01", maintype="application", subtype="ms-tnef", filename="winmail.dat")
+    (attached,) = read(mail).attachments
+    with pytest.raises(Unparsable, match=r"a winmail\.dat of Outlook \(ask the sender"):
+        parse(attached.data, attached.name)
 
 
 def test_attachments_and_messages_inside_are_handed_over_and_pictures_of_the_body_are_not() -> None:
@@ -141,6 +174,16 @@ def test_the_event_of_an_invitation_is_read() -> None:
     assert not document.attachments
     assert document.loss is not None
     assert not document.loss.lost
+
+
+def test_the_people_and_the_repetition_of_an_event_are_read() -> None:
+    people = (
+        'RRULE:FREQ=WEEKLY;COUNT=4\nORGANIZER;CN="Keeper, Ann":mailto:ann@example.org\n'
+        "ATTENDEE;PARTSTAT=ACCEPTED;CN=Bob:mailto:bob@example.org\nATTENDEE:mailto:cy@example.org\nEND:VEVENT\n"
+    )
+    document = read(raw(EVENT.replace("END:VEVENT\n", people).encode(), "text/calendar"))
+    assert "Repeats: FREQ=WEEKLY;COUNT=4\nPlace: Pier 4\nOrganizer: Keeper, Ann <ann@example.org>\n" in document.text
+    assert "\nAttendees: Bob <bob@example.org>, cy@example.org\n" in document.text
 
 
 def raw(body_text: bytes, kind: str = "text/plain", more: str = "") -> bytes:

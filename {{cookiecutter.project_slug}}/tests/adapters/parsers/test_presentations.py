@@ -115,3 +115,82 @@ def test_shows_and_presentations_with_macros_are_presentations(ending: str) -> N
     document = parse(pptx(shape("The lamp is lit."), macros="x"), f"a.{ending}")
     assert "The lamp is lit." in document.text
     assert {finding.rule for finding in document.findings} == {"macros"}
+
+
+def body(*paragraphs: str) -> str:
+    return f"<p:sp><p:nvSpPr><p:nvPr/></p:nvSpPr><p:txBody>{''.join(paragraphs)}</p:txBody></p:sp>"
+
+
+def said(text: str, properties: str = "", more: str = "") -> str:
+    return f"<a:p><a:pPr {properties}>{more}</a:pPr><a:r><a:t>{text}</a:t></a:r></a:p>"
+
+
+def auto(text: str, kind: str, level: int = 0, more: str = "") -> str:
+    return said(text, f'lvl="{level}"', f'<a:buAutoNum type="{kind}" {more}/>')
+
+
+def read(*shapes: str, **parts: str) -> list[str]:
+    document = parse(pptx(*shapes, **parts), "a.pptx")
+    assert document.loss is not None
+    assert document.loss.lost == {}
+    return lines(document)[1:]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "marks"),
+    [
+        (["arabicPeriod"] * 2, ["1.", "2."]),
+        (["alphaLcParenR"] * 2, ["a)", "b)"]),
+        (["romanUcParenBoth"] * 2, ["(I)", "(II)"]),
+        (["alphaUcPlain"] * 2, ["A", "B"]),
+        (["arabicPeriod", "alphaLcPeriod"], ["1.", "a."]),
+        (["circleNumDbPlain"] * 2, ["1.", "2."]),
+    ],
+)
+def test_paragraphs_have_the_numbers_that_the_program_gives_them(kinds: list[str], marks: list[str]) -> None:
+    assert read(body(*(auto("Berth", kind) for kind in kinds))) == [f"{mark} Berth" for mark in marks]
+
+
+def test_numbers_begin_anew_below_another_item_and_after_a_plain_line() -> None:
+    period = "arabicPeriod"
+    shape = body(
+        auto("Ferry", period, more='startAt="3"'),
+        *(auto(text, "alphaLcPeriod", 1) for text in ("fare", "seat")),
+        auto("Pier", period, more='startAt="3"'),
+        auto("lamp", "alphaLcPeriod", 1),
+        said("Between."),
+        auto("Quay", period),
+        said(""),
+    )
+    assert read(shape) == ["3. Ferry", "a. fare", "b. seat", "4. Pier", "a. lamp", "Between.", "1. Quay"]
+
+
+def test_words_of_several_runs_raised_digits_and_formulas_are_read() -> None:
+    raised = '<a:p><a:r><a:t>10</a:t></a:r><a:r><a:rPr baseline="30000"/><a:t>6</a:t></a:r>'
+    raised += "<a:r><a:t> berths</a:t></a:r></a:p>"
+    lowered = (
+        '<a:p><a:r><a:t>H</a:t></a:r><a:r><a:rPr baseline="-25000"/><a:t>2</a:t></a:r><a:r><a:t>O</a:t></a:r></a:p>'
+    )
+    split = "<a:p><a:r><a:t>Har</a:t></a:r><a:r><a:t>bour mas</a:t></a:r><a:r><a:t>ter</a:t></a:r></a:p>"
+    fraction = (
+        '<a:p><a:r><a:t>Share: </a:t></a:r><m:oMath xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math">'
+        "<m:f><m:num><m:r><m:t>a</m:t></m:r></m:num><m:den><m:r><m:t>b</m:t></m:r></m:den></m:f></m:oMath></a:p>"
+    )
+    assert read(body(raised, lowered, split, fraction)) == ["10⁶ berths", "H2O", "Harbour master", "Share: a/b"]
+
+
+def test_a_diagram_is_read_in_the_order_of_its_outline() -> None:
+    frame = (
+        '<p:graphicFrame><a:graphic><a:graphicData><d:relIds xmlns:d="d" r:dm="r7"/></a:graphicData></a:graphic>'
+        "</p:graphicFrame>"
+    )
+    points = "".join(
+        f'<d:pt modelId="{name}"><d:t><a:p><a:r><a:t>{name}</a:t></a:r></a:p></d:t></d:pt>'
+        for name in ("Third", "First", "Inner", "Second", "Alone")
+    )
+    links = [("root", "First", 0), ("root", "Third", 2), ("root", "Second", 1), ("First", "Inner", 0)]
+    connections = "".join(f'<d:cxn srcId="{a}" destId="{b}" srcOrd="{order}"/>' for a, b, order in links)
+    connections += '<d:cxn type="presOf" srcId="Alone" destId="First" srcOrd="0"/>'
+    data = f'<d:dataModel xmlns:d="d" xmlns:a="a"><d:pt modelId="root"/>{points}{connections}</d:dataModel>'
+    found = read(frame, slide_links=relations(r7="diagramData ../diagrams/data1.xml"), diagram=data)
+    assert found == ["First", "Inner", "Second", "Third", "Alone"]

@@ -11,7 +11,6 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 
 from app.adapters.parsers.dispatch import parse
-from app.adapters.parsers.number_formats import shown_number
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable, WordLoss
 from tests.adapters.parsers.office_files import open_document, text_cells, xlsx
 
@@ -253,38 +252,3 @@ def test_a_hidden_open_document_sheet_is_hidden() -> None:
     )
     document = parse(open_document("spreadsheet", body, style), "a.ods")
     assert (lines(document), document.hidden) == (["Shown", "Seen"], "Gone Unseen")
-
-
-@pytest.mark.parametrize(
-    ("value", "code", "shown"),
-    [
-        ("1234.5", "General", "1234.5"),
-        ("0.30000000000000004", "", "0.3"),
-        ("12345678901234", "", "12345678901234"),
-        ("0.0000012", "", "0.0000012"),
-        ("0.1", "0%", "10%"),
-        ("0.1255", "0.0%", "12.6%"),
-        ("12345.678", "#,##0.00", "12,345.68"),
-        ("-5", "#,##0;(#,##0)", "(5)"),
-        ("-2.5", r"0.0_);[Red]\(0.0\)", "(2.5)"),
-        ("5", '0 "kg"', "5 kg"),
-        ("0", '0;-0;"none"', "none"),
-        ("3", "[$€-407] #,##0.00", "€ 3.00"),
-        ("7", "000", "007"),
-        ("5.5", "0.0#", "5.5"),
-        ("5", "#.##", "5"),
-        ("1234567", "#,##0,", "1,235"),
-        ("0.5", "# ?/?", "0.5"),
-        ("46000", "d/m/yy", "2025-12-09"),
-        ("46000.5", "yyyy-mm-dd hh:mm", "2025-12-09 12:00"),
-        ("0.75", "h:mm AM/PM", "18:00"),
-        ("1.5", "[h]:mm", "36:00:00"),
-        ("46000", '"Stand: "dd.mm.yyyy', "2025-12-09"),
-        ("5", '"days"', "days"),
-        ("not a number", "0.00", "not a number"),
-        ("1e300", "0.00", "1e300"),
-        ("-1", "yyyy", "-1"),
-    ],
-)
-def test_a_number_is_shown_in_its_format(value: str, code: str, shown: str) -> None:
-    assert shown_number(value, code) == shown

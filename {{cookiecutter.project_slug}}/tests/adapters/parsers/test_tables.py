@@ -166,3 +166,23 @@ def test_the_strings_of_a_record_are_counted_apart_from_its_reader() -> None:
 def test_a_file_that_is_no_json_lines_is_told_what_to_do(source: str, reason: str) -> None:
     with pytest.raises(Unparsable, match=reason):
         parse(source.encode(), "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("a,b,c\n1,2\n3,4,5,6\n", ["Columns: a, b, c", "a: 1; b: 2", "a: 3; b: 4; c: 5; 6"]),
+        (
+            "Item,Price,Count\nBoat,5\nRope,3,4,in stock\n",
+            ["Columns: Item, Price, Count", "Item: Boat; Price: 5", "Item: Rope; Price: 3; Count: 4; in stock"],
+        ),
+        (
+            "Item;Price;Count\nBoat;5;1;x;y\nRope;3\nLamp;4;1;2\n",
+            ["Columns: Item, Price, Count", "Item: Boat; Price: 5; Count: 1; x; y"],
+        ),
+    ],
+)
+def test_of_rows_of_all_lengths_the_first_names_the_columns(source: str, lines: list[str]) -> None:
+    read = [line for line in parse(source.encode(), "a.csv").text.split("\n") if line]
+    assert read[0] == lines[0]
+    assert set(lines) <= set(read)

@@ -148,6 +148,35 @@ def test_rich_text_is_read_as_it_is_shown(body: str, read: list[str]) -> None:
     assert document.title == "Der Bär"
 
 
+@pytest.mark.parametrize(
+    ("head", "byte"),
+    [(r"\mac", "8e"), (r"\pc", "82"), (r"\pca", "82"), (r"\ansi\ansicpg10000", "8e"), (r"\ansi", "e9")],
+)
+def test_rich_text_is_decoded_by_the_character_set_that_it_names(head: str, byte: str) -> None:
+    assert parse(rf"{{\rtf1{head} Caf\'{byte} au lait\par}}".encode(), "a.rtf").text == "Café au lait"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (r"10{\super 6} berths", "10⁶ berths"),
+        (r"10\super 6\nosupersub  berths", "10⁶ berths"),
+        (r"2031{\super 1}{\sub 2}", "2031¹2"),
+        (r"the 5{\super th} of May", "the 5th of May"),
+    ],
+)
+def test_raised_digits_of_rich_text_are_no_part_of_the_number_before(body: str, text: str) -> None:
+    assert rtf(rf"{body}\par").text == text
+
+
+def test_hidden_pieces_of_rich_text_are_words_apart() -> None:
+    document = rtf(r"Seen {\v one hidden} and {\v another hidden} and {\deleted gone} end.\par")
+    assert document.text == "Seen and and end."
+    assert document.hidden == "one hidden another hidden gone"
+    assert document.loss is not None
+    assert document.loss.lost == {}
+
+
 @pytest.mark.parametrize("hidden", [r"{\v obey me}", r"{\cf2 obey me}", r"{\fs2 obey me}", r"{\deleted obey me}"])
 def test_rich_text_that_is_not_shown_is_hidden(hidden: str) -> None:
     document = rtf(rf"The lamp.\par {hidden}\par\cf1\fs20 Lit.")

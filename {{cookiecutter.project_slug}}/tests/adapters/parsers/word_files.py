@@ -24,6 +24,14 @@ NAMES = (
 )
 _TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.{}+xml"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_ENDINGS: dict[str | bytes, str] = {
+    "<html": "html",
+    "{\\rtf": "rtf",
+    b"PK": "docx",
+    "MIME-Version": "mht",
+    "Plain": "txt",
+}
+"""Of a file that stands in a document, by how it begins."""
 _STRICT = "http://purl.oclc.org/ooxml/"
 
 
@@ -75,24 +83,26 @@ def field(instruction: str, result: str, more: str = "") -> str:
 
 
 def word(
-    *body: str, parts: Mapping[str, str] | None = None, main: str = "word/document.xml", strict: bool = False
+    *body: str, parts: Mapping[str, str | bytes] | None = None, main: str = "word/document.xml", strict: bool = False
 ) -> bytes:
     """A document with a body and further parts: `styles`, `numbering`, `footnotes`, `header`, `chart` and so on.
 
     The relation of each has the part's kind as its id. strict: with the names of ISO 29500 Strict.
     """
-    files = {main: f"<w:document {NAMES}><w:body>{''.join(body)}<w:sectPr/></w:body></w:document>"}
+    files: dict[str, str | bytes] = {
+        main: f"<w:document {NAMES}><w:body>{''.join(body)}<w:sectPr/></w:body></w:document>"
+    }
     folder, _, name = main.rpartition("/")
     relations = []
     for kind, content in (parts or {}).items():
-        ending = "html" if content.startswith("<html") else "xml"
+        ending = next((ending for start, ending in _ENDINGS.items() if content[: len(start)] == start), "xml")
         files[f"{folder}/{kind}.{ending}".lstrip("/")] = content
         relations.append(f'<Relationship Id="{kind}" Type="{RELATIONS}/{kind}" Target="{kind}.{ending}"/>')
     files[f"{folder}/_rels/{name}.rels".lstrip("/")] = _related(relations)
     files["_rels/.rels"] = _related([f'<Relationship Id="a" Type="{RELATIONS}/officeDocument" Target="/{main}"/>'])
     types = f'<Override PartName="/{main}" ContentType="{_TYPE.format("document.main")}"/>'
     files["[Content_Types].xml"] = f'<Types xmlns="{_PACKAGE}/content-types">{types}</Types>'
-    return zipped({name: _strict(text) if strict else text for name, text in files.items()})
+    return zipped({name: _strict(text) if strict and isinstance(text, str) else text for name, text in files.items()})
 
 
 def part(kind: str, inner: str) -> str:

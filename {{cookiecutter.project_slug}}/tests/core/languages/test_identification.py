@@ -101,3 +101,26 @@ def test_a_long_hostile_text_is_a_question_like_any_other() -> None:
 @pytest.mark.parametrize("language", STOP_WORDS)
 def test_stop_words_are_in_the_form_in_which_words_are_compared(language: str) -> None:
     assert [word for word in STOP_WORDS[language] if fold(word, language) != [word]] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Plan C", "Vitamin D", "Terminal L opens", "Section c applies", "Gate S", "Row T, seat M", "Piso A"]
+)
+def test_a_letter_that_names_something_is_no_word_of_a_language(text: str) -> None:
+    assert language_of(text) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Der Plan C kostet 60 Euro.", "de"),
+        ("Die Tarife C, D und L kosten mehr.", "de"),
+        ("What does Plan C cost?", "en"),
+        ("The berth isn't free.", "en"),
+        ("L'Italia è bella.", "it"),
+        ("C\u2019est le quai D.", "fr"),
+        ("Kto i kiedy z tego domu?", "pl"),
+    ],
+)
+def test_words_of_one_letter_count_and_names_beside_them_do_not(text: str, language: str) -> None:
+    assert language_of(text) == language

@@ -36,6 +36,12 @@ HARMLESS = {
     "a list of entries": "\n".join(f"{word}." for word in ["Gloves", "Ropes", "Paint", "Hooks"] * 10),
     "a long address": "See https://example.org/harbour/office/opening-times/of-the-winter/index.html for the times.",
     "a formula": "f(x) = a x^2 + b x + c, where HH:MM and YYYY-MM-DD are given",
+    "notes of a doctor": "Pt seen by SW today, on HCTZ 25 mg PO qd and ASA 81 mg, BP 140/90, f/u in 2 wks prn. " * 10,
+    "citations of laws": "".join(
+        f"§ {n} Abs. 1 S. 2 BGB i.V.m. Art. {n} GG, vgl. BGHZ {n}, 7 ff.\n" for n in range(60)
+    ),
+    "a list of parts": "".join(f"XR{n:04}-QZ HEX SCR M{n}x5 ZN CL8.8 PKT {n}\n" for n in range(80)),
+    "a program": "".join(f"  mov rax, qword ptr [rbp-{n}]\n  xor rcx, rcx\n  jmp lbl{n}\n" for n in range(60)),
     "little text": "Xyz qrt.",
     "nothing": "",
 }

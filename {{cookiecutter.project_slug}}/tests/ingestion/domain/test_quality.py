@@ -218,7 +218,31 @@ def test_a_page_that_was_nearly_all_navigation_before_it_was_parsed_is_held() ->
 def test_lines_that_come_again_and_again_are_held() -> None:
     assert code(quality_of(text("The lamp is lit.\n" * 20), {})) == "boilerplate"
     assert code(quality_of(text("The lamp is lit.\n" * 19), {})) is None
+    assert code(quality_of(text("The lamp is lit.\nThe pier is dark.\n" * 10), {})) is None
+    assert code(quality_of(text("The lamp is lit.\nThe pier is dark.\n" * 11), {})) == "boilerplate"
     assert code(quality_of(text("\n".join(f"The lamp {n} is lit." for n in range(20))), {})) is None
+
+
+MINUTES = "\n".join(
+    f"Item {number}\nDecision: approved\nVotes for: 7\nVotes against: 0\nAbstained: 0" for number in range(30)
+)
+NAMES = ["Surname", "First name", "Date of birth", "Street", "Town", "Telephone", "Account", "Signature"]
+FORM = "\n".join(f"{name} {'.' * 60}" for name in NAMES)
+CONTENTS = "\n".join(
+    f"{number} The {name.lower()} {'. ' * 2}{'_' * 70} {number * 7}" for number, name in enumerate(NAMES)
+)
+
+
+@pytest.mark.parametrize("content", [MINUTES, FORM, CONTENTS], ids=["minutes", "form", "contents"])
+def test_a_form_that_repeats_its_lines_or_leads_with_dots_is_published(content: str) -> None:
+    assert code(quality_of(text(content), {})) is None
+
+
+def test_signs_that_are_no_leaders_are_no_text() -> None:
+    assert (
+        code(quality_of(text("".join(f"%&$#{number}!?=+" for number in range(10)) + " x y"), {}))
+        == "control_characters"
+    )
 
 
 def test_only_a_long_text_is_held_for_its_repetitions() -> None:

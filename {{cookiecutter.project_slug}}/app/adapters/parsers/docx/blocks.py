@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.adapters.parsers.docx.tables import Table
+from app.ingestion.domain.parsed_document import ParsedDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,15 @@ class Grid:
     notes: tuple[str, ...] = ()
 
 
-Block = Paragraph | Grid | Layout
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A file of another kind, read at its place."""
+
+    document: ParsedDocument
+    notes: tuple[str, ...] = ()
+
+
+Block = Paragraph | Grid | Layout | Embedded
 
 
 def flat(block: Block) -> str:
@@ -40,6 +49,8 @@ def flat(block: Block) -> str:
         return f"{block.marker} {block.text}" if block.marker and block.text.strip() else block.text
     if isinstance(block, Layout):
         return " ".join(map(flat, block.blocks))
+    if isinstance(block, Embedded):
+        return block.document.text
     return "; ".join(block.table.lines())
 
 

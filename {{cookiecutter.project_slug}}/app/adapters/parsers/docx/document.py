@@ -1,24 +1,27 @@
 """Reads a DOCX: its body, and the parts that the body refers to."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.adapters.parsers.archive import check_archive
 from app.adapters.parsers.builder import TextBuilder, squeeze
-from app.adapters.parsers.docx.blocks import Block, Grid, Layout, flat
+from app.adapters.parsers.docx.blocks import Block, Embedded, Grid, Layout, flat
+from app.adapters.parsers.docx.chunks import MAX_CHUNKS, MAX_DEPTH, Read, read_chunk, words_of_chunk
 from app.adapters.parsers.docx.colours import Theme
 from app.adapters.parsers.docx.formatting import Formatting
 from app.adapters.parsers.docx.names import at, is_on, tag
-from app.adapters.parsers.docx.numbering import Numbering, formatted
+from app.adapters.parsers.docx.numbering import Numbering
 from app.adapters.parsers.docx.package import Package, Relation
 from app.adapters.parsers.docx.story import Story, Surroundings
 from app.adapters.parsers.docx.styles import Styles
 from app.adapters.parsers.docx.table_styles import TableStyles
 from app.adapters.parsers.docx.visibility import DocxVisibility
-from app.adapters.parsers.docx.words import words_in, words_in_chunk
+from app.adapters.parsers.docx.words import words_in
 from app.adapters.parsers.drawings import chart_lines, diagram_lines
+from app.adapters.parsers.list_numbers import formatted
 from app.adapters.parsers.office import count_macros, relation_parts, report_macros, report_references
 from app.adapters.parsers.word_loss import with_word_loss
 from app.ingestion.domain.parsed_document import ParsedDocument
@@ -33,25 +36,34 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def parse_docx(data: bytes, *, repair: bool) -> ParsedDocument:
+    return with_word_loss(*_read(data))
+
+
+def _read(data: bytes, within: tuple[str, ...] = (), taken: Counter[str] | None = None) -> Read:
+    """within: the names of the files around this one, the outermost first. taken: counts the files that were read
+    within the outermost one. Errors: Unparsable.
+    """
     check_archive(data)
     package = Package(data)
-    document = _Document(package, package.main_part())
-    read = document.read()
-    return with_word_loss(read, document.visible_words)
+    document = _Document(package, package.main_part(), within, Counter() if taken is None else taken)
+    return document.read(), document.visible_words
 
 
 @dataclass
 class _Document:
-    """name: of the main part."""
+    """name: of the main part. within, taken: as in `_read`."""
 
     package: Package
     name: str
+    within: tuple[str, ...]
+    taken: Counter[str]
     builder: TextBuilder = field(default_factory=TextBuilder)
     relations: dict[str, Relation] = field(init=False)
     root: Any = None
     settings: Any = None
     formatting: Formatting = field(init=False)
     notes: dict[str, "_Notes"] = field(init=False)
+    chunks: dict[str, Read | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.root = self.package.xml(self.name)
@@ -84,21 +96,39 @@ class _Document:
     def visible_words(self) -> Iterator[tuple[str, str]]:
         """With their places, read apart from the text."""
         yield from words_in(self.root)
-        for kind in ("footnotes", "endnotes", "header", "footer", "chart", "diagramData", "aFChunk"):
+        for kind in ("footnotes", "endnotes", "header", "footer", "chart", "diagramData"):
             for name in self._targets(kind):
-                if kind == "aFChunk":
-                    yield from words_in_chunk(self.package.part(name) or b"", name)
-                elif (root := self.package.xml(name)) is not None:
+                if (root := self.package.xml(name)) is not None:
                     yield from words_in(root, kind)
+        for name in self._targets("aFChunk"):
+            yield from words_of_chunk(self.chunks.get(name), self.package.part(name) or b"")
 
     def _story(self, root: Any, relations: dict[str, Relation], concealed: bool = False) -> Story:
         around = Surroundings(
             note=lambda mark: self.notes[_NOTES[mark.tag]].read(mark),
             related=lambda data: self._related(data, relations),
-            left_out=lambda node: self.builder.find(Finding("embedded_documents", _EMBEDDED)),
+            embedded=lambda node: self._embedded(node, relations),
             hide=(lambda text, detail: self.builder.hide(text)) if concealed else self.builder.hide,
         )
         return Story(root, self.formatting, around, concealed)
+
+    def _embedded(self, node: Any, relations: dict[str, Relation]) -> ParsedDocument | None:
+        """The file that a part of the text refers to; None, and a finding, where it is left out."""
+        relation = relations.get(node.get(tag("r:id"), ""))
+        name = relation.target if relation is not None and relation.kind == "aFChunk" else None
+        if name is not None and name not in self.chunks:
+            self.chunks[name] = self._chunk(name)
+        if name is None or (read := self.chunks[name]) is None:
+            self.builder.find(Finding("embedded_documents", _EMBEDDED))
+            return None
+        return read[0]
+
+    def _chunk(self, name: str) -> Read | None:
+        data, within = self.package.part(name), (*self.within, name)
+        self.taken["chunks"] += 1
+        if not data or self.taken["chunks"] > MAX_CHUNKS or len(within) > MAX_DEPTH:
+            return None
+        return read_chunk(data, name, lambda inner: _read(inner, within, self.taken))
 
     def _related(self, data: Any, relations: dict[str, Relation]) -> Iterator[str]:
         """The text of a chart or a diagram that a drawing refers to."""
@@ -203,7 +233,9 @@ def write(builder: TextBuilder, block: Block) -> None:
         for inner in block.blocks:
             write(builder, inner)
         return
-    if isinstance(block, Grid):
+    if isinstance(block, Embedded):
+        builder.include(block.document)
+    elif isinstance(block, Grid):
         for number, line in enumerate(block.table.lines()):
             builder.block(line, separator="\n" if number else "\n\n")
     elif block.level:

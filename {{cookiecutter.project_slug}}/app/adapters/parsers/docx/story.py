@@ -1,11 +1,10 @@
 """Reads the paragraphs and tables of one part of a DOCX, through every container that Word puts around them."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.adapters.parsers.docx.blocks import Block, Paragraph
+from app.adapters.parsers.docx.blocks import Block, Embedded, Paragraph
 from app.adapters.parsers.docx.equations import linear
 from app.adapters.parsers.docx.fields import Fields, form_value
 from app.adapters.parsers.docx.formatting import Formatting
@@ -13,6 +12,8 @@ from app.adapters.parsers.docx.grid import GridReader
 from app.adapters.parsers.docx.names import REMOVED, UNREAD, at, chosen, tag, text_nodes, value
 from app.adapters.parsers.docx.shapes import is_unseen
 from app.adapters.parsers.docx.symbols import symbol
+from app.adapters.parsers.raised_digits import raise_digits
+from app.ingestion.domain.parsed_document import ParsedDocument
 
 HIDDEN = "text that is not visible to a reader of the document was left out"
 _CHARACTERS = {
@@ -22,8 +23,6 @@ _CHARACTERS = {
     tag("w:cr"): "\n",
     tag("w:noBreakHyphen"): "-",
 }
-_EXPONENT = re.compile(r"[-−+]?\d+")
-_SUPERSCRIPT = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 _BLOCKS = frozenset({tag("w:p"), tag("w:tbl")})
 _ELSEWHERE = frozenset({tag("w:altChunk"), tag("w:subDoc")})
 
@@ -31,12 +30,13 @@ _ELSEWHERE = frozenset({tag("w:altChunk"), tag("w:subDoc")})
 @dataclass
 class Surroundings:
     """What a story asks its document for. note: the mark and the text of a footnote or endnote; related: the text of a
-    drawing that stands in another part; left_out, hide: told about what is not in the text.
+    drawing that stands in another part; embedded: a file of another kind, None where it is left out; hide: told about
+    what is not in the text.
     """
 
     note: Callable[[Any], tuple[str, str]]
     related: Callable[[Any], Iterator[str]]
-    left_out: Callable[[Any], None]
+    embedded: Callable[[Any], ParsedDocument | None]
     hide: Callable[[str, str], None]
 
 
@@ -74,11 +74,15 @@ class Story:
             elif child.tag == tag("mc:AlternateContent"):
                 yield from self.blocks(chosen(child))
             elif child.tag in _ELSEWHERE:
-                self.around.left_out(child)
+                yield from self._embedded(child)
             elif child.tag in REMOVED:
                 self._remove(child)
             elif child.tag not in UNREAD:
                 yield from self.blocks(child)
+
+    def _embedded(self, node: Any) -> Iterator[Block]:
+        if (document := self.around.embedded(node)) is not None:
+            yield Embedded(document)
 
     def _paragraph(self, paragraph: Any) -> Iterator[Block]:
         line = _Line(paragraph)
@@ -127,7 +131,7 @@ class Story:
         start = len(line.shown)
         self._inline(run, line, hidden)
         if value(at(run, "w:rPr", "w:vertAlign")) == "superscript":
-            _raise_digits(line.shown, start)
+            raise_digits(line.shown, start)
 
     def _add(self, text: str, line: _Line, hidden: bool) -> None:
         if self.fields.in_instruction:
@@ -181,7 +185,7 @@ class Story:
             line.notes.append(f"[^{sign}]: {text}")
 
     def _elsewhere(self, node: Any, line: _Line, hidden: bool) -> None:
-        self.around.left_out(node)
+        line.after += self._embedded(node)
 
     def _drawing(self, node: Any, line: _Line, hidden: bool) -> None:
         before, self.concealed = self.concealed, self.concealed or hidden
@@ -223,13 +227,6 @@ def _goes_on(paragraph: Any) -> bool:
     if frame is not None and frame.get(tag("w:dropCap"), "none") != "none":
         return True
     return any(at(mark, name) is not None for name in ("w:del", "w:moveFrom"))
-
-
-def _raise_digits(shown: list[str], start: int) -> None:
-    """After a digit an exponent, or the sign of a note, would be read as part of the number."""
-    raised = "".join(shown[start:])
-    if _EXPONENT.fullmatch(raised) and "".join(shown[max(0, start - 2) : start])[-1:].isdigit():
-        shown[start:] = [raised.translate(_SUPERSCRIPT)]
 
 
 _INLINE: dict[str, Callable[[Story, Any, _Line, bool], None]] = {

@@ -1,8 +1,6 @@
 """The words of a DOCX that its readers see, from the plain text nodes of its parts and not by the parser's walk."""
 
-import re
 from collections.abc import Iterator
-from html import unescape
 from typing import Any
 
 from lxml import etree
@@ -31,8 +29,6 @@ _PLACES = {
 _PARTS = {"footnotes": "footnote", "endnotes": "endnote", "header": "page header", "footer": "page footer"}
 _PARTS |= {"chart": "chart", "diagramData": "diagram"}
 _TEXT = {"chart": frozenset({"t", "v"})}
-_READABLE = (".htm", ".html", ".xhtml", ".txt")
-_UNSHOWN = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 Piece = tuple[str, str]
 
@@ -65,12 +61,6 @@ def words_in(root: Any, kind: str = "") -> Iterator[Piece]:
             line.append((places[-1], _other(node, local, fields) if text is None else text))
             fields -= mark == "end"
     yield from _joined(line)
-
-
-def words_in_chunk(data: bytes, name: str) -> Iterator[Piece]:
-    """Of an embedded page or text; other embedded files cannot be counted in this way."""
-    if name.lower().endswith(_READABLE):
-        yield "embedded document", unescape(_UNSHOWN.sub(" ", data.decode("utf-8", "replace")))
 
 
 def _joined(line: list[Piece]) -> Iterator[Piece]:

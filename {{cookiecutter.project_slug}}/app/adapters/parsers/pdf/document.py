@@ -11,6 +11,7 @@ from pypdf.generic import Destination
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.pdf.annotations import read_annotations
+from app.adapters.parsers.pdf.downwards import turned_downwards
 from app.adapters.parsers.pdf.hyphens import Hyphens
 from app.adapters.parsers.pdf.layers import Layers
 from app.adapters.parsers.pdf.layout import TextLine, lines_of, overprinted
@@ -96,7 +97,7 @@ def _page(builder: TextBuilder, text: TextReader) -> _Page:
     seen = [piece for piece in text.pieces if piece.number not in hidden]
     again = overprinted(seen)
     dropped = {piece.number for piece in again}
-    lines = lines_of([piece for piece in seen if piece.number not in dropped])
+    lines = lines_of(turned_downwards([piece for piece in seen if piece.number not in dropped]))
     out = lines_of([piece for piece in text.pieces if piece.number in hidden])
     builder.hide("\n".join([*(line.text for line in out), unseen]), _HIDDEN)
     page = "\n".join(line.text for line in [*lines, *out])

@@ -19,7 +19,9 @@ Glyph = tuple[str, float]
 
 
 class PdfFont:
-    """space: the width of a blank, in text space. is_simple: whether its codes are single bytes."""
+    """space: the width of a blank, in text space. is_simple: whether its codes are single bytes. is_vertical: whether
+    its lines run downwards.
+    """
 
     def __init__(self, resource: Any) -> None:
         self._font = Font.from_font_resource(resource)
@@ -27,6 +29,7 @@ class PdfFont:
         self._unit = _unit(resource)
         self._coded = _is_coded_by_glyph(resource, self._font.encoding)
         self.is_simple = isinstance(self._font.encoding, dict)
+        self.is_vertical = _is_vertical(resource)
         self.space = min(max(self._font.space_width * self._unit, 0.15), 0.6)
 
     def glyphs(self, data: bytes) -> Iterator[Glyph]:
@@ -44,7 +47,7 @@ class PdfFont:
         named = key if isinstance(code, str) else str(self._font.encoding.get(code, key))  # type: ignore[union-attr]
         letters = self._font.character_map.get(named)
         widths = self._font.character_widths
-        width = float(widths.get(key, widths.get("default", 500))) * self._unit
+        width = 1.0 if self.is_vertical else float(widths.get(key, widths.get("default", 500))) * self._unit
         if letters is None:
             letters = UNMAPPED if self._coded or not self._font.interpretable else named
         return readable(str(letters)), width
@@ -76,6 +79,15 @@ def _readable(letter: str) -> str:
 def _unit(resource: Any) -> float:
     matrix = resource.get("/FontMatrix") if resource.get("/Subtype") == "/Type3" else None
     return abs(float(matrix.get_object()[0])) if matrix is not None else 0.001
+
+
+def _is_vertical(resource: Any) -> bool:
+    """By the name of the map of its codes, or by what a map within the file says."""
+    encoding = resource.get("/Encoding", "")
+    encoding = encoding.get_object() if hasattr(encoding, "get_object") else encoding
+    if isinstance(encoding, dict):
+        return encoding.get("/WMode") == 1
+    return resource.get("/Subtype") == "/Type0" and (str(encoding) == "/V" or str(encoding).endswith("-V"))
 
 
 def _is_coded_by_glyph(resource: Any, encoding: Any) -> bool:

@@ -22,6 +22,7 @@ _MAX_FORMS = 2_000
 _WORD_GAP = 0.5
 _CELL_GAP = 1.2
 _SAME_PLACE = 0.4
+_DOWNWARDS: Matrix = (0.0, -1.0, 1.0, 0.0, 0.0, 0.0)
 DAMAGE = (PyPdfError, AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError)
 _STANDARD_FONT = DictionaryObject(
     {
@@ -161,23 +162,28 @@ class TextReader:
         run = _Run(self._font, state)
         for item in shown:
             if isinstance(item, int | float):
-                run.pen -= float(item) / 1000 * state.size
+                run.pen -= float(item) / 1000 * state.size * run.along
             else:
                 run.add(item if isinstance(item, bytes) else item.encode("latin-1", "replace"))
         run.close()
         placed = times(self._text, state.cm)
-        self._text = times((1, 0, 0, 1, run.pen * state.stretch, 0), self._text)
+        if self._font.is_vertical:
+            placed = times(_DOWNWARDS, placed)
+            self._text = times((1, 0, 0, 1, 0, -run.pen), self._text)
+        else:
+            self._text = times((1, 0, 0, 1, run.pen * state.stretch, 0), self._text)
         if run.parts:
             self._keep(run, placed)
 
     def _keep(self, run: "_Run", placed: Matrix) -> None:
         """Each part of a text can be hidden apart from the others."""
         state = self.visibility.state
-        flipped = state.size * state.stretch < 0
+        stretch = 1.0 if self._font.is_vertical else state.stretch
+        flipped = state.size * stretch < 0
         angle = round(degrees(atan2(placed[1], placed[0]))) + (180 if flipped else 0)
         unit, height = hypot(placed[0], placed[1]), hypot(placed[2], placed[3])
         for text, start, end in run.parts:
-            start, end = start * state.stretch, end * state.stretch
+            start, end = start * stretch, end * stretch
             moved = times((1, 0, 0, 1, start, state.rise), placed)
             self.visibility.show(self._number, times((1, 0, 0, 1, start, 0), placed), end - start)
             x, y = turned(moved[4], moved[5], angle)
@@ -189,12 +195,15 @@ class TextReader:
 
 
 class _Run:
-    """The glyphs of one operator. parts: texts between wide gaps, with start and end in text space before scaling."""
+    """The glyphs of one operator. parts: texts between wide gaps, with start and end in text space before scaling.
+    along: the direction of the line on its axis.
+    """
 
     def __init__(self, font: PdfFont, state: GraphicsState) -> None:
         self.parts: list[tuple[str, float, float]] = []
         self.pen = 0.0
         self._font, self._state = font, state
+        self.along = -1 if font.is_vertical else 1
         self._size = abs(state.size)
         self._backwards = False
         self._glyphs: list[tuple[str, float]] = []
@@ -213,7 +222,7 @@ class _Run:
                 self._add_glyph(letters, width * state.size)
             elif not self._glyphs or self._glyphs[-1][0] != " ":
                 self._glyphs.append((" ", 0.0))
-            self.pen += width * state.size + state.spacing
+            self.pen += width * state.size + state.spacing * self.along
             if letters == " " and self._font.is_simple:
                 self.pen += state.word_spacing
 
