@@ -176,8 +176,9 @@ async def approved(state: State, number: int) -> Release:
     release = await state.releases.create("author", base=state.environments.current().id, changes=changes)
     async with state.database.transaction(None) as connection:
         await state.releases.mark_evaluated(connection, release.id, "bench", EvaluationEvidence("0" * 64, "PASS"))
-    grace = Principal(UUID(int=0), UUID(int=0), "approver", frozenset({"service"}))
-    await state.approvals.approve(grace, release.id, "a benchmark")
+    for name in ("approver", "second approver"):  # risk tier high asks for two
+        approver = Principal(UUID(int=0), UUID(int=0), name, frozenset({"service"}))
+        await state.approvals.approve(approver, release.id, "a benchmark")
     return release
 
 
