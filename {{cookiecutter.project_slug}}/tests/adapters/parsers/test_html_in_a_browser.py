@@ -65,7 +65,7 @@ def test_what_a_browser_shows_is_read(tmp_path: Path) -> None:
 
 
 def _as_seen(source: str) -> str:
-    """A browser shows boxes in a row apart and a ruby text above its letters, but copies both without a sign between."""
+    """A browser shows boxes in a row apart and ruby text above its letters, but copies both without a sign between."""
     return re.sub("<rp>(.)</rp>", r"\1", source.replace("</span><span>", "</span> <span>"))
 
 
