@@ -16,7 +16,7 @@ NAMED = {"action", "event"}
 
 
 def acts(tree: ast.Module) -> Iterator[str]:
-    """The names of the acts of a module: in the record itself, in a constant, or in what becomes `action` or `event`."""
+    """The acts that a module writes: named in the record, in a constant, or in what becomes `action` or `event`."""
     records = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "Act"]
     if not records:
         return

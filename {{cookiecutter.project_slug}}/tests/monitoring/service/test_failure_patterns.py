@@ -145,9 +145,7 @@ async def test_a_question_that_is_erased_meanwhile_gets_no_vector(
     assert await rows(state, tenant, "question_vectors") == 0
 
 
-async def test_a_pattern_becomes_cases(
-    found: dict[str, UUID], cases: FailureCases, tenant: UUID, state: State
-) -> None:
+async def test_a_pattern_becomes_cases(found: dict[str, UUID], cases: FailureCases, tenant: UUID, state: State) -> None:
     reader = person(tenant, "board")
     with pytest.raises(NothingToPropose):
         await cases.propose(person(tenant), found["off_topic"], 2, "they ask for it")
