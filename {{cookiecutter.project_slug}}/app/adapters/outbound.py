@@ -163,8 +163,8 @@ def make_client(
     seconds: float | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """An httpx client, without redirects and cookies. seconds: of each step of a request; None: only to connect is limited.
-    transport: in place of its own, for tests.
+    """An httpx client, without redirects and cookies. seconds: of each step of a request; None: only to connect is
+    limited. transport: in place of its own, for tests.
     """
     timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS if seconds is None else seconds)
     own = transport or make_transport(connections, rules)
