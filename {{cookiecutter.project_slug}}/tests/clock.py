@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 _real = time.monotonic
 _ahead = 0.0
+PATIENCE_SECONDS = 180.0
 
 
 def monotonic() -> float:
@@ -27,9 +28,13 @@ async def leap(seconds: float) -> None:
 
 
 async def until(true: Callable[[], object]) -> None:
-    """Waits for what another task, thread or process does. What never comes is ended by the limit of the test."""
+    """Waits for what another task, thread or process does. What never comes fails the test well before its own limit,
+    which would end all that runs in its process.
+    """
+    last = _real() + PATIENCE_SECONDS
     while True:
         found = true()
         if await found if inspect.isawaitable(found) else found:
             return
+        assert _real() < last, "what the test waits for does not come"
         await asyncio.sleep(0.01)

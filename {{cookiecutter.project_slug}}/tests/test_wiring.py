@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import yaml
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
@@ -76,6 +77,45 @@ async def test_a_process_that_would_send_confidential_text_away_does_not_start(r
     with pytest.raises(StartRefused, match="confidential"):
         async with build(settings(root, model_chain=[ELSEWHERE]), nowhere):
             pass
+
+
+def serve_tools(root: Path, server: str) -> None:
+    """Accept a tool of a server, as policies/actions.yaml would name it."""
+    tool = {"digest": "0" * 64, "risk": "read", "permission": "tickets:read"}
+    named = {"url": "https://tracker.example/mcp", "tools": {"find": tool}}
+    path = root / "policies" / "actions.yaml"
+    policy = yaml.safe_load(path.read_text())
+    policy["servers"] = {server: named}
+    path.write_text(yaml.safe_dump(policy))
+
+
+def test_confidential_text_leaves_for_no_tool_server_that_nobody_agreed_to(root: Path) -> None:
+    serve_tools(root, "tracker")
+    check(settings(root))
+    classify(root, "confidential")
+    with pytest.raises(StartRefused, match=r"tracker\.example.*confidential_hosts"):
+        check(settings(root))
+    change(root, "security", "confidential_hosts: []", "confidential_hosts: [tracker.example]")
+    check(settings(root))
+
+
+@pytest.mark.parametrize(
+    ("server", "old", "new", "words"),
+    [
+        ("tracker", "url:", "headers: {authorization: token}\n    url:", "needs the secret token; set it in APP_MCP"),
+        ("add", "find:", "ticket-note:", "would be called add_ticket_note, as an action of this service is"),
+        ("tracker", "tickets:read", "tickets:everything", "needs the permission tickets:everything, which no role"),
+    ],
+    ids=["a secret", "a name", "a permission"],
+)
+def test_a_process_does_not_start_with_a_tool_server_that_could_not_be_used(
+    root: Path, server: str, old: str, new: str, words: str
+) -> None:
+    serve_tools(root, server)
+    check(settings(root, mcp_secrets={}))
+    change(root, "actions", old, new)
+    with pytest.raises(StartRefused, match=words):
+        check(settings(root))
 
 
 class Follower:

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +31,9 @@ NOT_SENT = (
     aiohttp.ConnectionTimeoutError,
 )
 """Those of them before the request was sent."""
+
+NO_COOKIES = DefaultCookiePolicy(allowed_domains=())
+"""Of a client of many callers: what one call was given is sent with no other."""
 
 log = structlog.get_logger(__name__)
 
@@ -159,12 +163,12 @@ def make_client(
     seconds: float | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> httpx.AsyncClient:
-    """An httpx client, without redirects. seconds: of each step of a request; None: only to connect is limited.
-    transport: in place of its own, for tests.
+    """An httpx client, without redirects and cookies. seconds: of each step of a request; None: only to connect is
+    limited. transport: in place of its own, for tests.
     """
     timeout = httpx.Timeout(seconds, connect=CONNECT_SECONDS if seconds is None else seconds)
     own = transport or make_transport(connections, rules)
-    return httpx.AsyncClient(transport=own, timeout=timeout, trust_env=False)
+    return httpx.AsyncClient(transport=own, timeout=timeout, trust_env=False, cookies=CookieJar(NO_COOKIES))
 
 
 def single_use_session(
@@ -222,6 +226,7 @@ def make_requests_session(rules: OutboundRules) -> "requests.Session":
 
     session = requests.Session()
     session.trust_env = False
+    session.cookies.set_policy(NO_COOKIES)
     for scheme in ("https://", "http://"):
         session.mount(scheme, Adapter())
     return session

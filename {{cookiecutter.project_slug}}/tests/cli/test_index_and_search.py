@@ -78,6 +78,9 @@ def test_an_index_is_built_activated_and_deactivated(run: CliRunner, database_ur
     back = run.invoke(app, ["rollback", "--reason", "a test"])
     assert back.exit_code == 0, back.output
     assert f"Index {number[1]} is retired" in run.invoke(app, ["index", "retire", number[1]]).output
+    listed = [line.split() for line in run.invoke(app, ["audit", "list"]).output.splitlines()]
+    acts = [act for act in ("index.switch", "index.retire") for line in listed if act in line and number[1] in line]
+    assert acts == ["index.switch", "index.retire"]
     assert "0 tenants" in run.invoke(app, ["index", "optimise"]).output
 
 

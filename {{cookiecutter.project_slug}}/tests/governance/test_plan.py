@@ -11,6 +11,7 @@ from app.governance.domain.readiness.readiness_policy import ReadinessPolicy
 from app.governance.domain.readiness.report import ReadinessReport, make_report
 from app.governance.service.plans import Plans
 from app.wiring import State
+from tests.governance.test_audit_lines import lines_of
 
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
 
@@ -61,6 +62,9 @@ async def test_a_plan_is_stored_and_the_next_one_compares_with_it(state: State) 
     await plans.make()
     for kind in OPERATIONS:
         await state.readiness.record(OperationRun(kind, state.clock.now(), "ada", True))
+    lines = (await lines_of(state, None))[-len(OPERATIONS) :]
+    assert {each.action for each in lines} == {"readiness.record"}
+    assert [(each.actor, each.subject) for each in lines] == [("ada", kind) for kind in OPERATIONS]
     second = await plans.make()
     assert second.since == first.report.at
     assert {move.check_id for move in second.moves if move.after == "green"} >= {"rollback.backup", "latency.load_test"}

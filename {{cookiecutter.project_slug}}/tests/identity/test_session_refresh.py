@@ -7,7 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.identity.service.provider_sign_outs import PROVIDER
 from app.identity.service.session_refresh import REFRESHES
+from tests.governance.test_audit_lines import actions
 from tests.identity.conftest import Federation
 from tests.identity.issuer import rsa_key
 from tests.identity.test_sign_in import sign_in
@@ -80,6 +82,7 @@ async def test_a_session_ends_when_the_provider_does_not_confirm_it(
         before = REFRESHES.labels(reason)._value.get()
         assert (await browser.get("/v1/caller")).json()["code"] == "session_ended"
         assert REFRESHES.labels(reason)._value.get() == before + 1
+        assert (await actions(federated.state, federated.tenant))[-1] == ("session.end", PROVIDER)
         federated.issuer.access_claims, federated.issuer.id_claims = {}, {}
         assert (await browser.get("/v1/caller")).json()["code"] == "session_ended"
 

@@ -10,7 +10,8 @@ from app.core.audit import verify
 from app.identity.domain import Principal
 from app.identity.domain.tokens import TokenGrant
 from app.identity.service import TokenAuthentication
-from app.identity.service.provider_sign_outs import SIGN_OUTS
+from app.identity.service.provider_sign_outs import PROVIDER, SIGN_OUTS
+from tests.governance.test_audit_lines import actions
 from tests.identity.conftest import Federation
 from tests.identity.issuer import ADDRESS, AUDIENCE, CLIENT, LOGOUT_EVENT, Issuer, rsa_key
 from tests.identity.test_sign_in import begin, end, sign_in
@@ -101,6 +102,7 @@ async def test_a_sign_out_of_a_person_ends_sessions_and_tokens_of_before(federat
         assert (await program.get("/v1/caller")).json()["code"] == "signed_out"
     async with federation.state.database.transaction(None) as connection:
         await verify(connection)
+    assert (await actions(federation.state, federation.tenant))[-1] == ("session.end", PROVIDER)
 
 
 async def test_a_logout_token_counts_once(federation: Federation) -> None:

@@ -183,6 +183,27 @@ async def test_an_attachment_that_was_narrowed_stays_so_in_the_next_version_also
     }
 
 
+async def test_readers_that_a_narrowed_attachment_excludes_lose_what_stood_at_its_new_place_at_once(
+    ingest: Send, client: httpx.AsyncClient, documents: Documents, groups: Any, open_key: OpenKey
+) -> None:
+    """Also where its new version is never published."""
+    harbour, place = await open_key("harbour"), "notice.eml#attachments/2-fees.txt"
+
+    async def finds_crane() -> bool:
+        return "crane" in (await harbour.post("/v1/search", json={"query": "crane of the north pier"})).text
+
+    await ingest(("notice.eml", mail(("fees.txt", RULES), ("fees.txt", FEES))), access_groups="board,harbour")
+    closed = (await documents())[FEES_AT]
+    reply = await client.put(f"/v1/documents/{closed['id']}/access", json={"access_groups": ["board"]})
+    assert reply.status_code == 200, reply.text
+    assert await finds_crane()
+    moved = mail(("ropes.txt", b"Another text, of the masts."), ("fees.txt", HIDDEN.encode()), text="A second text.")
+    await ingest(("notice.eml", moved))
+    assert (await documents())[place]["status"] == "quarantined"
+    assert (await groups())[place] == ["board"]
+    assert not await finds_crane()
+
+
 async def test_an_attachment_follows_a_message_that_is_opened_by_its_next_version(
     work: Work, open_key: OpenKey
 ) -> None:

@@ -42,13 +42,15 @@ async def call(service: Service, key: str, name: str) -> dict[str, Any]:
     return result
 
 
-async def approve_all(service: Service) -> None:
+async def approve_all(service: Service, edited: str | None = None) -> None:
+    """edited: the arguments that a reviewer puts in place of the proposed ones."""
     reviewer = await service.state.identity.authenticate(await key_of(service, "reviewer"))
     worker, reviews = Worker(service.state.database, service.state.jobs, concurrency=2), service.state.reviews
     await worker.run(wait=False)
     for item in await reviews.queue.list(reviewer, ReviewFilters(kind="action"), None, 200):
         claimed = await reviews.queue.claim(reviewer, item.id)
-        decision = SubmittedDecision("approve", "as asked", claimed.fence, claimed.version, claimed.digest)
+        verb = "edit" if edited else "approve"
+        decision = SubmittedDecision(verb, "as asked", claimed.fence, claimed.version, claimed.digest, edited)
         await reviews.decisions.decide(reviewer, item.id, decision)
     await worker.run(wait=False)
 
@@ -67,4 +69,6 @@ async def test_tools_of_a_staged_release_are_offered_in_staging_alone_and_run_as
         waiting = await call(service, key, CLOSE)
         assert waiting["structuredContent"]["state"] == "waiting"
         await approve_all(service)
-        assert [name for name, _ in tracker.calls] == ["find-issue", "close-issue"]
+        await call(service, key, CLOSE)
+        await approve_all(service, edited='{"id": 9}')
+        assert tracker.calls == [("find-issue", {"id": 7}), ("close-issue", {"id": 7}), ("close-issue", {"id": 9})]

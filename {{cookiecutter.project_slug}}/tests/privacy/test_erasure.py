@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,6 +19,7 @@ from app.privacy.service.steps import Steps
 from app.wiring import State
 from benchmarks.harness import work_off
 from tests.clock import until
+from tests.governance.test_audit_lines import actions
 from tests.privacy.conftest import Plant
 from tests.privacy.planted import SUBJECT, Garden, dump
 
@@ -56,6 +58,9 @@ async def test_nothing_about_a_person_is_left_and_what_must_stay_verifiable_is(
     assert request.state == "done"
     assert request.counters["answers"] >= 4
     assert isinstance(await state.audit.inspect(), Verified)
+    acts = Counter(await actions(state, tenant))
+    assert acts["privacy.erase", "officer"] == acts["privacy.erased", "officer"] == 1
+    assert acts["privacy.scrub", "officer"] == request.counters["audit_log"] > 0
     with psycopg.connect(database_urls.owner) as connection:
         assert connection.execute("select count(*), sum(micro_usd) from ledger").fetchall() == before
         erased = "select count(*) from evaluation_reports where erased_at is not null"

@@ -21,6 +21,7 @@ from app.privacy.service import Privacy
 from app.wiring import RESTORED_SECONDS, State
 from tests.clock import leap
 from tests.conftest import override
+from tests.governance.test_audit_lines import actions
 from tests.privacy.conftest import Plant
 from tests.privacy.planted import SUBJECT
 from tests.privacy.test_erasure import WHY, ask, left, upload
@@ -221,6 +222,8 @@ async def test_originals_are_encrypted_and_those_from_before_are_with_a_command(
     assert await privacy.originals.rotate(tenant, "officer") == 1
     with psycopg.connect(database_urls.owner) as connection:
         assert connection.execute(query, (word.encode(), tenant)).fetchall() == [(2, 0)]
+    acts = [act for act, actor in await actions(state, tenant) if actor == "officer"]
+    assert acts == ["privacy.decrypt", "privacy.export", "privacy.encrypt", "privacy.rotate_key"]
 
 
 async def test_a_quarantined_original_is_downloaded_as_it_was_uploaded(

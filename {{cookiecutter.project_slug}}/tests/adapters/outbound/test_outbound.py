@@ -10,14 +10,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from structlog.testing import capture_logs
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.embeddings.openai import make_openai_embedder
 from app.adapters.oidc.provider import OpenIdProvider
-from app.adapters.outbound import failure_reason, make_requests_session, make_transport
+from app.adapters.outbound import failure_reason, make_client, make_requests_session, make_transport
 from app.adapters.rooms.retrieval import make_remote_search
 from app.adapters.webhooks import HttpWebhookTransport, PublicAddresses
 from app.core import telemetry
@@ -204,6 +206,46 @@ async def test_traces_leave_through_the_proxy(network: Network) -> None:
         pass
     await asyncio.to_thread(telemetry.shutdown_tracing)
     assert network.proxy.asked == [f"CONNECT {HOST}:443"]
+
+
+async def with_a_transport(url: str) -> None:
+    async with make_transport() as transport:
+        for _ in range(2):
+            await (await transport.handle_async_request(httpx.Request("GET", url))).aread()
+
+
+async def with_a_client(url: str) -> None:
+    async with make_client() as client:
+        for _ in range(2):
+            await client.get(url)
+
+
+async def with_a_session(url: str) -> None:
+    session = make_requests_session(OutboundRules())
+    for _ in range(2):
+        await asyncio.to_thread(session.get, url)
+
+
+@pytest.mark.parametrize("twice", [with_a_transport, with_a_client, with_a_session])
+async def test_a_cookie_of_one_call_is_sent_with_no_other(twice: Callable[[str], Awaitable[None]]) -> None:
+    """A gateway in front of a model may set one: the next call is of somebody else."""
+    asked: list[str | None] = []
+
+    async def set_one(request: web.Request) -> web.Response:
+        asked.append(request.headers.get("cookie"))
+        return web.Response(headers={"set-cookie": "seat=7; Path=/"})
+
+    app = web.Application()
+    app.router.add_get("/", set_one)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "localhost", 0)
+        await site.start()
+        await twice(f"http://localhost:{runner.addresses[0][1]}/")
+    finally:
+        await runner.cleanup()
+    assert asked == [None, None]
 
 
 CALL = """

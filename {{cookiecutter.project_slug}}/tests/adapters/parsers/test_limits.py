@@ -77,6 +77,15 @@ async def test_the_cpu_time_of_many_files_does_not_add_up(pool: ObservedPool) ->
         assert (await pool.parse(table, "table.csv")).kind == "csv"
 
 
+async def test_a_parser_is_replaced_after_a_number_of_files(pool: ObservedPool) -> None:
+    pool._children[0].limits = replace(pool.limits, files=3)
+    first = await pool.ready()
+    assert await pool.ready() == first
+    assert (await pool.parse(GOOD, "lamps.md")).title == "Lamps"
+    assert pool._children[0].process is None
+    assert await pool.ready() != first
+
+
 async def test_a_wall_clock_timeout_is_an_interruption_and_no_rejection(pool: ObservedPool) -> None:
     os.kill(await pool.ready(), signal.SIGSTOP)
     pool._children[0].limits = replace(pool.limits, clock_factor=1)

@@ -16,6 +16,7 @@ from app.monitoring.service import DriftAnalysis
 from app.monitoring.service.drift_analysis import NotEnoughTraffic
 from app.wiring import State
 from tests.conftest import ROOT
+from tests.governance.test_audit_lines import actions
 from tests.monitoring.traffic import Traffic
 from tests.review.conftest import publish
 
@@ -93,6 +94,7 @@ async def test_from_the_usual_week_to_drift_and_a_new_usual(
     clock.advance(60)
     await drift.pin(person(tenant), "the new usual")
     assert (await drift.report(person(tenant))).references.answers.until == clock.now()  # type: ignore[union-attr]
+    assert (await actions(state, tenant))[-1] == ("drift.pin", "ops")
 
 
 async def test_a_week_of_refusals_is_not_pinned(traffic: Traffic, drift: DriftAnalysis, tenant: UUID) -> None:

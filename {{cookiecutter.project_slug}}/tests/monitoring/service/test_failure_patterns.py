@@ -24,6 +24,7 @@ from app.monitoring.domain.failures.case_candidate import (
 from app.monitoring.service import FailureAnalysis, FailureCases, MonitoringUpkeep, ScheduledCheck
 from app.wiring import State
 from tests.conftest import ROOT
+from tests.governance.test_audit_lines import actions
 from tests.monitoring.traffic import Traffic
 from tests.review.conftest import publish
 
@@ -144,13 +145,14 @@ async def test_a_question_that_is_erased_meanwhile_gets_no_vector(
     assert await rows(state, tenant, "question_vectors") == 0
 
 
-async def test_a_pattern_becomes_cases(found: dict[str, UUID], cases: FailureCases, tenant: UUID) -> None:
+async def test_a_pattern_becomes_cases(found: dict[str, UUID], cases: FailureCases, tenant: UUID, state: State) -> None:
     reader = person(tenant, "board")
     with pytest.raises(NothingToPropose):
         await cases.propose(person(tenant), found["off_topic"], 2, "they ask for it")
     proposed = await cases.propose(reader, found["off_topic"], 2, "they ask for it")
     assert {each.question for each in proposed} <= set(LEAVE)
     assert [each.candidate.reason for each in proposed] == ["off_topic", "off_topic"]
+    assert (await actions(state, tenant))[-1] == ("evals.propose", reader.name)
     assert (await cases.candidates(person(tenant), None, 10))[0] == []
     listed, _ = await cases.candidates(reader, None, 10)
     assert {each.candidate.answer_id for each in listed} == {each.candidate.answer_id for each in proposed}
@@ -163,6 +165,7 @@ async def test_a_pattern_becomes_cases(found: dict[str, UUID], cases: FailureCas
     stored = {each.id: each for each in cases.suites.load("golden").cases}[case.id]
     assert (stored.question, stored.answer, stored.slices) == (proposed[0].question, "Twelve weeks.", ("failures",))
     assert len((await cases.candidates(reader, None, 10))[0]) == 1
+    assert (await actions(state, tenant))[-1] == ("evals.accept", reader.name)
 
 
 async def test_over_http(found: dict[str, UUID], client: httpx.AsyncClient) -> None:
