@@ -95,6 +95,17 @@ async def test_an_answer_that_was_begun_before_an_erasure_is_not_stored_after_it
     assert not garden.found(dump(garden.owner_url)) & planted
 
 
+async def test_a_request_that_was_refused_for_an_erasure_may_be_repeated(race: Race, state: State) -> None:
+    """With the same Idempotency-Key: nothing of the refused one is stored, its refusal neither."""
+    await state.privacy.erasure.erase(race.garden.tenant, race.selection("document"), "officer", WHY)
+    refused = await race.end()
+    assert (refused.status_code, refused.headers["retry-after"]) == (409, "1")
+    sent = refused.request
+    assert sent.headers["idempotency-key"]
+    again = await race.garden.client.send(sent)
+    assert (again.status_code, again.json()["status"]) == (200, "refused")
+
+
 async def test_an_answer_that_has_nothing_of_the_erased_document_is_stored(race: Race, state: State) -> None:
     other = await upload(race.garden.client, state, "# The ferry\n\nIt leaves the pier at six in the evening.\n")
     await state.privacy.erasure.erase(race.garden.tenant, Selection("document", str(other)), "officer", WHY)

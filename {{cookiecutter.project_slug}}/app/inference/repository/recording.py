@@ -89,7 +89,7 @@ async def record(
     except psycopg.errors.DivisionByZero as error:
         raise ClaimSuperseded from error
     except psycopg.errors.ObjectNotInPrerequisiteState as error:  # by the trigger refuse_erased_answer
-        raise ErasedMeanwhile from error
+        raise ErasedMeanwhile(retry_after=1) from error
 
 
 async def _record(

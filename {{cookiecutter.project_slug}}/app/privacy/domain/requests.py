@@ -70,7 +70,7 @@ class Selection:
         """
         if self.selector != "subject":
             return None
-        if len(self.value.strip()) < MIN_SUBJECT_CHARACTERS:
+        if len(" ".join(_words(self.value))) < MIN_SUBJECT_CHARACTERS:
             raise SubjectTooShort(f"'{self.value}' has fewer than {MIN_SUBJECT_CHARACTERS} characters.")
         return pattern_of(self.value)
 
@@ -78,15 +78,24 @@ class Selection:
 _SPACES = r"\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _BETWEEN = rf"(?:[{_SPACES}_*~`]|\\[nrt]|\\u(?:00a0|202f|3000)|%20|%C2%A0|\+|&nbsp;)+"
 """What stands between two words: spaces, and what JSON, URLs, HTML, Markdown and names of files have for them."""
+_SEPARATOR = re.compile(_BETWEEN, re.IGNORECASE)
 _BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_]|[\u0300-\u036f])"
+
+
+def _words(text: str) -> list[str]:
+    """Without those that are found between words anyway: the pattern would match one run of them in many ways."""
+    words = unicodedata.normalize("NFC", text).split()
+    return [word for word in words if not _SEPARATOR.fullmatch(word)]
 
 
 def pattern_of(text: str) -> str:
     """A regular expression for PostgreSQL (advanced) and Python that finds the text as whole words, in any case of its
     letters, with accents composed or not, over line breaks, and as JSON, URLs, HTML, Markdown and names of files write
     it.
+
+    text: with something other than spaces and what may stand for them.
     """
-    words = unicodedata.normalize("NFC", text).split()
+    words = _words(text)
     joined = _BETWEEN.join("".join(map(_written, word)) for word in words)
     before = _BEFORE if words[0][0].isalnum() else ""
     after = _AFTER if words[-1][-1].isalnum() else ""

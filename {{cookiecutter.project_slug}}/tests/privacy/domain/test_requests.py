@@ -62,10 +62,16 @@ def test_a_dot_is_no_other_sign() -> None:
     assert not finds("ada.quill@example.org", "adaXquill@example.org")
 
 
-@pytest.mark.parametrize("subject", ["", "  ", "ab", " a "])
+@pytest.mark.parametrize("subject", ["", "  ", "ab", " a ", "_____", "* + *", "a _ _"])
 def test_a_subject_of_fewer_than_three_signs_is_refused(subject: str) -> None:
     with pytest.raises(SubjectTooShort, match="fewer than 3"):
         _ = Selection("subject", subject).pattern
+
+
+def test_a_sign_that_stands_between_words_is_no_word_of_its_own() -> None:
+    """Each such word would multiply the ways to match a run of these signs."""
+    assert pattern_of("Ada _ _ _ _ _ _ Quill") == pattern_of("Ada Quill")
+    assert not finds("Ada _ * + _ %20 _ _ Quill", "Ada" + "_" * 5_000)
 
 
 def test_a_subject_of_three_signs_is_searched() -> None:

@@ -19,6 +19,11 @@ STORE = (
     "files are stored. The Team plan includes backups; the Basic plan does not."
 )
 
+PARCELS = (
+    "If a parcel is damaged, take a photo of it. Drivers wear a vest whenever they leave the van. "
+    "95 % of the parcels arrive the next day."
+)
+
 
 @pytest.mark.parametrize(
     ("kind", "sentence", "evidence"),
@@ -89,6 +94,10 @@ STORE = (
         ("scope", "All dogs may be kept without asking.", "Small dogs may be kept without asking by this rule."),
         ("scope", "Anything may be sold.", "Only food and flowers may be sold by them."),
         ("scope", "A bonus is always paid.", "A bonus is paid if the board agrees to it."),
+        ("scope", "Drivers always wear a vest.", PARCELS),
+        ("scope", "All parcels arrive the next day.", PARCELS),
+        ("scope", "All of the bonus is paid.", "A third of the bonus is paid in June and a third of it in December."),
+        ("number", "The club has 24 members.", "It began with 24 old players. It has 78 members and 24 clubs."),
         ("negation", "Backups are not encrypted.", "Backups are kept for 35 days. They are encrypted with a key."),
         ("date", "There are no tours in winter on Friday.", "The tours are from May to July, on this and that day."),
         ("date", "The fair is on 30 December.", "The fair is on 12/31/2024, and they must be there."),
@@ -161,6 +170,20 @@ def test_what_the_evidence_does_not_say_is_a_disagreement(kind: str, sentence: s
         ("The two halls have 244 seats altogether.", "The two halls have 180 and 64 seats, and they are warm."),
         ("340 objects are on show.", "It has 3,400 objects, of which a tenth is on show in the hall."),
         ("All dogs may be kept.", "All small and large dogs may be kept by the tenant."),
+        ("Damaged parcels are always photographed.", PARCELS),
+        ("Always take a photo of a damaged parcel.", PARCELS),
+        ("Drivers always wear a vest outside the van.", PARCELS),
+        ("Nearly all of the parcels arrive the next day.", PARCELS),
+        ("The whole bonus is paid by December.", "Half of the bonus is paid in June and half of it in December."),
+        (
+            "Every animal needs papers for a trip by train.",
+            "Animals must have papers with them and be healthy. Small animals may go on a trip by train in a bag.",
+        ),
+        (
+            "The hospital has 12 nurses.",
+            "On a shift there are 2 nurses. The hospital has 12 trained nurses and 12 beds.",
+        ),
+        ("Unlike adults, kids take 10 mg.", "The dose is 20 mg for adults and 10 mg for children, by this rule."),
         ("Two things are needed: an order above 10,000 euros needs two signatures.", STORE),
     ],
 )

@@ -28,7 +28,7 @@ def aligned(claim: Clause, passages: tuple[str, ...], about: str = "", enough: f
     scored = [(_overlap(claim, each, weight), each) for each in known if not about or about in each.stems]
     best = max((score for score, _ in scored), default=0.0)
     near = [each for score, each in scored if score >= NEAR * best] if best else []
-    shared = [claim.stems & each.stems for each in near]
+    shared = {claim.stems & each.stems for each in near}
     near = [each for each in near if not any(claim.stems & each.stems < other for other in shared)]
     if about and claim.negated:
         near += [each for _, each in scored if each.negated and each.stems <= claim.stems and each not in near]

@@ -10,6 +10,7 @@ from app.inference.domain.grounding.agreement.disagreement import Disagreement
 from app.inference.domain.grounding.agreement.negations import NOT
 from app.inference.domain.grounding.agreement.opposites import OPENING, OPPOSITES, SWITCHED, stems_of
 from app.inference.domain.grounding.agreement.plain_words import listed
+from app.inference.domain.grounding.agreement.quantities import Quantity
 
 _WHEN = re.compile(
     r"\b(before|prior to|by(?=\s+(?:\d|the end|noon|midnight))|until|after|following|since)\b"
@@ -82,6 +83,9 @@ _PARTLY = frozenset(listed("mostly mainly usually largely partly"))
 _CONSTANT = frozenset(["always"])
 _CASES = frozenset(listed("if when whenever unless provided"))
 _WHOLE = frozenset(listed("all always whole entire entirely every everybody everyone"))
+_ALMOST = frozenset(listed("almost nearly virtually practically"))
+_ALL_SHARES = 0.99
+"""The least sum of shares that are the whole: three thirds may be written as 33 percent."""
 _HOURS = frozenset(listed("noon midnight o'clock am pm m"))
 _LASTING = frozenset(listed("from to until till between after before"))
 _ONCE = frozenset(["once", "single"])
@@ -124,13 +128,13 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     context = frozenset(chain.from_iterable(each.words for each in near))
     if claim.words & frozenset(["all", "always"]) and context & _PARTLY and not claim.words & _PARTLY:
         return True
-    if claim.words & _WHOLE and not claim.negated and not claim.limits and all(map(_in_part, near)):
+    if claim.words & _WHOLE and not claim.negated and not claim.limits and _in_part(claim, near):
         return True
     if (
         claim.words & _CONSTANT
         and not claim.negated
         and not claim.sentence & _CASES
-        and all(each.sentence & _CASES for each in near)
+        and all(each.sentence & _CASES and not claim.around & _case_of(each) for each in near)
     ):
         return True
     if "several" in claim.words and context & _ONCE:
@@ -143,10 +147,23 @@ def _wider(claim: Clause, near: Sequence[Clause], sentence: str) -> bool:
     return any(each.sentence & _RESTRICT for each in near) or (_limited(near) and not _limited([claim]))
 
 
-def _in_part(clause: Clause) -> bool:
-    """Whether it speaks of a share that is not the whole."""
-    shares = [(each.quantity.dimension, each.quantity.value) for each in clause.limits]
-    return any(value < 100 if kind == "percent" else not kind and 0 < value < 1 for kind, value in shares)
+def _case_of(clause: Clause) -> frozenset[str]:
+    """What the sentence says of when, in "if a parcel is damaged, photograph it"; what is said as "always photograph a
+    damaged parcel" names it too."""
+    return clause.stems if clause.condition else clause.around - clause.stems
+
+
+def _in_part(claim: Clause, near: Sequence[Clause]) -> bool:
+    """Whether each speaks of a share, and all together of less than the whole."""
+    shares = [[share for each in clause.limits if (share := _share(each.quantity)) < 1] for clause in near]
+    return not claim.words & _ALMOST and all(shares) and sum(chain.from_iterable(shares)) < _ALL_SHARES
+
+
+def _share(quantity: Quantity) -> float:
+    """1 where it is none."""
+    if quantity.dimension == "percent":
+        return quantity.value / 100
+    return quantity.value if not quantity.dimension and quantity.value > 0 else 1.0
 
 
 def _elsewhere(claim: Clause, near: Sequence[Clause]) -> bool:

@@ -17,7 +17,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 """What a figure is said of, behind it: "11 mmHg in the treated group"."""
+_COMPARED = frozenset(listed("unlike than compared instead rather other others outside"))
 _NOUN = re.compile(r"\s+([a-z]{3,}s)\b(?! of\b)")
+_BEHIND = re.compile(r"(?:\s+[a-z'-]+){1,4}")
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _EVERY = re.compile(r"\b(?:all|every|any|each)\s+(?:of\s+)?(?:the\s+)?([a-z]{3,})\b", re.IGNORECASE)
 _WHOLE = frozenset(listed("all every any each either both"))
@@ -30,7 +32,8 @@ def labels(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """A figure that the evidence has for another thing: "3 mmHg in the treated group"."""
     said = figures(sentence).quantities
     words = _concepts(sentence)
-    if len({each.dimension for each in said}) < len({each.start for each in said}):
+    compares = not _COMPARED.isdisjoint(sentence.lower().split())
+    if compares or len({each.dimension for each in said}) < len({each.start for each in said}):
         return None
     for mine in said:
         for told in (each for passage in passages for each in _labelled(passage)):
@@ -63,19 +66,25 @@ def _labelled(text: str) -> tuple[tuple[tuple[Quantity, frozenset[str]], ...], .
 def counts(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
     """A number that the evidence has of other things, and another one of these: "24 members" for 24 players."""
     told = [each for passage in passages for each in _counted(passage)]
-    for mine, noun in _counted(sentence):
-        numbers = [each for each, of in told if of == noun]
-        if numbers and not any(equal(mine, each) for each in numbers) and any(equal(mine, each) for each, _ in told):
+    for mine, noun, _ in _counted(sentence):
+        numbers = [each for each, of, _ in told if of == noun]
+        same = [(of, behind) for each, of, behind in told if equal(mine, each)]
+        if noun and numbers and any(of for of, _ in same) and not any(noun in behind for _, behind in same):
             return Disagreement("number", mine.words, numbers[0].words)
     return None
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
-def _counted(text: str) -> tuple[tuple[Quantity, str], ...]:
-    """Numbers of a kind of thing, by the word behind them."""
-    bare = (each for each in figures(text).quantities if not each.dimension and each.firm and each.value > 1)
-    behind = ((each, _NOUN.match(text, each.start + len(each.words))) for each in bare)
-    return tuple((each, noun) for each, found in behind if found and (noun := concept(found[1].lower())))
+def _counted(text: str) -> tuple[tuple[Quantity, str, frozenset[str]], ...]:
+    """Numbers of a kind of thing, by the word behind them where it names one, with the words near behind them."""
+    found = []
+    for each in figures(text).quantities:
+        if not each.dimension and each.firm and each.value > 1:
+            end = each.start + len(each.words)
+            noun, behind = _NOUN.match(text, end), _BEHIND.match(text, end)
+            near = _concepts(behind[0]) if behind else frozenset[str]()
+            found.append((each, concept(noun[1].lower()) if noun else "", near))
+    return tuple(found)
 
 
 def kinds(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
@@ -84,8 +93,10 @@ def kinds(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
         return None
     words = _concepts(sentence)
     for found in _EVERY.finditer(sentence):
-        near = [part for passage in passages for part, its in _parts(passage) if len(words & its) >= _SAME * len(words)]
-        if near and all(_only_some(concept(found[1].lower()), words, part) for part in near):
+        noun = concept(found[1].lower())
+        parts = [(part, len(words & its)) for passage in passages for part, its in _parts(passage) if noun in its]
+        same = any(shared >= _SAME * len(words) for _, shared in parts)
+        if same and all(_only_some(noun, words, part) for part, shared in parts if shared >= min(2, len(words))):
             return Disagreement("scope", found[0])
     return None
 
