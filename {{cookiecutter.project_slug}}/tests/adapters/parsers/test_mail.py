@@ -250,3 +250,29 @@ def test_each_text_that_is_signed_is_read_alone() -> None:
 def test_a_text_in_a_code_that_shifts_is_read_in_it() -> None:
     data = raw("泊位 free".encode("hz"), "text/plain; charset=hz")
     assert read(data).text.endswith("泊位 free")
+
+
+def nested(depth: int, leaf: str) -> bytes:
+    """Alternatives within alternatives."""
+    before = "".join(
+        f'Content-Type: multipart/alternative; boundary="b{n}"\n\n--b{n}\n\nSee the page.\n--b{n}\n'
+        for n in range(depth)
+    )
+    return f"{before}{leaf}{''.join(f'{chr(10)}--b{n}--{chr(10)}' for n in reversed(range(depth)))}".encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Subject: x\nContent-Type: text/plain; format=flowed\n\n" + b"a \n" * 600_000,
+        b"Content-Type: text/calendar\n\nBEGIN:VEVENT\n"
+        + b"ATTENDEE;CN=Ann:mailto:ann.keeper@example.org\n" * 250_000
+        + b"END:VEVENT\n",
+        nested(400, f"Content-Type: text/html\n\n<p>{' '.join(f'word{n}' for n in range(20_000))}</p>\n"),
+    ],
+    ids=["flowed", "attendees", "alternatives"],
+)
+def test_a_long_or_deep_message_is_read_in_a_time_like_its_size(data: bytes) -> None:
+    began = time.process_time()
+    assert read(data).text
+    assert time.process_time() - began < 20
