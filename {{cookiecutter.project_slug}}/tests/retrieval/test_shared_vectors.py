@@ -177,7 +177,7 @@ async def test_texts_with_nul_share_their_vector(paid, recorder, request_of):
 async def test_all_digests_are_looked_up_in_one_scan(paid, request_of, tenant):
     request = request_of("\n\n".join(section(number) for number in range(5)))
     await put(paid, request)
-    number = (await paid.indexes.live_index()).row.number
+    number = (await paid.indexes.live()).number
     digests = [text_digest(section(n)) for n in range(50)]
     values = {"tenant": tenant, "index": number, "digests": digests}
     async with paid.database.read(tenant) as connection:

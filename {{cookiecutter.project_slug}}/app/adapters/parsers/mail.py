@@ -273,13 +273,13 @@ def _without_signature(text: str) -> str:
 
 def _decoded(data: bytes, charset: str) -> str:
     """Valid UTF-8 counts for more than the charset that the part names, unless that is a shift code, as ISO-2022."""
-    with suppress(LookupError, UnicodeDecodeError):
+    with suppress(LookupError, ValueError):
         if charset.startswith(("iso-2022", "utf-16", "utf-32", "utf-7", "hz")):
             return data.decode(charset)
         if data.isascii():
             return data.decode("ascii")
         return data.decode("utf-8")
-    with suppress(LookupError, UnicodeDecodeError):
+    with suppress(LookupError, ValueError):
         if charset and charset not in ("utf-8", "utf8"):
             return data.decode(_CHARSETS.get(charset, charset))
     return decode(data, repair=True, declared="cp1252")[0]
