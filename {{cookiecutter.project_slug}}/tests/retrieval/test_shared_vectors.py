@@ -183,4 +183,5 @@ async def test_all_digests_are_looked_up_in_one_scan(paid, request_of, tenant):
     async with paid.database.read(tenant) as connection:
         (rows,) = await in_one_round_trip(connection, (f"explain (analyze) {STORED_VECTORS}", values))
     scans = [row[0] for row in rows if "on chunk_vectors" in row[0]]
-    assert scans and all("loops=1)" in scan for scan in scans)
+    assert scans
+    assert all("loops=1)" in scan for scan in scans)
