@@ -8,12 +8,14 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from app.core.database import in_one_round_trip
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, upload_options
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.service import Ingestion
-from app.retrieval.domain import Heading, PublishRequest
+from app.retrieval.domain import Heading, PublishRequest, text_digest
 from app.retrieval.ports import EmbeddingResult
+from app.retrieval.repository.stored_vectors import STORED_VECTORS
 from app.retrieval.service.retrieval import Retrieval
 from app.wiring import State
 from tests.retrieval.conftest import WordsEmbedder
@@ -170,3 +172,16 @@ async def test_texts_with_nul_share_their_vector(paid, recorder, request_of):
     assert recorder.taken()
     await put(paid, request_of(f"{section(4)}\0 and so on"))
     assert recorder.taken() == []
+
+
+async def test_all_digests_are_looked_up_in_one_scan(paid, request_of, tenant):
+    request = request_of("\n\n".join(section(number) for number in range(5)))
+    await put(paid, request)
+    number = (await paid.indexes.live()).number
+    digests = [text_digest(section(n)) for n in range(50)]
+    values = {"tenant": tenant, "index": number, "digests": digests}
+    async with paid.database.read(tenant) as connection:
+        (rows,) = await in_one_round_trip(connection, (f"explain (analyze) {STORED_VECTORS}", values))
+    scans = [row[0] for row in rows if "on chunk_vectors" in row[0]]
+    assert scans
+    assert all("loops=1)" in scan for scan in scans)

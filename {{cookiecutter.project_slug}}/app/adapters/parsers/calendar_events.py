@@ -23,7 +23,7 @@ _NAMES = {
 
 def events(calendar: str) -> Iterator[str]:
     """A block of lines for each event: what, when, where, and its description."""
-    lines, around = dict[str, str](), list[str]()
+    lines, attendees, around = dict[str, str](), list[str](), list[str]()
     for line in _FOLD.sub("", calendar).splitlines():
         if not (match := _LINE.fullmatch(line)):
             continue
@@ -31,15 +31,18 @@ def events(calendar: str) -> Iterator[str]:
         if name == "BEGIN":
             around.append(value.upper())
         elif name == "END":
-            if value.upper() == "VEVENT" and lines:
+            if value.upper() == "VEVENT" and (lines or attendees):
+                if attendees:
+                    lines["ATTENDEE"] = _line(_NAMES["ATTENDEE"], ", ".join(attendees))
                 yield "\n".join(lines[each] for each in _NAMES if each in lines)
                 lines.clear()
+                attendees.clear()
             del around[-1:]
         elif name in _NAMES and around[-1:] == ["VEVENT"] and value:
-            if name in ("ORGANIZER", "ATTENDEE"):
-                value = _person(match[2], value)
-            written = lines.get(name, "") if name == "ATTENDEE" else ""
-            lines[name] = f"{written}, {value}" if written else _line(_NAMES[name], value)
+            if name == "ATTENDEE":
+                attendees.append(_person(match[2], value))
+            else:
+                lines[name] = _line(_NAMES[name], _person(match[2], value) if name == "ORGANIZER" else value)
 
 
 def _person(parameters: str, address: str) -> str:

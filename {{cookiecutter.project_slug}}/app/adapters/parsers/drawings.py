@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
 from app.adapters.parsers.docx.equations import linear
-from app.adapters.parsers.list_numbers import formatted
+from app.adapters.parsers.list_numbers import formatted, whole
 from app.adapters.parsers.raised_digits import raise_digits
 from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, Relationship, attribute, local
@@ -16,6 +16,7 @@ HIDDEN_SHAPES = "shapes that are not shown were left out"
 _BREAKS = {"br": "\n", "tab": "\t"}
 _SKIPPED = frozenset({"Fallback"})
 _MAX_POINTS = 10_000
+_MAX_LEVEL = 8
 _NUMBER_KINDS = {
     **{"arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter"},
     **{"romanLc": "lowerRoman", "romanUc": "upperRoman"},
@@ -79,7 +80,7 @@ def _numbered(paragraphs: Iterable[Element]) -> Iterator[str]:
     for paragraph in paragraphs:
         text = paragraph_text(paragraph)
         properties = paragraph.find("{*}pPr")
-        level = int(properties.get("lvl", 0)) if properties is not None else 0
+        level = min(whole(properties.get("lvl"), 0), _MAX_LEVEL) if properties is not None else 0
         numbers = properties.find("{*}buAutoNum") if properties is not None else None
         if not text:
             continue
@@ -87,10 +88,10 @@ def _numbered(paragraphs: Iterable[Element]) -> Iterator[str]:
             del counts[deeper]
         if numbers is not None:
             kind = numbers.get("type", "arabicPeriod")
-            before, count = counts.get(level, (kind, 0))
-            first = int(numbers.get("startAt", 1))
-            counts[level] = (kind, count + 1 if before == kind and count else first)
-            text = f"{_number(kind, counts[level][1])} {text}"
+            before, count = counts.get(level, ("", 0))
+            count = count + 1 if before == kind else whole(numbers.get("startAt"), 1)
+            counts[level] = (kind, count)
+            text = f"{_number(kind, count)} {text}"
         yield text
 
 
@@ -166,7 +167,7 @@ def diagram_lines(data: Element) -> Iterator[str]:
     within: dict[str, list[tuple[int, str]]] = {}
     for each in data.iter("{*}cxn"):
         if each.get("type", "parOf") == "parOf":
-            order = int(each.get("srcOrd", 0))
+            order = whole(each.get("srcOrd"), 0)
             within.setdefault(each.get("srcId", ""), []).append((order, each.get("destId", "")))
     inner = {name for points in within.values() for _, name in points}
     stack = [name for name in reversed(within) if name not in inner]

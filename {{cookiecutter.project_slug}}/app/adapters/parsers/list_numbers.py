@@ -1,7 +1,10 @@
 """The numbers of list items, as word processors write them."""
 
+import re
 from collections.abc import Callable
 
+MAX_LABEL = 255
+"""Characters of what a document may put around the number of an item."""
 _ROMAN = {"m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40, "x": 10, "ix": 9, "v": 5}
 _ROMAN |= {"iv": 4, "i": 1}
 _CARDINALS = ["Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve"]
@@ -27,6 +30,11 @@ def formatted(count: int, kind: str) -> str:
     """A number as documents write it; kind: as Word names it. In digits where the kind is not known."""
     write = _FORMATS.get(kind)
     return str(count) if write is None or count < 0 else write(count)
+
+
+def whole(value: str | None, default: int) -> int:
+    """The whole number of an attribute, from 0 to 999,999."""
+    return int(value) if value and re.fullmatch(r"[0-9]{1,6}", value) else default
 
 
 def _roman(count: int) -> str:

@@ -151,7 +151,9 @@ def _places(message: EmailMessage) -> Iterator[tuple[str, str]]:
     yield "header", "\n".join(normalise(_header(message, name)).text for name in ("Subject", "From", "To", "Cc"))
     unread = set[int]()
     for number, part in enumerate(message.walk(), 1):
-        if id(part) in unread or part.get_content_maintype() == "message":
+        if id(part) in unread:
+            continue
+        if part.get_content_maintype() == "message":
             unread.update(id(each) for each in part.walk())
             continue
         if part.get_content_type() == "multipart/alternative":
@@ -185,7 +187,7 @@ def _chosen(alternatives: Sequence[Message]) -> Message | None:
 
 def _is_stub(plain: Message, richest: Message) -> bool:
     """Whether the plain text only stands in for a page, such as a line on where to see it."""
-    page = next((each for each in richest.walk() if each.get_content_type() == "text/html"), None)
+    page = next(_pages(richest), None)
     if page is None:
         return False
     seen = LexborHTMLParser(_text(page)[:_MAX_COMPARED])
@@ -193,6 +195,15 @@ def _is_stub(plain: Message, richest: Message) -> bool:
     words = set(_WORD.findall(seen.body.text(separator=" ").lower() if seen.body is not None else ""))
     said = set(_WORD.findall(_text(plain)[:_MAX_COMPARED].lower()))
     return len(words) > 1.5 * len(said) + 3 and 2 * len(words & said) < len(words)
+
+
+def _pages(part: Message) -> Iterator[Message]:
+    """Those of a part, without those that other alternatives within it compare."""
+    if part.get_content_type() == "text/html":
+        yield part
+    elif part.get_content_type() != "multipart/alternative":
+        for child in _children(part):
+            yield from _pages(child)
 
 
 def _children(part: Message) -> Iterator[Message]:
@@ -234,20 +245,17 @@ def _text(part: Message) -> str:
 
 def _flowed(text: str, blank: str) -> str:
     """The paragraphs of flowed text, each in one line behind the marks of its quote (RFC 3676)."""
-    lines: list[str] = []
+    pieces: list[str] = []
     before: str | None = None
     for line in text.split("\n"):
         match = _QUOTED.match(line)
         quote, content = (match[1], line[match.end() :]) if match else ("", line)
-        if before == quote and lines:
-            lines[-1] += content
-        else:
-            lines.append(f"{quote} {content}" if quote else content)
-        before = None
-        if content.endswith(" ") and content != "-- ":
-            before = quote
-            lines[-1] = lines[-1][:-1] + blank
-    return "\n".join(lines)
+        if before != quote:
+            pieces += ("\n" if pieces else "", f"{quote} " if quote else "")
+        flows = content.endswith(" ") and content != "-- "
+        pieces.append(content[:-1] + blank if flows else content)
+        before = quote if flows else None
+    return "".join(pieces)
 
 
 def _without_signature(text: str) -> str:
@@ -265,13 +273,13 @@ def _without_signature(text: str) -> str:
 
 def _decoded(data: bytes, charset: str) -> str:
     """Valid UTF-8 counts for more than the charset that the part names, unless that is a shift code, as ISO-2022."""
-    with suppress(LookupError, UnicodeDecodeError):
+    with suppress(LookupError, ValueError):
         if charset.startswith(("iso-2022", "utf-16", "utf-32", "utf-7", "hz")):
             return data.decode(charset)
         if data.isascii():
             return data.decode("ascii")
         return data.decode("utf-8")
-    with suppress(LookupError, UnicodeDecodeError):
+    with suppress(LookupError, ValueError):
         if charset and charset not in ("utf-8", "utf8"):
             return data.decode(_CHARSETS.get(charset, charset))
     return decode(data, repair=True, declared="cp1252")[0]

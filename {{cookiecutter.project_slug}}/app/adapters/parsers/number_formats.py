@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from fractions import Fraction
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt, ne
@@ -31,6 +31,10 @@ _CURRENCY = re.compile(r"\$([^-]*)")
 _CONDITION = re.compile(r"\[(<=|>=|<>|<|>|=)(-?\d{1,15}(?:\.\d{1,15})?)\]")
 _COMPARE = {"<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "<>": ne}
 _MAX_DENOMINATOR_DIGITS = 5
+_MAX_PLACES = 20
+_LEAST = Decimal("1e-307")
+"""What a spreadsheet tells from zero."""
+_EXACT = Context(prec=150, rounding=ROUND_HALF_UP)
 
 
 def shown_number(value: str, code: str, *, since_1904: bool = False) -> str:
@@ -41,6 +45,8 @@ def shown_number(value: str, code: str, *, since_1904: bool = False) -> str:
         return value
     if not number.is_finite() or abs(number) >= Decimal("1e100"):
         return value
+    if abs(number) < _LEAST:
+        number = Decimal(0)
     section, absolute = _section(code if len(code) <= _MAX_CODE else "", number)
     if section is None:
         return plain_number(number)
@@ -174,7 +180,7 @@ def _digits(number: Decimal, picture: str) -> str:
     if exponent:
         return _scientific(number, whole, len(fraction), picture.upper().rpartition("E")[2][1:])
     scale = len(picture.rstrip()) - len(picture.rstrip().rstrip(","))
-    number = (number / 1000**scale).quantize(Decimal(1).scaleb(-min(len(fraction), 20)), ROUND_HALF_UP)
+    number = (number / 1000**scale).quantize(Decimal(1).scaleb(-min(len(fraction), _MAX_PLACES)), context=_EXACT)
     text = f"{number:,f}" if "," in whole.rstrip(",") else f"{number:f}"
     optional = len(fraction) - len(fraction.rstrip("#?"))
     if optional and "." in text:
@@ -191,7 +197,7 @@ def _scientific(number: Decimal, whole: str, places: int, exponent: str) -> str:
     step = max(1, sum(whole.count(sign) for sign in "0#?"))
     power = int(f"{number:.{places}E}".partition("E")[2]) if number else 0
     power -= power % step
-    mantissa = number.scaleb(-power).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    mantissa = number.scaleb(-power).quantize(Decimal(1).scaleb(-min(places, _MAX_PLACES)), context=_EXACT)
     return f"{mantissa:f}E{'-' if power < 0 else '+'}{str(abs(power)).rjust(len(exponent), '0')}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from app.adapters.parsers.list_numbers import formatted
+from app.adapters.parsers.list_numbers import MAX_LABEL, formatted, whole
 from app.adapters.parsers.xml_parts import Element, attribute, local
 
 _FORMATS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
@@ -14,6 +14,7 @@ _FORMATS |= {"01": "decimalZero", "1st": "ordinal"}
 _PLACE = re.compile(r"%([1-9]|10)%")
 _WALKED = ("list", "list-item", "p", "h", "tracked-changes")
 _BULLET = "- "
+_MAX_LEVEL = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class ItemMarks:
             self.marks[paragraph] = f"{label} "
 
     def _mark_heading(self, heading: Element) -> None:
-        depth = _whole(attribute(heading, "outline-level"), 1)
+        depth = whole(attribute(heading, "outline-level"), 1)
         plain = attribute(heading, "is-list-header") == "true" or attribute(heading, "style-name") in self._unnumbered
         if plain or self._outline.get(depth) is None:
             return
@@ -124,7 +125,7 @@ def _counted(style: _Style, counts: dict[int, int], depth: int, start: str | Non
     """Count one item, and return its number as it is shown."""
     level = style.get(depth)
     first = level.start if level else 1
-    counts[depth] = _whole(start, counts.get(depth, first - 1) + 1)
+    counts[depth] = whole(start, counts.get(depth, first - 1) + 1)
     for deeper in [each for each in counts if each > depth]:
         del counts[deeper]
     if level is None:
@@ -144,7 +145,8 @@ def _number(style: _Style, counts: Mapping[int, int], depth: int) -> str:
 
 
 def _levels(style: Element) -> dict[int, _Level | None]:
-    return {_whole(attribute(each, "level"), 1): _level(each) for each in style if "level-style" in local(each)}
+    levels = {whole(attribute(each, "level"), 1): each for each in style if "level-style" in local(each)}
+    return {depth: _level(each) for depth, each in levels.items() if depth <= _MAX_LEVEL}
 
 
 def _level(element: Element) -> _Level | None:
@@ -153,13 +155,9 @@ def _level(element: Element) -> _Level | None:
     kind = attribute(element, "num-format") or ""
     return _Level(
         kind,
-        attribute(element, "num-prefix") or "",
-        attribute(element, "num-suffix") or "",
-        _whole(attribute(element, "display-levels"), 1),
-        _whole(attribute(element, "start-value"), 1),
-        (attribute(element, "num-list-format") or "") if kind else "",
+        (attribute(element, "num-prefix") or "")[:MAX_LABEL],
+        (attribute(element, "num-suffix") or "")[:MAX_LABEL],
+        whole(attribute(element, "display-levels"), 1),
+        whole(attribute(element, "start-value"), 1),
+        (attribute(element, "num-list-format") or "")[:MAX_LABEL] if kind else "",
     )
-
-
-def _whole(value: str | None, default: int) -> int:
-    return int(value) if value and re.fullmatch(r"\d{1,6}", value) else default

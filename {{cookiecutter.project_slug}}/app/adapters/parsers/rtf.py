@@ -129,7 +129,7 @@ class _Reader:
 
     def _close(self) -> None:
         before = self.groups.pop()
-        if before.raised is None:
+        if before.raised is None or before.apart != self.state.apart:
             self._end_raised()
         self.state = before
         self.skip = 0
@@ -137,8 +137,12 @@ class _Reader:
     def _end_raised(self) -> None:
         """Raised digits behind a number are no part of it."""
         if self.state.raised is not None:
-            raise_digits(self.pieces, self.state.raised)
+            raise_digits(self._shown(), self.state.raised)
             self.state = replace(self.state, raised=None)
+
+    def _shown(self) -> list[str]:
+        """What is shown of the paragraph, or of the note."""
+        return self.pieces if self.state.apart is None else self.notes[self.state.apart][1]
 
     def _bytes(self, data: bytes) -> None:
         skipped = min(self.skip, len(data))
@@ -161,10 +165,7 @@ class _Reader:
             return
         if self.unseen and not self.unseen[-1].isspace():
             self.unseen.append(" ")
-        if self.state.apart is not None:
-            self.notes[self.state.apart][1].append(text)
-        else:
-            self.pieces.append(text)
+        self._shown().append(text)
 
     def _symbol(self, symbol: bytes) -> None:
         self._decode()
@@ -210,8 +211,8 @@ class _Reader:
             self._show(word, seen=number is None or number > _MAX_TINY)
         elif word in (b"super", b"nosupersub", b"sub"):
             self._end_raised()
-            if word == b"super" and number != 0 and self.state.apart is None:
-                self.state = replace(self.state, raised=len(self.pieces))
+            if word == b"super" and number != 0:
+                self.state = replace(self.state, raised=len(self._shown()))
         elif word == b"plain":
             self._end_raised()
             self.state = replace(self.state, unseen=frozenset(), encoding=self.default)
@@ -236,14 +237,13 @@ class _Reader:
             self.numbered += 1
             label = f"[{self.numbered}]"
         self.notes.append((label, []))
-        self.state = replace(self.state, apart=len(self.notes) - 1)
+        self.state = replace(self.state, apart=len(self.notes) - 1, raised=None)
 
     def _table(self, word: bytes) -> None:
         if word == b"row":
             self.table.end_row()
         elif word == b"cell":
-            self.table.end_cell(_text(self.pieces))
-            self.pieces.clear()
+            self.table.end_cell(self._taken())
         else:
             self._put(" ")
 
@@ -255,15 +255,22 @@ class _Reader:
         if self.table.in_row:
             self.pieces.append("\n")
             return
-        if any(piece.strip() for piece in self.pieces):
+        if text := self._taken():
             self._write_table()
-            text = _text(self.pieces)
             self.builder.heading(self.level, text) if self.level else self.builder.block(text)
-        self.pieces.clear()
         for label, pieces in self.notes[self.written :]:
             text = squeeze(_text(pieces))
             self.builder.block(f"{label} {text}" if text else "")
         self.written = len(self.notes)
+
+    def _taken(self) -> str:
+        """The text of the paragraph or cell, which is begun anew."""
+        if self.state.raised is not None and self.state.apart is None:
+            raise_digits(self.pieces, self.state.raised)
+            self.state = replace(self.state, raised=0)
+        text = _text(self.pieces)
+        self.pieces.clear()
+        return text
 
     def _write_table(self) -> None:
         self.table.write(self.builder)

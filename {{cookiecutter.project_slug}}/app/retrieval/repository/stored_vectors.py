@@ -7,14 +7,15 @@ from app.core.database import Database, driver_sql, in_one_round_trip
 from app.retrieval.domain import Vector
 
 # A digest and not the text, whose comparison must not come before the check of the tenant and so cannot use an index.
-_STORED_VECTORS = driver_sql(
+# No lookup per digest: where the statistics do not know an index or a tenant yet, each would read all of its vectors.
+STORED_VECTORS = driver_sql(
     """
-    select wanted.digest, halfvec_send(stored.embedding)
-    from unnest(cast(:digests as bytea[])) wanted(digest)
-    cross join lateral (
-        select v.embedding from chunk_vectors v
-        where v.tenant_id = :tenant and v.index_number = :index and v.text_digest = wanted.digest
-        limit 1
+    select digest, halfvec_send(embedding)
+    from (
+        select distinct on (v.text_digest) v.text_digest as digest, v.embedding
+        from chunk_vectors v
+        where v.tenant_id = :tenant and v.index_number = :index and v.text_digest = any(cast(:digests as bytea[]))
+        order by v.text_digest
     ) stored
     """
 )
@@ -27,5 +28,5 @@ async def stored_vectors(
     """The vectors of texts with these digests that the tenant has in the index, in any document or version."""
     values = {"tenant": tenant_id, "index": index_number, "digests": list(digests)}
     async with database.read(tenant_id) as connection:
-        (rows,) = await in_one_round_trip(connection, (_STORED_VECTORS, values))
+        (rows,) = await in_one_round_trip(connection, (STORED_VECTORS, values))
     return {bytes(digest): Vector(bytes(sent)[_BYTES_BEFORE_HALVES:]) for digest, sent in rows}

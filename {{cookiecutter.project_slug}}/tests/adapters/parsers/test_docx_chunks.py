@@ -40,6 +40,11 @@ def test_a_file_within_is_read_at_its_place(chunk: str | bytes, text: str) -> No
     assert not {"embedded_documents"} & {finding.rule for finding in document.findings}
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "no-such"])
+def test_a_saved_page_with_a_charset_that_is_none_is_read(charset: str) -> None:
+    assert "Berth 4 costs" in read(with_chunk(ARCHIVED.replace("windows-1252", charset))).text
+
+
 def test_its_headings_and_hidden_text_are_those_of_the_document() -> None:
     document = read(with_chunk(PAGE.format("<p style='display:none'>obey me</p>")))
     assert [(each.level, each.title) for each in document.headings] == [(2, "Berths")]

@@ -298,6 +298,12 @@ def test_many_slots_are_filled_in_linear_time() -> None:
     assert time.process_time() - began < 20
 
 
+def test_raised_text_within_raised_text_is_read_in_linear_time() -> None:
+    began = time.process_time()
+    assert page("5" + "<sup>word" * 100_000).text.startswith("5word")
+    assert time.process_time() - began < 20
+
+
 @pytest.mark.parametrize("case", BESIDE_ITS_ELEMENTS)
 def test_what_a_browser_shows_beside_the_elements_of_a_page_is_read_in_its_place(case: str) -> None:
     body, text, hidden = BESIDE_ITS_ELEMENTS[case]

@@ -247,6 +247,39 @@ def test_each_text_that_is_signed_is_read_alone() -> None:
     assert read(data).text.split()[-5:] == ["Before.", "One.", "Between.", "Two.", "After."]
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined", "punycode", "no-such"])
+def test_a_text_with_a_charset_that_is_none_is_read(charset: str) -> None:
+    assert body(read(raw("Berth 4 is für free.".encode("cp1252"), f"text/plain; charset={charset}")))[0].endswith(
+        "free."
+    )
+
+
 def test_a_text_in_a_code_that_shifts_is_read_in_it() -> None:
     data = raw("泊位 free".encode("hz"), "text/plain; charset=hz")
     assert read(data).text.endswith("泊位 free")
+
+
+def nested(depth: int, leaf: str) -> bytes:
+    """Alternatives within alternatives."""
+    before = "".join(
+        f'Content-Type: multipart/alternative; boundary="b{n}"\n\n--b{n}\n\nSee the page.\n--b{n}\n'
+        for n in range(depth)
+    )
+    return f"{before}{leaf}{''.join(f'{chr(10)}--b{n}--{chr(10)}' for n in reversed(range(depth)))}".encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"Content-Type: text/plain; format=flowed\n\n" + b"a \n" * 600_000,
+        b"Content-Type: text/calendar\n\nBEGIN:VEVENT\n"
+        + b"ATTENDEE;CN=Ann:mailto:ann.keeper@example.org\n" * 250_000
+        + b"END:VEVENT\n",
+        nested(400, f"Content-Type: text/html\n\n<p>{' '.join(f'word{n}' for n in range(20_000))}</p>\n"),
+    ],
+    ids=["flowed", "attendees", "alternatives"],
+)
+def test_a_long_or_deep_message_is_read_in_a_time_like_its_size(data: bytes) -> None:
+    began = time.process_time()
+    assert read(b"From: a@b.c\nSubject: Harbour\n" + data).text
+    assert time.process_time() - began < 20

@@ -136,6 +136,13 @@ def test_a_text_is_shown_in_its_format(text: str, code: str, shown: str) -> None
     assert shown_text(text, code) == shown
 
 
+@pytest.mark.parametrize("value", ["1e99", "-1e50", "1e-200", "1e-999999", "1e-99999999999999999", "1." + "3" * 50_000])
+def test_every_number_has_a_form_in_every_format(value: str) -> None:
+    for code in ("General", "0.00", "#,##0.00", "0.0E+0", f"0.{'0' * 40}E+00", "000-00", "# ??/??", "0.00%"):
+        assert len(shown_number(value, code)) < 200
+    assert shown_number("1e-999999", "0.00") == "0.00"
+
+
 def test_a_long_format_is_none() -> None:
     assert shown_number("5", "[h" * 200_000) == "5"
     assert shown_text("x", '"' * 300_000 + "@") == "x"

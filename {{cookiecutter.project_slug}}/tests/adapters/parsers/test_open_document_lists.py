@@ -119,3 +119,14 @@ def test_items_within_a_cell_and_deleted_ones() -> None:
     deleted = f"<text:tracked-changes><text:deletion>{items('gone')}</text:deletion></text:tracked-changes>"
     document = parse(open_document("text", deleted + items("ferry"), style("L", level(1))), "a.odt")
     assert document.text == "1. ferry"
+
+
+def test_a_list_cannot_ask_for_more_levels_or_a_longer_label_than_programs_write() -> None:
+    form = f'style:num-format="1" text:display-levels="999999" style:num-prefix="{"a" * 5_000}"'
+    (line,) = lines(items("ferry"), style("L", level(1, form)))
+    assert line == f"{'a' * 255}1 ferry"
+    depths = (10, 11, 999_999)
+    form = '<text:outline-level-style text:level="{}" style:num-format="1" text:display-levels="999999"/>'
+    outline = f"<text:outline-style>{''.join(map(form.format, depths))}</text:outline-style>"
+    headings = "".join(f'<text:h text:outline-level="{depth}">Pier</text:h>' for depth in depths)
+    assert lines(headings, common=f"<office:styles>{outline}</office:styles>") == ["1 Pier", "Pier", "Pier"]

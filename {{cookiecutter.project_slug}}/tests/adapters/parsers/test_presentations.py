@@ -194,3 +194,11 @@ def test_a_diagram_is_read_in_the_order_of_its_outline() -> None:
     data = f'<d:dataModel xmlns:d="d" xmlns:a="a"><d:pt modelId="root"/>{points}{connections}</d:dataModel>'
     found = read(frame, slide_links=relations(r7="diagramData ../diagrams/data1.xml"), diagram=data)
     assert found == ["First", "Inner", "Second", "Third", "Alone"]
+
+
+def test_numbers_from_zero_and_levels_that_are_none() -> None:
+    zero = 'startAt="0"'
+    shape = body(*(auto(text, "arabicPeriod", more=zero) for text in ("ferry", "pier", "lamp")))
+    assert read(shape) == ["0. ferry", "1. pier", "2. lamp"]
+    odd = body(said("ferry", 'lvl="x"', '<a:buAutoNum type="arabicPeriod" startAt="y"/>'))
+    assert read(odd) == ["1. ferry"]

@@ -162,6 +162,9 @@ def test_rich_text_is_decoded_by_the_character_set_that_it_names(head: str, byte
         (r"10{\super 6} berths", "10⁶ berths"),
         (r"10\super 6\nosupersub  berths", "10⁶ berths"),
         (r"2031{\super 1}{\sub 2}", "2031¹2"),
+        (r"10{\super 6\par 10}\super 6\par", "10⁶\n\n10⁶"),
+        (r"\trowd\intbl 10\super 6\cell\row\pard", "10⁶"),
+        (r"a{\footnote of 10{\super 6}} 7", "a 7\n\n[1] of 10⁶"),
         (r"the 5{\super th} of May", "the 5th of May"),
     ],
 )

@@ -54,7 +54,7 @@ def _archived_page(data: bytes) -> bytes | None:
             charset = part.get_content_charset()
             try:
                 return payload if charset is None else b"\xef\xbb\xbf" + payload.decode(charset, "replace").encode()
-            except LookupError:
+            except (LookupError, ValueError):  # no such charset, or one that is none for a page
                 return payload
     return None
 

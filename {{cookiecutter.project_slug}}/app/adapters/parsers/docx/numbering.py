@@ -7,7 +7,7 @@ from typing import Any
 
 from app.adapters.parsers.docx.names import at, is_on, tag, value, whole
 from app.adapters.parsers.docx.symbols import symbol
-from app.adapters.parsers.list_numbers import formatted
+from app.adapters.parsers.list_numbers import MAX_LABEL, formatted
 
 _LEVELS = 9
 _PLACE = re.compile(r"%([1-9])")
@@ -100,7 +100,7 @@ def _level(element: Any) -> tuple[int, Level]:
     kind = value(at(element, "w:numFmt"), "decimal")
     level = Level(
         kind,
-        _bullet(element) if kind == "bullet" else value(at(element, "w:lvlText")),
+        _bullet(element) if kind == "bullet" else value(at(element, "w:lvlText"))[:MAX_LABEL],
         whole(value(at(element, "w:start")), 0),
         None if restart is None else whole(value(restart), 0),
         is_on(at(element, "w:isLgl")),
