@@ -1,7 +1,8 @@
 """Takes controls of a baked service away, one by one, and sees whether its tests notice: `sabotage.py [NAME…]`.
 
 Each file in tests/sabotages belongs to one mistake and lists small changes of the service's code, each with the test
-that must fail. Without a name, all of them, and the result is written to benchmarks/results/sabotages.json.
+that must fail. Without a name, all of them. What each run finds is written to benchmarks/results/sabotages.json, beside
+what is known of the others, with its time.
 """
 
 import json
@@ -108,27 +109,33 @@ def main(names: Sequence[str]) -> int:
     if run_tests(service, sorted({each.test for each in wanted})) != 0:
         print("The tests do not pass without any sabotage.")
         return 1
-    results = []
+    all_noticed = True
     for each in wanted:
         started = time.monotonic()
         noticed = is_noticed(service, each)
-        results.append({"mistake": each.mistake, "name": each.name, "test": each.test, "noticed": noticed})
+        write(each, noticed)
+        all_noticed &= noticed
         state = "noticed" if noticed else "NOT NOTICED"
         print(f"[{time.monotonic() - started:5.1f} s] {each.mistake:2} {state:11} {each.name}", flush=True)
-    if not names:
-        write(results)
-    return 0 if all(each["noticed"] for each in results) else 1
+    return 0 if all_noticed else 1
 
 
-def write(results: Sequence[dict[str, object]]) -> None:
+def write(tried: Sabotage, noticed: bool) -> None:
+    """Its row of the result. A row of a sabotage that is gone, or of one with another test, goes."""
+    known = json.loads(RESULT.read_text(encoding="utf-8"))["sabotages"] if RESULT.exists() else []
+    rows = {(row["name"], row["test"]): row for row in known}
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    own = {"mistake": tried.mistake, "name": tried.name, "test": tried.test, "noticed": noticed, "measured_at": now}
+    rows[tried.name, tried.test] = own
+    kept = [rows[each.name, each.test] for each in sabotages() if (each.name, each.test) in rows]
     by_mistake = {
         str(mistake): {
-            "tried": sum(each["mistake"] == mistake for each in results),
-            "noticed": sum(each["mistake"] == mistake and bool(each["noticed"]) for each in results),
+            "tried": sum(row["mistake"] == mistake for row in kept),
+            "noticed": sum(row["mistake"] == mistake and row["noticed"] for row in kept),
         }
         for mistake in range(1, 13)
     }
-    result = {"measured_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "by_mistake": by_mistake, "sabotages": results}
+    result = {"by_mistake": by_mistake, "sabotages": kept}
     RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,17 @@ def test_a_test_that_never_ends_has_noticed_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(runner, "SECONDS", 0.1)
     assert not runner.is_noticed(tmp_path, Sabotage(1, "a", "a.py", "1", "2", "tests/a.py::test_a"))
     assert (tmp_path / "a.py").read_text() == "ONE = 1\n"
+
+
+def test_a_run_of_some_keeps_what_is_known_of_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first, second, third = ALL[:3]
+    monkeypatch.setattr(runner, "RESULT", tmp_path / "sabotages.json")
+    monkeypatch.setattr(runner, "sabotages", lambda: [first, second, third])
+    for each, noticed in ((third, True), (first, False), (second, True), (first, True)):
+        runner.write(each, noticed)
+    moved = replace(second, test="tests/elsewhere.py::test_it")
+    monkeypatch.setattr(runner, "sabotages", lambda: [first, moved])
+    runner.write(first, False)
+    result = json.loads(runner.RESULT.read_text(encoding="utf-8"))
+    assert [(row["name"], row["noticed"]) for row in result["sabotages"]] == [(first.name, False)]
+    assert result["by_mistake"][str(first.mistake)] == {"tried": 1, "noticed": 0}
