@@ -61,6 +61,7 @@ KEY_BEGINS = "-----BEGIN " + "PRIVATE KEY-----"  # apart, for the scan of this r
         ("", "PRIVATE PROPERTY", False),
         ("", "PuTTY is a terminal", False),
     ],
+    ids=["a key", "a key of PuTTY", "in the text too", "other capitals", "another word"],
 )
 def test_a_key_is_hidden_where_it_begins_in_another_reading_alone(text: str, view: str, hides: bool) -> None:
     """What stands in the text itself is masked, which is another line of defence."""
