@@ -72,7 +72,8 @@ def test_a_sample_of_sabotages_is_noticed(service: Path, capfd: pytest.CaptureFi
 
 OTHER = {"risk_tier": "high", "data_sensitivity": "confidential", "ci_provider": "gitlab", "license": "Apache-2.0"}
 SAMPLE = (
-    "tests/house",
+    "tests/house/test_assurance.py",
+    "tests/house/test_docs.py",
     "tests/test_wiring.py",
     "tests/mistakes/test_10_no_cost_architecture.py",
     "tests/inference/test_streaming.py",

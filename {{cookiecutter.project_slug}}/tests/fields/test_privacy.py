@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from app.adapters.chat.standin import Fault
-from app.cli import evals
+from app.cli import common, evals
 from app.core.clock import ManualClock
 from app.identity.domain import Principal
 from app.review.domain.items import ReviewItem, SubmittedDecision
@@ -192,7 +192,7 @@ async def list_has_the_address(service: Running) -> bool:
         def here(work: Callable[[Any], Awaitable[Any]]) -> Any:
             return asyncio.run_coroutine_threadsafe(work(service.state), loop).result()  # type: ignore[arg-type]
 
-        patch.setattr(evals, "with_state", here)
+        patch.setattr(common, "with_state", here)
         patch.setattr(evals, "out", Console(file=printed, width=400))
         await asyncio.to_thread(evals.candidates, "of-the-bench")
     return MAIL in printed.getvalue()
