@@ -21,6 +21,8 @@ import pytest
 import pytest_asyncio
 import structlog
 from httpx._transports import default
+from hypothesis import HealthCheck
+from hypothesis import settings as property_settings
 from psycopg import sql
 from starlette.routing import BaseRoute, Mount
 
@@ -44,6 +46,9 @@ TESTED = tested_root(ROOT)
 """What services read; ROOT is what tests about files read."""
 
 
+# Both are about the speed of the machine.
+property_settings.register_profile("service", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+property_settings.load_profile("service")
 LONG = 60
 TIMEOUTS = {
     "app.core.database": ("CONNECT_SECONDS", "POOL_SECONDS"),
