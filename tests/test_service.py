@@ -80,7 +80,7 @@ SAMPLE = (
     "tests/governance/service/test_probes.py",
     "tests/cli/test_costs_and_version.py",
 )
-"""One file for each way in which a test comes by the policies of the service, and all that is about its files."""
+"""A file for each way in which a test comes by the policies of the service, and two that are about its files."""
 
 
 def test_a_sample_of_its_tests_pass_with_other_answers(capfd: pytest.CaptureFixture[str]) -> None:

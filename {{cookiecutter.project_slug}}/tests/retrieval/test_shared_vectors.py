@@ -153,6 +153,15 @@ async def test_another_index_is_embedded_anew_and_its_copies_share(paid, recorde
     assert len([each for each in built if built.count(each) == 1]) == 0
 
 
+async def test_a_text_that_stands_once_is_embedded_for_another_index_too(paid, recorder, request_of):
+    await put(paid, request_of(section(6)))
+    before = recorder.taken()
+    await paid.index_builder.build(replace(narrow(paid), text_search="simple"), ignore)
+    after = recorder.taken()
+    # Once for the index, and once more by its check.
+    assert [after.count(each) for each in before] == [2] * len(before)
+
+
 async def test_uploaded_copies_are_embedded_once_also_in_one_batch(paid, recorder, state, principal):
     policy = DataPolicy.model_validate({"owner": "someone", "sources": {"shop": {"duplicates": {"near": "allow"}}}})
     ingestion = Ingestion(replace(state.ingestion.deps, retrieval=paid, data_policy=lambda: policy))

@@ -84,7 +84,7 @@ async def _vectors(
 ) -> tuple[list[Vector], int | None]:
     """Of each chunk, and the tokens still to be charged. A text that the index holds is not embedded again."""
     texts = [indexed_text(each) for each in chunks]
-    vectors = await passages.held(request.tenant_id, index, texts)
+    vectors = await passages.stored(request.tenant_id, index, texts)
     new = [text for text in dict.fromkeys(texts) if text not in vectors]
     uncharged = None
     if new:

@@ -24,7 +24,7 @@ class PassageEmbeddings:
     costs: Costs
     database: Database
 
-    async def held(self, tenant_id: UUID, index: IndexRow, texts: Sequence[str]) -> dict[str, Vector]:
+    async def stored(self, tenant_id: UUID, index: IndexRow, texts: Sequence[str]) -> dict[str, Vector]:
         """The vectors that the index holds for these texts in any document or version of the tenant; they cost
         nothing.
         """
