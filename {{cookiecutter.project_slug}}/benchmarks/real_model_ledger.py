@@ -98,7 +98,7 @@ class Proxy:
         return await (self._streamed if call.stream else self._whole)(call, body)
 
     async def _whole(self, call: Call, body: bytes) -> Response:
-        async with httpx.AsyncClient(timeout=120) as client:
+        async with httpx.AsyncClient(timeout=LONGEST_SECONDS) as client:
             reply = await client.post(f"{self.upstream}/chat/completions", content=body, headers=JSON)
         payload = reply.json()
         call.usage, call.reported = _tokens(payload), call.fault in ("none", "useless")
@@ -115,7 +115,7 @@ class Proxy:
     async def _streamed(self, call: Call, body: bytes) -> Response:
         async def lines() -> AsyncIterator[bytes]:
             async with (
-                httpx.AsyncClient(timeout=120) as client,
+                httpx.AsyncClient(timeout=LONGEST_SECONDS) as client,
                 client.stream("POST", f"{self.upstream}/chat/completions", content=body, headers=JSON) as reply,
             ):
                 sent = 0
@@ -136,6 +136,9 @@ class Proxy:
 
 
 JSON = {"content-type": "application/json"}
+LONGEST_SECONDS = 600
+PATIENT = {"idle_seconds": 120, "timeout_seconds": LONGEST_SECONDS}
+"""A model on a machine with other work is slow, and nothing here is about speed."""
 
 
 async def _broken(part: bytes) -> AsyncIterator[bytes]:
@@ -164,7 +167,9 @@ class Asker:
         number = self.asked.total()
         body = {"question": QUESTIONS[number % len(QUESTIONS)], "max_tokens": self.tokens, "stream": stream}
         if not leave:
-            (await self.client.post("/v1/answers", json=body)).raise_for_status()
+            reply = await self.client.post("/v1/answers", json=body)
+            if reply.is_error:
+                sys.exit(f"{kind}: {reply.status_code} {reply.text}")
         else:
             seen, enough = 0, self.chance.randint(1, 6)
             async with self.client.stream("POST", "/v1/answers", json=body) as reply:
@@ -179,7 +184,7 @@ async def main(url: str | None, model: str, rounds: int, seed: int, short: bool)
     configure_logging("ERROR", "console")
     print(f"seed {seed}", flush=True)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder, model_server(url) as upstream:
-        home = house(Path(folder), PRICE.format(model=model), queue_seconds=30)  # a slow machine refuses nothing
+        home = house(Path(folder), PRICE.format(model=model), LONGEST_SECONDS * 1000, queue_seconds=30)
         settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
         proxy = Proxy(upstream)
         async with build(settings, urls) as state, _listening(proxy) as address:
@@ -192,12 +197,12 @@ async def main(url: str | None, model: str, rounds: int, seed: int, short: bool)
                 "APP_ROOT": str(home),
                 "APP_DATA_DIR": str(home),
                 "APP_EMBEDDER": "none",
-                "APP_MODEL_CHAIN": orjson.dumps([{"model": model, "base_url": address, "idle_seconds": 60}]).decode(),
+                "APP_MODEL_CHAIN": orjson.dumps([{"model": model, "base_url": address, **PATIENT}]).decode(),
             }
             async with running("app", "serve", environment=environment) as (_, port):
                 headers = {"Authorization": f"Bearer {key}"}
                 async with httpx.AsyncClient(
-                    base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=180
+                    base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=LONGEST_SECONDS
                 ) as client:
                     asker = Asker(client, proxy, random.Random(seed), FEW_TOKENS if short else TOKENS)
                     result = await _compare(asker, state, tenant, model, rounds)
