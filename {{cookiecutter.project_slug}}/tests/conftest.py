@@ -38,6 +38,7 @@ from app.wiring import State, build, infrastructure
 from tests import clock, cpu_report
 from tests.forks import Forks
 from tests.order import SEED, RandomOrder, seed
+from tests.quick import quick_part
 from tests.response_models import FAILURES, check_every_response
 from tests.tested_root import tested_root
 
@@ -80,6 +81,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        property_settings.load_profile("quick")
     if config.getoption("cpu_report"):
         config.pluginmanager.register(cpu_report.CpuReport())
     config.option.order = getattr(config, "workerinput", {}).get(SEED, config.option.order)
@@ -154,9 +157,10 @@ def allow_bytecode() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: one waits while another computes."""
-    return (os.cpu_count() or 1) * 3 // 2
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Half as many again as there are cores, because one waits while another computes; quick tests hardly wait."""
+    cores = os.cpu_count() or 1
+    return cores if config.getoption("quick") else cores * 3 // 2
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -177,10 +181,6 @@ SHARE_NOTHING = ("tests/test_benchmarks.py::", "tests/e2e/test_guides.py::test_a
 """Tests that start a service of their own, and take so long that a file of them would run alone at the end."""
 
 
-DATABASE_AND_PROCESSES = ("embedded", "forks")
-"""Fixtures whose tests are not run by `make test-quick`, save those marked quick: one of each kind."""
-
-
 def share_of(nodeid: str) -> str:
     """What goes to one process: a file, or a test that shares nothing with the others of its file."""
     return nodeid if any(alone in nodeid for alone in SHARE_NOTHING) else nodeid.split("::", 1)[0]
@@ -189,18 +189,12 @@ def share_of(nodeid: str) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests come first, so that no process runs one alone at the end."""
     if config.getoption("quick"):
-        config.hook.pytest_deselected(items=[item for item in items if not is_quick(item)])
-        items[:] = [item for item in items if is_quick(item)]
+        chosen = quick_part(items)
+        config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
+        items[:] = chosen
     if hasattr(config, "workerinput"):
         slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: share_of(item.nodeid) not in slow)
-
-
-def is_quick(item: pytest.Item) -> bool:
-    if item.get_closest_marker("quick"):
-        return True
-    used = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
-    return not item.get_closest_marker("slow") and used.isdisjoint(DATABASE_AND_PROCESSES)
 
 
 GARBAGE = 50_000

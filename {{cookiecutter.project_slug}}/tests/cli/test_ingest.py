@@ -61,6 +61,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.quick
 def test_a_folder_is_served_under_the_paths_of_its_files(run: Ingest, folder: Path) -> None:
     result = run(folder, "--source", "notes")

@@ -83,6 +83,7 @@ def test_a_process_bounds_its_memory_before_anything_is_loaded(monkeypatch: pyte
             command()
 
 
+@pytest.mark.slow
 def test_a_worker_that_still_waits_for_its_database_ends_at_a_signal_without_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"

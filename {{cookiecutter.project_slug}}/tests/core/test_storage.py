@@ -50,6 +50,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_detected_and_a_freed_one_too(small_disk: Path, settings: Settings) -> None:
     server = await asyncio.to_thread(start_embedded, small_disk)
     try:

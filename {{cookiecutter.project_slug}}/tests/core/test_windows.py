@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import functools
 import os
 import signal
 import subprocess
@@ -50,10 +51,18 @@ def test_without_uvloop_the_default_loop_serves(monkeypatch: pytest.MonkeyPatch)
 
 
 def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(name):
-                yield path.relative_to(PACKAGE).as_posix(), node
+    return ((path, node) for path, function, node in every_call() if function.endswith(name))
+
+
+@functools.cache
+def every_call() -> list[tuple[str, str, ast.Call]]:
+    """File, name of the function, and call."""
+    return [
+        (path.relative_to(PACKAGE).as_posix(), ast.unparse(node.func), node)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
 
 
 def test_no_code_runs_a_loop_of_its_own_choice() -> None:

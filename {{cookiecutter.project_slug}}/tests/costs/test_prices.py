@@ -217,6 +217,7 @@ def test_an_unknown_time_zone_is_refused() -> None:
         CostPolicy(owner="someone", monthly_budget_usd=Decimal(1), time_zone="Mars/Olympus")
 
 
+@pytest.mark.slow
 def test_every_price_of_the_bundled_list_can_be_turned_into_whole_micro_dollars() -> None:
     from genai_prices.data_snapshot import get_snapshot
 

@@ -51,6 +51,7 @@ def test_the_reference_itself_is_uncovered_as_rarely_as_it_was_made(simulated: S
     assert pool.bins[:, BINNED.index("uncovered")].mean() == pytest.approx(0.02, abs=0.02)
 
 
+@pytest.mark.slow
 def test_a_rule_that_ignores_the_number_of_looks_alarms_on_nothing(simulated: Simulated) -> None:
     """Without the division of the chance, and with any effect counted: so the simulation would find it."""
     _, baseline, pool = simulated

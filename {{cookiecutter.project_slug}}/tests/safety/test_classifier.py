@@ -61,6 +61,7 @@ def test_one_sentence_in_a_long_document_is_found_where_it_stands() -> None:
     assert not any(word in found.detail for word in ("DAN", "morals"))
 
 
+@pytest.mark.slow
 def test_no_page_of_the_handbook_is_suspected_but_where_it_quotes_an_attack() -> None:
     pages = sorted((ROOT / "docs").rglob("*.md"))
     flagged = [page.name for page in pages if suspected(page.read_text(encoding="utf-8"))]
@@ -120,6 +121,7 @@ def test_the_coefficients_are_small_and_hold_no_objects() -> None:
         assert {array.dtype.kind for array in stored.values()} <= set("iuf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["Ab3+" * 100_000, "one word after another " * 20_000, "a.b.c." * 60_000])
 def test_the_classifier_needs_little_memory_beside_a_long_line(text: str) -> None:
     SCREENING.document(HARMLESS[0])

@@ -112,6 +112,7 @@ def test_ordinary_sentences_in_other_languages_have_no_finding(text: str) -> Non
     assert instructions(screen_document(text)) == set()
 
 
+@pytest.mark.slow
 def test_the_handbook_has_no_finding() -> None:
     pages = sorted((ROOT / "docs").rglob("*.md"))
     assert pages
@@ -141,6 +142,7 @@ def test_invisible_characters_in_a_field_are_reported() -> None:
     assert "(in title)" in details["hidden_instructions.override"]
 
 
+@pytest.mark.slow
 def test_screening_takes_linear_time() -> None:
     """Texts in which a pattern may start at every word; in quadratic time each would take minutes."""
     words = sorted(set(re.findall(r"[a-z]{3,}", " ".join(pattern for pattern, _ in ENGLISH.values()))))

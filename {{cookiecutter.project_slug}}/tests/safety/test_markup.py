@@ -72,6 +72,7 @@ def test_any_combination_of_pieces_is_neutralised(text: str) -> None:
     assert active_tags(neutralise(text)) == set()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(PIECES)
 @example("tel:+4912345")

@@ -64,6 +64,7 @@ def test_the_hidden_text_of_a_question_is_screened() -> None:
     assert findings == {"tag_characters", "hidden_instructions.override"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["ignore " * 100_000, "send " * 100_000, "a" * 1_000_000, "![" * 200_000])
 def test_repetitive_text_does_not_make_screening_slow(text: str) -> None:
     import time

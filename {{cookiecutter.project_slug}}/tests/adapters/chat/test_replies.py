@@ -326,6 +326,7 @@ def test_endless_reasoning_is_cut(piece: Json) -> None:
         reading.end()
 
 
+@pytest.mark.slow
 async def test_reasoning_extends_the_idle_time_and_silence_does_not(server: StandIn, model: OpenAIChat) -> None:
     patient = replace(model, endpoint=replace(model.endpoint, idle_seconds=1.0))
     server.faults.append(Fault(pieces=("Six.",), reasoning=("hm ",) * 8, pause=0.3))

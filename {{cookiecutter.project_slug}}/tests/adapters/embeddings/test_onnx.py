@@ -52,6 +52,7 @@ async def test_tokens_are_counted_up_to_the_limit(minilm):
     assert (await minilm.embed_passages([])).vectors == ()
 
 
+@pytest.mark.slow
 async def test_embedding_passages_does_not_block_the_event_loop(minilm):
     working = asyncio.create_task(minilm.embed_passages(["a long text about many things " * 60] * 12))
     turns = 0

@@ -291,15 +291,17 @@ async def test_nothing_is_sent_for_no_text_and_a_sign_for_a_blank_one(provider) 
 
 async def test_a_hanging_provider_ends_at_the_deadline(provider) -> None:
     stand_in, embedder = provider
+    given_up = asyncio.Event()
 
     async def hang(_: web.Request) -> web.Response:
-        await asyncio.sleep(600)
+        await given_up.wait()
         return web.Response()
 
     stand_in.handle = hang  # type: ignore[method-assign]
     async with stand_in.listening() as url:
         with pytest.raises(OutOfTime):
             await replace(embedder, url=f"{url}/embeddings").embed_query("a", Deadline.after(0.05, SystemClock()))
+        given_up.set()
 
 
 def test_the_first_index_may_be_missing_as_in_the_field() -> None:

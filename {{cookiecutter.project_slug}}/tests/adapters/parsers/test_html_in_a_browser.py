@@ -52,6 +52,7 @@ def missing(text: str, words: str) -> dict[str, int]:
     return dict(loss.lost)
 
 
+@pytest.mark.slow
 def test_what_a_browser_shows_is_read(tmp_path: Path) -> None:
     documents = [parse(made.data, made.name) for made in make(PAGES, 7)]
     sources = [_CHARSET.sub("charset=utf-8", made.data.decode(_codec(made.data))) for made in make(PAGES, 7)]

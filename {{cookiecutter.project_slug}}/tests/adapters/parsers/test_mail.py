@@ -268,6 +268,7 @@ def nested(depth: int, leaf: str) -> bytes:
     return f"{before}{leaf}{''.join(f'{chr(10)}--b{n}--{chr(10)}' for n in reversed(range(depth)))}".encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

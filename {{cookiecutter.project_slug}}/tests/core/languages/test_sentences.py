@@ -80,6 +80,7 @@ COSTLY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", COSTLY.values(), ids=COSTLY)
 def test_a_sentence_of_three_million_characters_is_cut_in_one_pass(unit: str) -> None:
     """In quadratic time most of them would take hours."""

@@ -33,6 +33,7 @@ def test_evidence_shrinks_with_the_answers_when_there_is_none() -> None:
     assert always_valid_p(found.log_no_harm) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_hundred_looks_keep_the_error_rate() -> None:
     """A test made for one look would raise an alarm in a third of these runs."""
     rng = np.random.default_rng(5)

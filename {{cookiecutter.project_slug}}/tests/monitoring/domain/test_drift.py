@@ -50,6 +50,7 @@ class TestHomogeneity:
 
 
 class TestKernel:
+    @pytest.mark.slow
     def test_the_same_distribution_is_rarely_and_another_surely_told_apart(self) -> None:
         rng = np.random.default_rng(2)
         vectors = rng.standard_normal((400, 8)).astype(np.float32)
@@ -105,6 +106,7 @@ class TestSignals:
         assert drifted(baseline, sample) == set()
         assert not baseline.check_questions(sample.vectors, alpha_of_look(POLICY, 1)).drifted(POLICY)
 
+    @pytest.mark.slow
     def test_a_new_topic_is_seen_and_its_questions_are_the_examples(self, usual: tuple[World, Baseline]) -> None:
         world, baseline = usual
         sample = world.sample(500, np.random.default_rng(7), unseen=0.3)

@@ -86,6 +86,7 @@ def test_a_code_block_is_cut_between_lines() -> None:
         assert all(line.endswith((")", "```", ".")) for line in piece.text.splitlines() if line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["word " * 600_000, "x" * 3_000_000, SENTENCE * 50_000])
 def test_a_line_of_three_megabytes_is_cut_without_loss(text: str) -> None:
     chunks = chunk(text, [], PARAMS)

@@ -238,6 +238,7 @@ def test_the_headings_above_a_passage_are_evidence() -> None:
     assert check_grounding(sentence, [Passage(STORE)]).unsupported == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("half", "caught", "false_alarms"), [("tune", 0.9, 0.03), ("held_out", 0.9, 0.05), ("fresh", 0.8, 0.15)]
 )
@@ -261,6 +262,7 @@ def test_the_halves_share_no_passage_and_hold_enough_of_each_kind() -> None:
     assert len(set(kinds)) == 7
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_passages_that_were_read() -> None:
     def read(numbers: range) -> int:
         for number in numbers:

@@ -109,6 +109,7 @@ def test_no_markup_that_loads_or_links_is_released(form: str) -> None:
         assert any(found.rule.startswith("output_link") for found in checks.findings)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(PIECES | st.sampled_from([BUILT, "\n\n", ". ", "`", "```\n"]), max_size=8))
 def test_nor_is_markup_that_is_split_over_pieces(parts: list[str]) -> None:

@@ -65,6 +65,7 @@ def test_no_piece_of_a_stream_holds_a_secret(kind: str) -> None:
         assert signs(SECRETS[kind].splitlines()[0])[-14:] not in signs(left)
 
 
+@pytest.mark.slow
 def test_a_harmless_answer_streams_unchanged() -> None:
     for text in HARMLESS:
         said = f"{BUILT} {BUILT} {BUILT}\n\n" + re.sub(r"\[[2-9]\]", "[1]", text)

@@ -1,0 +1,38 @@
+"""`pytest --quick`, which `make test-quick` runs: the rules of the house, and of every other kind of test a few."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+NEEDS_SERVERS = ("embedded", "forks")
+"""Fixtures that start a database or processes."""
+FEW = 3
+"""Cases of one table, spread evenly over it."""
+
+settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+
+
+def quick_part(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Without a server or marked quick, not marked slow, and a few cases of each table; of `tests/house` all."""
+    found = (item for item in items if is_quick(item))
+    return [item for _, cases in groupby(found, test_of) for item in few(list(cases))]
+
+
+def is_quick(item: pytest.Item) -> bool:
+    if item.get_closest_marker("quick"):
+        return True
+    used = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
+    return not item.get_closest_marker("slow") and used.isdisjoint(NEEDS_SERVERS)
+
+
+def test_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
+def few(cases: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+    if len(cases) <= FEW or cases[0].nodeid.startswith("tests/house/"):
+        yield from cases
+    else:
+        yield from (cases[number * (len(cases) - 1) // (FEW - 1)] for number in range(FEW))
