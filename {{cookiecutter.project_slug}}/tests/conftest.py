@@ -224,11 +224,15 @@ def storable(value: Any) -> Any:
     return [storable(each) for each in value] if isinstance(value, list) else value
 
 
+def data_of_this_process() -> Path:
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    return Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")) / f"test-{worker}"
+
+
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[EmbeddedPostgres]:
     """Kept from run to run, beside the one of `make run`; another run of the same tests joins it."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-    server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")) / f"test-{worker}")
+    server = start_embedded(data_of_this_process())
     # What is written here need not outlive a power cut; what must outlive a killed process does.
     for name in ("fsync", "full_page_writes"):
         _run(server, "alter system set {} = off", name)

