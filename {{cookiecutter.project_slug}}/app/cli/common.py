@@ -4,6 +4,7 @@ import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 from uuid import UUID
@@ -118,10 +119,11 @@ def settings_for_command() -> Settings:
 
 def with_state(work: Callable[["State"], Awaitable[T]]) -> T:
     """Runs `work` on a built state over a verified database and returns its result. Errors: StartRefused, Problem."""
+    from app.core.pooling import PATIENT_SECONDS
     from app.setup.process import run_with
     from app.wiring import build
 
-    return run_with(build, settings_for_command(), work)
+    return run_with(partial(build, wait_seconds=PATIENT_SECONDS), settings_for_command(), work)
 
 
 def with_tenant(tenant: str, work: Callable[["State", UUID], Awaitable[T]]) -> T:

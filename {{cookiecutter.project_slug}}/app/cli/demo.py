@@ -11,6 +11,7 @@ from app.cli.common import caller_at_the_command_line, out, settings_for_command
 from app.cli.ingest import files_in, ingest_files, show_results
 from app.core.errors import StartRefused
 from app.core.event_loop import run_coroutine
+from app.core.pooling import PATIENT_SECONDS
 from app.core.schema import migrate
 from app.inference.domain.answer import Answer, Question
 from app.settings import Settings
@@ -59,7 +60,7 @@ def demo() -> None:
             migrate(urls.owner, urls.service, settings.root)
 
         async def work() -> None:
-            async with build(settings, urls) as state:
+            async with build(settings, urls, wait_seconds=PATIENT_SECONDS) as state:
                 await read_and_answer(state, settings, watch)
 
         run_coroutine(work())

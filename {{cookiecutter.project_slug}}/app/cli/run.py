@@ -13,6 +13,7 @@ from app.core.errors import Problem, StartRefused
 from app.core.event_loop import run_coroutine
 from app.core.health import SILENT
 from app.core.listening import claimed, url_of
+from app.core.pooling import PATIENT_SECONDS
 from app.core.schema import migrate
 from app.core.stop_signals import STOP_SIGNALS, ask_to_stop, start_stoppable
 from app.identity.domain import ALL_ROLES, KeyInvalid
@@ -68,7 +69,7 @@ async def development_key(settings: Settings, urls: Urls) -> str:
     if settings.environment != "development":
         raise StartRefused("'app run' is for development; run 'app serve' and 'app worker' here.")
     path = settings.data_dir / "development-key"
-    async with build(settings, urls) as state:
+    async with build(settings, urls, wait_seconds=PATIENT_SECONDS) as state:
         await state.retrieval.ready()
         await _print_live_release(state)
         if path.exists():

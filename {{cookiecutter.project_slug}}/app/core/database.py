@@ -277,40 +277,45 @@ async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
 
 
-async def open_database(url: str, size: int, session_url: str = "") -> Database:
+async def open_database(url: str, size: int, session_url: str = "", wait_seconds: float | None = None) -> Database:
     """Create the pools; the first use connects, so that a service can start while the database is unavailable.
 
     url: postgresql://…; size: the maximum number of connections of each pool. session_url: past the pooler in
     transaction mode that `url` leads through, where statements cannot be prepared: their session may be another's next.
+    wait_seconds: for a connection; None: as short as callers of an API are to wait.
     """
     prepare = None if session_url else PREPARE_THRESHOLD
+    wait = POOL_SECONDS if wait_seconds is None else wait_seconds
+    connect_seconds = max(CONNECT_SECONDS, int(wait))
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=size,
         max_overflow=0,
-        pool_timeout=POOL_SECONDS,
+        pool_timeout=wait,
         pool_recycle=1800,
         pool_pre_ping=True,  # connections to a server that has restarted are replaced
         hide_parameters=True,  # errors are logged, and parameters contain text of users
-        connect_args={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": prepare},
+        connect_args={"connect_timeout": connect_seconds, "prepare_threshold": prepare},
     )
-    pool = await _open_pool(url, size, prepare)
-    session_pool = await _open_pool(session_url, size, PREPARE_THRESHOLD) if session_url else pool
+    pool = await _open_pool(url, size, prepare, wait, connect_seconds)
+    session_pool = pool
+    if session_url:
+        session_pool = await _open_pool(session_url, size, PREPARE_THRESHOLD, wait, connect_seconds)
     return Database(session_url or url, engine, pool, session_pool, size)
 
 
 async def _open_pool(
-    url: str, size: int, prepare_threshold: int | None
+    url: str, size: int, prepare_threshold: int | None, wait: float, connect_seconds: int
 ) -> AsyncConnectionPool[psycopg.AsyncConnection[Any]]:
     pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] = AsyncConnectionPool(
         url,
         min_size=0,
         max_size=size,
-        timeout=POOL_SECONDS,
+        timeout=wait,
         reconnect_timeout=0,
         open=False,
         configure=_autocommit,  # not in kwargs: the queue's library adds its own there
-        kwargs={"connect_timeout": CONNECT_SECONDS, "prepare_threshold": prepare_threshold},
+        kwargs={"connect_timeout": connect_seconds, "prepare_threshold": prepare_threshold},
     )
     await pool.open(wait=False)
     return pool

@@ -9,6 +9,7 @@ from app import __version__
 from app.core.clock import SystemClock
 from app.core.database import open_database
 from app.core.embedded import Urls
+from app.core.pooling import PATIENT_SECONDS
 from app.core.telemetry import shutdown_tracing
 from app.releases.domain import CodePin, NotApproved, ReleaseInputs
 from app.releases.service import LiveReleases, Releases, Rollouts
@@ -46,7 +47,7 @@ async def open_rollouts(settings: Settings, urls: Urls) -> AsyncIterator[Rollout
     Errors: StartRefused, when an embedder cannot be used.
     """
     embedders, clock = make_embedders(settings), SystemClock()
-    database = await open_database(urls.service, settings.database_pool, urls.session)
+    database = await open_database(urls.service, settings.database_pool, urls.session, PATIENT_SECONDS)
     try:
         indexes = make_index_registry(database, clock, embedders, settings.text_search)
         releases = Releases(NOT_READ, database, indexes, clock)

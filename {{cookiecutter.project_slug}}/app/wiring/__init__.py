@@ -88,9 +88,14 @@ RESTORED_SECONDS = 60.0
 
 
 @asynccontextmanager
-async def build(settings: Settings, urls: Urls, clock: Clock | None = None) -> AsyncIterator[State]:
-    """Builds the state of a process, and closes it at the end. Errors: StartRefused."""
-    infrastructure = await open_infrastructure(settings, urls, clock or SystemClock())
+async def build(
+    settings: Settings, urls: Urls, clock: Clock | None = None, wait_seconds: float | None = None
+) -> AsyncIterator[State]:
+    """Builds the state of a process, and closes it at the end. wait_seconds: see `open_database`.
+
+    Errors: StartRefused.
+    """
+    infrastructure = await open_infrastructure(settings, urls, clock or SystemClock(), wait_seconds)
     try:
         async with AsyncExitStack() as stack:
             state = await _build_services(infrastructure, stack)

@@ -145,10 +145,12 @@ class Infrastructure:
         shutdown_tracing()
 
 
-async def open_infrastructure(settings: Settings, urls: Urls, clock: Clock) -> Infrastructure:
+async def open_infrastructure(
+    settings: Settings, urls: Urls, clock: Clock, wait_seconds: float | None = None
+) -> Infrastructure:
     policies = policies_of(settings)
     check_together(settings, policies, registry())
-    database = await open_database(urls.service, settings.database_pool, urls.session)
+    database = await open_database(urls.service, settings.database_pool, urls.session, wait_seconds)
     embedders = make_embedders(settings, protection_of(policies))
     costs = await make_costs(settings, policies.get(CostPolicy), embedders, database, clock)
     retrieval = make_retrieval(database, clock, costs, embedders, settings.text_search)

@@ -1,14 +1,20 @@
 """What commands say alike."""
 
+import asyncio
 import os
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.common import actor, caller_at_the_command_line, place_of, settings_for_command, steps_of
+from app.cli.common import actor, caller_at_the_command_line, place_of, settings_for_command, steps_of, with_state
+from app.core import database
+from app.core.embedded import Urls
 from app.identity.domain import PERMISSIONS
+from app.wiring import State
+from tests.conftest import TESTED
 
 TENANT = UUID(int=1)
 
@@ -56,3 +62,29 @@ def test_a_command_is_quiet_unless_the_environment_says_otherwise(monkeypatch: p
     monkeypatch.setenv("APP_LOG_FORMAT", "json")
     loud = settings_for_command()
     assert (loud.log_level, loud.log_format) == ("DEBUG", "json")
+
+
+@pytest.mark.parametrize("lane", ["pool", "engine"])
+def test_a_command_waits_for_a_connection_longer_than_an_answer(
+    lane: str, database_urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else is refused meanwhile, and on a busy machine a connection may take more than a second."""
+    monkeypatch.setattr(database, "POOL_SECONDS", 0.05)
+    variables = {
+        "DATABASE_URL": database_urls.service,
+        "APP_ROOT": str(TESTED),
+        "APP_DATA_DIR": str(tmp_path),
+        "APP_EMBEDDER": "none",
+        "APP_DATABASE_POOL": "2",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    async def more_than_there_are(state: State) -> None:
+        await asyncio.gather(*(hold(state) for _ in range(4)))
+
+    async def hold(state: State) -> None:
+        async with state.database.pipeline(TENANT) if lane == "pool" else state.database.transaction(None):
+            await asyncio.sleep(0.5)
+
+    with_state(more_than_there_are)

@@ -5,6 +5,7 @@ from app.core.database import open_database
 from app.core.embedded import Urls
 from app.core.operation_runs import record_run
 from app.core.operations import OperationRun
+from app.core.pooling import PATIENT_SECONDS
 
 CONNECTIONS = 2
 
@@ -13,7 +14,7 @@ async def record_backup(urls: Urls, manifest: BackupManifest, actor: str) -> Non
     """Errors: Problem; DBAPIError, where the schema is older than this code."""
     detail = f"{manifest.facts.rows:,} rows, {manifest.bytes / 1e6:,.1f} MB"
     run = OperationRun("backup", manifest.created_at, actor, True, manifest.digest, detail)
-    database = await open_database(urls.service, CONNECTIONS, urls.session)
+    database = await open_database(urls.service, CONNECTIONS, urls.session, PATIENT_SECONDS)
     try:
         async with database.transaction(None) as connection:
             await record_run(connection, run)
