@@ -147,7 +147,7 @@ class Database:
         """Run one statement as its own transaction, at half the cost of a pipeline.
 
         statement: begins with AS_TENANT, and every row it writes comes `from as_tenant`, so that the tenant is set
-        before the row is checked. It must read no table of a tenant.
+        before the row is checked. It must read no table of a tenant. Each `%s` is a parameter; another `%` stays.
         """
         with self._problems("pool"):
             async with self._pooled() as connection:
