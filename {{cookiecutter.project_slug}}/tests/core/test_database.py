@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from app.core.database import Database, open_database
+from app.core.database import AS_TENANT, Database, open_database
 from app.core.embedded import EmbeddedPostgres, Urls
 from app.core.errors import ConnectionsBusy, DatabaseUnavailable, StartRefused
 from app.core.revisions import required
@@ -51,6 +51,18 @@ async def test_a_failed_statement_undoes_the_whole_pipeline(database: Database, 
             await connection.execute("select 1/0")
     async with database.read(tenant) as connection:
         assert (await connection.execute(text("select count(*) from api_keys"))).scalar() == 0
+
+
+async def test_an_insert_takes_more_parameters_than_the_driver_remembers(database: Database, tenant: UUID) -> None:
+    groups = [f"group-{number}" for number in range(70)]
+    columns = "id, tenant_id, name, prefix, digest, roles, groups"
+    values = f"gen_random_uuid(), %s, %s, %s, '', '{{}}', array[{', '.join(['%s'] * len(groups))}]"
+    statement = f"{AS_TENANT} insert into api_keys ({columns}) select {values} from as_tenant"
+    for name in ("first", "100%s"):
+        await database.insert(tenant, statement, (tenant, name, name, *groups))
+    async with database.read(tenant) as connection:
+        rows = await connection.execute(text("select name, groups from api_keys order by name"))
+        assert [tuple(row) for row in rows] == [("100%s", groups), ("first", groups)]
 
 
 @pytest.mark.parametrize("ending", ["fails", "is cancelled", "is left half done"])

@@ -3,6 +3,8 @@
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import product
 from uuid import uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from app.retrieval.repository import hnsw
 from app.retrieval.repository.search_queries import SearchQuery, search
 from app.retrieval.service.retrieval import Retrieval
 from app.wiring import State
+from tests.conftest import ROOT
 from tests.retrieval.conftest import WordsEmbedder
 from tests.retrieval.test_indexes import SeparateService, ignore, put
 
@@ -110,3 +113,45 @@ async def test_a_single_common_word_returns_a_full_page(corpus):
         assert ((await connection.execute(sql(top))).scalar() or 0) > 0
     result = await find(corpus, "word1", SearchParams(budget=1), ["many", "few"], dense=False)
     assert len(result.passages) == 10
+
+
+CALL = "select * from {}(%s, %s, %s, %s, %s::halfvec, %s, %s, 0.5, %s, %s, %s)"
+LIMITS = (1, 10, 60)
+BUDGETS = ((800, 3000, 20_000), (5, 0, 20_000), (5, 10, 20_000), (10**6, 0, 0))
+
+
+def replaced_by_migration(number: str) -> dict[str, str]:
+    """The text that a migration of the search replaces, by the text that it puts there."""
+    (file,) = (ROOT / "migrations" / "versions").glob(f"*_{number}_*.py")
+    spec = spec_from_file_location(f"migration_{number}", file)
+    assert spec
+    assert spec.loader
+    migration = module_from_spec(spec)
+    spec.loader.exec_module(migration)
+    return {new: old for old, new in migration.SEARCH.items()}
+
+
+@pytest.mark.parametrize("dense", [False, True])
+async def test_the_cheaper_search_finds_what_the_one_before_found(state, corpus, dense):
+    retrieval, (tenant, index), words = corpus
+    version, found = await retrieval.corpus_version(tenant), 0
+    async with hnsw.owner(state.urls.owner) as owner, owner.transaction(force_rollback=True):
+        row = await (await owner.execute("select pg_get_functiondef('retrieval_search'::regproc)")).fetchone()
+        assert row
+        before = row[0].replace(".retrieval_search(", ".search_before(")
+        for new, old in replaced_by_migration("0034").items():
+            assert before.count(new) == 1, new
+            before = before.replace(new, old)
+        await owner.execute(before)
+        await owner.execute("select set_config('app.tenant_id', %s, true)", (str(tenant),))
+        questions = (*QUERIES, "word3 word3-word17/word8 unwritten", "unwritten", "")
+        for query, groups, limit, budget in product(questions, (["few"], ["many", "few"], []), LIMITS, BUDGETS):
+            vector = words._vector(query) if dense else None
+            values = (index.number, version, index.fingerprint.text_search, query, vector, groups, limit, *budget)
+            pages = [
+                await (await owner.execute(CALL.format(name), values)).fetchall()
+                for name in ("retrieval_search", "search_before")
+            ]
+            assert pages[0] == pages[1], values
+            found += len(pages[0])
+    assert found > 1000

@@ -61,13 +61,14 @@ def _function_words(text: str) -> Iterator[str]:
     """The words, without single letters that name something, as in `Plan C` or `Vitamin d`."""
     for match in _WORD.finditer(text):
         word = match[0].lower()
-        elided = not _APOSTROPHES.isdisjoint(text[max(0, match.start() - 1) : match.end() + 1])
-        if (
-            len(word) > 1
-            or elided
-            or word in (_WORDS_OF_ONE_LETTER if match[0].islower() or not match.start() else "i")
-        ):
+        if len(word) > 1 or _is_word_of_one_letter(match, text):
             yield word
+
+
+def _is_word_of_one_letter(match: re.Match[str], text: str) -> bool:
+    elided = not _APOSTROPHES.isdisjoint(text[max(0, match.start() - 1) : match.end() + 1])
+    permitted = _WORDS_OF_ONE_LETTER if match[0].islower() or not match.start() else "i"
+    return elided or match[0].lower() in permitted
 
 
 def _script_of(text: str) -> str:
