@@ -59,6 +59,23 @@ def test_nothing_is_released_of_a_text_that_the_policy_refuses() -> None:
     assert (text.end(), text.text, text.refused) == ("", "", True)
 
 
+def test_what_waited_is_not_released_when_a_later_sentence_is_refused() -> None:
+    text = CheckedText([Passage(TOWER)], "high", PROMPT, output=OutputFilter(OutputPolicy(links="refuse")))
+    assert [text.feed(each) for each in (f"{BUILT} ", "See https://evil.example/?q=s now. ")] == [""] * 2
+    assert (text.end(), text.text, text.refused) == ("", "", True)
+
+
+def test_what_was_taken_out_is_a_reason() -> None:
+    _, text = checked(f"{BUILT} ", "See https://evil.example/?q=s now. ", f"{LAMP} ")
+    assert text.removals == ("link_removed",)
+
+
+def test_after_a_backtick_that_nothing_closes_a_marker_between_backticks_is_one() -> None:
+    left, text = checked(f"{BUILT[:-5]} ` [1].\n\n", f"{LAMP[:-5]} `[9]` [1].")
+    assert "[9]" not in "".join(left)
+    assert [each.rule for each in text.findings] == ["invented_citation"]
+
+
 def test_an_unsupported_sentence_waits_for_the_support_that_the_tier_requires() -> None:
     left, _ = checked(f"{NAPOLEON} ", f"{BUILT} ", f"{LAMP} ", "Its", tier="medium")
     assert left == ["", "", f"{NAPOLEON} {BUILT}", f" {LAMP}", " Its"]
