@@ -175,7 +175,9 @@ def test_each_marker_of_a_reply_has_a_citation_and_invented_ones_have_none() -> 
 
 
 def test_a_result_of_a_tool_supports_a_reply_and_is_no_citation() -> None:
-    checked = CheckedText(FOUND.passages, "medium", "Answer from the passages.", [ToolResult("{}", "Ticket 7 is open.")])
+    checked = CheckedText(
+        FOUND.passages, "medium", "Answer from the passages.", [ToolResult("{}", "Ticket 7 is open.")]
+    )
     text = "Ticket 7 is open. The list is `list[7]`."
     checked.feed(text)
     checked.end()
