@@ -3,6 +3,7 @@
 import base64
 import codecs
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.ownership import RiskTier
+from app.core.redaction import SensitiveSpan
 from app.inference.domain.grounding.checked_text import CheckedText
 from app.inference.domain.grounding.sentence_breaks import LONGEST_SENTENCE, LOOK_AHEAD, first_break
 from app.safety.domain.output_filter import OutputFilter, OutputPolicy
@@ -65,8 +67,18 @@ def test_what_waited_is_not_released_when_a_later_sentence_is_refused() -> None:
     assert (text.end(), text.text, text.refused) == ("", "", True)
 
 
-def test_what_was_taken_out_is_a_reason() -> None:
-    _, text = checked(f"{BUILT} ", "See https://evil.example/?q=s now. ", f"{LAMP} ")
+class Engineers:
+    """A detector of a kind that no reason names."""
+
+    def find(self, text: str) -> Iterable[SensitiveSpan]:
+        return (SensitiveSpan("person", "person.engineer", *each.span()) for each in re.finditer("Marta Holm", text))
+
+
+def test_a_link_that_was_taken_out_is_a_reason_and_what_a_detector_of_another_kind_masks_is_none() -> None:
+    text = CheckedText([Passage(TOWER)], "low", PROMPT, output=OutputFilter(detectors=(Engineers(),)))
+    left = "".join(text.feed(each) for each in (f"{BUILT} ", "See https://evil.example/?q=s now. ", f"{LAMP} "))
+    assert "Marta Holm" not in left + text.end()
+    assert "person.engineer" in {each.rule for each in text.findings}
     assert text.removals == ("link_removed",)
 
 
