@@ -114,6 +114,15 @@ async def test_an_answer_that_waits_for_a_person_is_not_scored(
         assert not connection.execute("select from online_evaluations where answer_id = %s", (answer,)).fetchall()
 
 
+async def test_an_answer_of_staging_is_not_scored(state: State, client: httpx.AsyncClient, database_urls: Urls) -> None:
+    answer = await ask(state, client)
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute("update answers set environment = 'staging' where id = %s", (answer,))
+    await later(state).sweep()
+    with psycopg.connect(database_urls.owner) as connection:
+        assert not connection.execute("select from online_evaluations where answer_id = %s", (answer,)).fetchall()
+
+
 async def test_a_worker_sweeps_by_itself(state: State) -> None:
     assert state.monitoring.online.watch in state.sweeps_by_room["monitoring"]
 

@@ -176,6 +176,17 @@ async def test_a_process_that_cannot_serve_what_is_live_keeps_the_last_one_and_i
         await other.environments.ready()
 
 
+async def test_a_process_holds_ready_what_it_serves_and_what_it_would_roll_back_to(house: House) -> None:
+    process = house.process()
+    await process.environments.resolve()
+    second, third = await house.approved(process), await house.approved(process)
+    for each in (second, third):
+        await process.rollouts.activate("operator", each.id, "better")
+    bench = process.environments.live_releases.loaded_releases
+    assert isinstance(bench, Bench)
+    assert bench.ready == {second.id, third.id}
+
+
 @pytest.mark.parametrize("way", ["live", "canary"])
 async def test_what_a_process_could_not_serve_it_serves_as_soon_as_it_can(house: House, way: str) -> None:
     one, other = house.process(), house.process()

@@ -122,6 +122,15 @@ async def test_a_withdrawn_document_is_removed_from_every_version(retrieval, pub
         assert (chunks.scalar(), documents.scalar()) == (0, "")
 
 
+async def test_a_document_that_is_withdrawn_is_not_found_whatever_is_left_of_it(retrieval, publish, search, request_of):
+    request = request_of(RIVER)
+    await publish(request)
+    async with retrieval.database.transaction(request.tenant_id) as connection:
+        withdrawn = sql("update indexed_documents set withdrawn = true where document_id = :d")
+        await connection.execute(withdrawn, {"d": request.document_id})
+    assert (await search("Tarn")).passages == ()
+
+
 async def test_restricted_documents_are_found_by_their_readers_only(publish, search, request_of):
     await publish(request_of(RIVER, access_groups=["geo", "staff"]))
     await publish(request_of(BRIDGE))

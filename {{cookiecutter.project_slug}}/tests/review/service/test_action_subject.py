@@ -78,6 +78,12 @@ async def test_what_an_action_writes_is_as_closed_as_what_the_model_had_read(sho
     assert seen == [1, 0]
 
 
+async def test_a_secret_in_a_question_is_shown_to_no_reviewer(shop: Shop) -> None:
+    _, item = await queued(shop, question="Close T-1. My password: Kx81-QzLp#hunter7")
+    assert item.question.startswith("Close T-1. My password: ")
+    assert "hunter7" not in item.question
+
+
 async def test_a_rejected_action_never_runs_and_says_why(shop: Shop) -> None:
     proposal, item = await queued(shop)
     await decide(shop, "ana", item, "reject")
