@@ -68,7 +68,7 @@ async def test_the_approved_bytes_run(shop: Shop) -> None:
 
 
 async def test_what_an_action_writes_is_as_closed_as_what_the_model_had_read(shop: Shop) -> None:
-    proposal, item = await queued(shop, ("board",))
+    _, item = await queued(shop, ("board",))
     reviews, reader = reviews_of(shop), person(shop, "ana", "board")
     claimed = await reviews.queue.claim(reader, item.id)
     await reviews.decisions.decide(reader, item.id, submission(claimed, "approve"))
