@@ -128,6 +128,21 @@ async def test_a_server_that_is_down_loses_only_its_own_tools(tracker: Tracker) 
         await catalogue.external.servers.describe(down)
 
 
+async def test_a_server_that_goes_down_loses_its_tools_until_it_is_back(
+    tracker: Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_reply(*_: object) -> None:
+        raise ToolServerUnavailable("no reply")
+
+    catalogue = Catalogue(policy(tracker=tracker.server()))
+    there = await catalogue.names()
+    assert {FIND, CLOSE} <= set(there)
+    with monkeypatch.context() as down:
+        down.setattr(SdkToolServers, "describe", no_reply)
+        assert await catalogue.names() == ["look_up_ticket"]
+    assert await catalogue.names() == there
+
+
 @pytest.mark.parametrize(
     "schema", [{"type": "strin"}, {"required": 5}, {"properties": {"id": {"pattern": r"^\p{L}+$"}}}]
 )

@@ -105,6 +105,21 @@ async def test_a_key_has_an_action_only_so_often_an_hour(shop: Shop) -> None:
     assert isinstance(await shop.propose("add_ticket_note", policy, **said), ActionProposal)
 
 
+async def test_what_came_over_the_limit_does_not_count_against_it(shop: Shop) -> None:
+    policy, ticket = limited(add_ticket_note=1), await shop.ticket()
+    first = await shop.propose("add_ticket_note", policy, ticket=ticket, text="x")
+    shop.clock.advance(1800)
+    second = await shop.propose("add_ticket_note", policy, ticket=ticket, text="y")
+    for each in (first, second):
+        assert isinstance(each, ActionProposal)
+        await shop.enter(NewAction(each, "approved", None, False))
+        shop.clock.advance(1)
+    assert (await shop.shown(second)).reason == "limit_reached"
+    assert isinstance(await shop.propose("add_ticket_note", policy, ticket=ticket, text="z"), ProposalRefused)
+    shop.clock.advance(1800)
+    assert isinstance(await shop.propose("add_ticket_note", policy, ticket=ticket, text="z"), ActionProposal)
+
+
 async def test_a_read_runs_at_once_and_can_only_read(shop: Shop) -> None:
     ticket = await shop.ticket()
     proposal = await shop.proposal("look_up_ticket", ticket=ticket)

@@ -271,6 +271,23 @@ async def test_an_alert_can_be_raised_on_tenants_near_their_limit(database: Data
         watching.cancel()
 
 
+async def test_a_running_process_ends_again_and_again_what_no_call_can_share_any_more(
+    database: Database, tenant: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.costs.service.reservations.TIDY_SECONDS", 0.01)
+    clock = ManualClock(EVE)
+    money = money_of(database, clock, shared_by=16)
+    watching = asyncio.create_task(money.reservations.watch())
+    try:
+        for _ in range(2):
+            await settle(money, await money.reservations.hold(tenant, 100), 40)
+            assert money.reservations.shared
+            clock.advance(31)
+            await until(lambda: not money.reservations.shared and not money.reservations.ending)
+    finally:
+        watching.cancel()
+
+
 def alarm(state: str) -> float | None:
     return REGISTRY.get_sample_value("app_budget_tenants", {"span": "day", "state": state})
 

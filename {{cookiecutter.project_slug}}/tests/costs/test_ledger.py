@@ -182,6 +182,16 @@ async def test_only_the_days_asked_for_are_counted_both_ends_included(database: 
     assert [each.key for each in found.by_day] == ["2026-11-21", "2026-11-20"]
 
 
+def test_a_cached_token_is_counted_once(database: Database, tenant: UUID) -> None:
+    def counted() -> list[float]:
+        kinds, labels = ("input", "cached_input", "output"), {"feature": "answer", "model": "paid"}
+        return [REGISTRY.get_sample_value("app_tokens_total", {**labels, "kind": kind}) or 0 for kind in kinds]
+
+    costs, before = costs_of(database), counted()
+    costs.count([costs.row(tenant, "answer", "paid", Usage(1001, 400, 300, 100))])
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [601, 400, 300]
+
+
 async def test_a_day_begins_at_midnight_in_the_policys_time_zone(database: Database, tenant: UUID) -> None:
     late = ManualClock(datetime(2026, 11, 22, 23, 30, tzinfo=UTC))
     costs = costs_of(database, late, "Europe/Berlin")

@@ -17,9 +17,11 @@ from app.core.errors import OutOfTime, Problem
 from app.costs.domain import CostPolicy, ModelPrice, PriceTable, Tier, UnitPrices
 from app.costs.domain.budgets import BudgetUsedUp
 from app.costs.service import Costs, Reservations
+from app.identity.domain import Principal
 from app.retrieval.domain import EmbeddingFailed, Fingerprint, IndexRow
 from app.retrieval.service.passage_embedding import PassageEmbeddings, max_tokens
 from app.retrieval.service.query_embedding import QueryEmbeddings
+from app.retrieval.service.retrieval import make_retrieval
 from tests.retrieval.conftest import WordsEmbedder
 
 NOON = datetime(2031, 11, 22, 12, tzinfo=UTC)
@@ -112,3 +114,13 @@ async def test_a_question_without_money_for_its_vector_is_searched_by_words(cost
     poor = await questions.vector(tenant, index_of(embedder), "word " * 500, deadline)
     assert (poor.vector, poor.degraded) == (None, "budget_used_up")
     assert embedder.calls == 1
+
+
+async def test_a_search_that_is_charged_settles_what_was_held_for_its_vector(costs: Costs, tenant: UUID) -> None:
+    embedder, question = WordsEmbedder(), "Who built the lighthouse?"
+    retrieval = make_retrieval(costs.database, costs.clock, costs, [embedder], "english")
+    caller, deadline = Principal(tenant, uuid4(), "asker", frozenset({"user"})), Deadline.after(600, costs.clock)
+    await retrieval.search(caller, question, deadline=deadline, index=index_of(embedder), charge=True)
+    tokens = len(question) // 4
+    assert await ledger(costs, tenant) == [("embedding_query", tokens, tokens * 100)]
+    assert await month(costs) == (tokens * 100, 0)

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import httpx
@@ -131,6 +132,17 @@ async def test_the_rate_limit_of_a_key_gives_the_seconds_to_wait(state: State, p
     await identity.check_rate_limit(principal)
     with pytest.raises(RateLimited):
         await identity.check_rate_limit(principal)
+
+
+@pytest.mark.parametrize(("own", "requests"), [(2, 2), (5, 3)])
+async def test_a_key_has_the_smaller_of_its_own_limit_and_that_of_the_service(
+    state: State, principal: Principal, own: int, requests: int
+) -> None:
+    identity, caller = identity_of(state, ManualClock(), per_minute=3), replace(principal, requests_per_minute=own)
+    for _ in range(requests):
+        await identity.check_rate_limit(caller)
+    with pytest.raises(RateLimited, match=f"At most {requests} requests a minute of this key"):
+        await identity.check_rate_limit(caller)
 
 
 async def test_over_the_rate_limit_the_status_is_429_with_retry_after(state: State, client: httpx.AsyncClient) -> None:

@@ -190,6 +190,16 @@ async def test_a_session_ends_without_requests_and_in_any_case(federation: Feder
         assert (await browser.get("/console/session")).json()["csrf_token"] is None
 
 
+async def test_a_session_that_has_ended_in_any_case_is_not_kept_after_the_next_sign_in(federation: Federation) -> None:
+    async with federation.browser() as browser:
+        await sign_in(federation, browser)
+        federation.clock.advance(9 * 3600)
+        federation.issuer.now = federation.clock.now().timestamp()
+        await sign_in(federation, browser)
+    async with federation.state.database.read(federation.tenant) as connection:
+        assert await connection.scalar(text("select count(*) from console_sessions")) == 1
+
+
 async def test_signing_out_ends_the_session_for_whoever_has_its_cookie(federation: Federation) -> None:
     async with federation.browser() as browser, federation.browser() as thief:
         token = await sign_in(federation, browser)

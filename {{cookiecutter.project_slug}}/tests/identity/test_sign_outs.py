@@ -160,6 +160,37 @@ async def test_a_sign_out_between_the_check_of_a_person_and_the_session_leaves_n
         assert (await browser.get("/v1/caller")).status_code == 401
 
 
+async def test_a_sign_out_of_the_provider_s_session_counts_while_its_session_here_is_refreshed(
+    federation: Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new tokens do not name the session of the provider."""
+    issuer, identify = federation.issuer, TokenAuthentication.identify
+    issuer.refresh_tokens, issuer.id_claims = [], {"sid": "s1"}
+
+    async def gone_and_identified(self: TokenAuthentication, grant: TokenGrant) -> Principal:
+        assert (await log_out(federation, issuer.logout_token(sid="s1", sub=None))).status_code == 204
+        return await identify(self, grant)
+
+    async with federation.browser() as browser:
+        await sign_in(federation, browser)
+        issuer.id_claims = {"sub": "ana"}
+        federation.clock.advance(300)
+        issuer.now = federation.clock.now().timestamp()
+        monkeypatch.setattr(TokenAuthentication, "identify", gone_and_identified)
+        assert (await browser.get("/v1/caller")).status_code == 401
+        assert issuer.refreshes == 2
+
+
+async def test_a_sign_out_holds_for_a_token_of_before_through_the_sign_outs_of_others(federation: Federation) -> None:
+    issuer = federation.issuer
+    async with federation.client(issuer.token(exp=issuer.now + 500)) as program:
+        assert (await log_out(federation, issuer.logout_token())).status_code == 204
+        federation.clock.advance(300)
+        issuer.now = federation.clock.now().timestamp()
+        assert (await log_out(federation, issuer.logout_token(sub="ana-2"))).status_code == 204
+        assert (await program.get("/v1/caller")).json()["code"] == "signed_out"
+
+
 async def test_a_sign_out_is_forgotten_when_no_token_of_before_is_left(federation: Federation) -> None:
     issuer, clock, database = federation.issuer, federation.clock, federation.state.database
     await log_out(federation, issuer.logout_token(sub="ana-1"))

@@ -1,5 +1,6 @@
 """Bearer tokens of an identity provider, on the routes of the service."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -8,9 +9,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.core.background import background
+from app.core.database import listen
+from app.identity.domain import IDENTITY_CHANGED
 from app.identity.domain.policy import IdentityPolicy
 from app.identity.service.token_authentication import REFUSED
 from app.wiring import State
+from tests.clock import until
 from tests.identity.attacks import ATTACKS
 from tests.identity.conftest import Federation
 from tests.identity.issuer import ADDRESS, POLICY, ec_key, jwk_of, rsa_key
@@ -166,6 +171,25 @@ async def test_a_revoked_identity_is_refused_with_its_next_request_and_every_tok
         assert (reply.status_code, reply.json()["code"]) == (401, "identity_revoked")
     await identity.admit_identity(federation.tenant, ana.id)
     await accepted(federation, token)
+
+
+async def test_other_processes_hear_of_an_identity_that_is_revoked_or_admitted(federation: Federation) -> None:
+    heard: list[str] = []
+    listening = asyncio.Event()
+
+    async def follow(payload: str) -> None:
+        heard.append(payload)
+        listening.set()
+
+    async with background(lambda: listen(federation.state.database, IDENTITY_CHANGED, follow)):
+        await listening.wait()
+        await accepted(federation, federation.issuer.token())
+        [ana] = await federation.state.identity.list_identities(federation.tenant)
+        await until(lambda: heard.count(str(ana.id)) == 1)
+        await federation.state.identity.revoke_identity(federation.tenant, ana.id)
+        await until(lambda: heard.count(str(ana.id)) == 2)
+        await federation.state.identity.admit_identity(federation.tenant, ana.id)
+        await until(lambda: heard.count(str(ana.id)) == 3)
 
 
 async def test_a_service_account_has_what_the_policy_says_and_needs_no_groups(federation: Federation) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text as sql
 
+from app.identity.domain import Principal
 from app.ingestion.domain.access_groups import widens_access
 from app.ingestion.domain.policy import DataPolicy
 from app.ingestion.service import processing
@@ -202,6 +203,24 @@ async def test_readers_that_a_narrowed_attachment_excludes_lose_what_stood_at_it
     assert (await documents())[place]["status"] == "quarantined"
     assert (await groups())[place] == ["board"]
     assert not await finds_crane()
+
+
+async def test_the_row_of_a_narrowed_attachment_excludes_readers_beside_its_version(
+    ingest: Send, client: httpx.AsyncClient, documents: Documents, open_key: OpenKey, state: State, principal: Principal
+) -> None:
+    """Its new version is in quarantine, and says here what the one before said."""
+    harbour = await open_key("harbour")
+    files = ("fees.txt", RULES), ("fees.txt", FEES)
+    await ingest(("notice.eml", mail(*files)), access_groups="board,harbour")
+    closed = (await documents())[FEES_AT]
+    assert (await client.put(f"/v1/documents/{closed['id']}/access", json={"access_groups": ["board"]})).is_success
+    moved = mail(("ropes.txt", b"Another text, of the masts."), ("fees.txt", HIDDEN.encode()), text="A second text.")
+    await ingest(("notice.eml", moved))
+    place = f"/v1/documents/{(await documents())['notice.eml#attachments/2-fees.txt']['id']}"
+    opened = sql("update document_versions set access_groups = '{board,harbour}' where document_id = :id")
+    async with state.database.transaction(principal.tenant_id) as connection:
+        await connection.execute(opened, {"id": place.rpartition("/")[2]})
+    assert [(await each.get(place)).status_code for each in (client, harbour)] == [200, 404]
 
 
 async def test_an_attachment_follows_a_message_that_is_opened_by_its_next_version(

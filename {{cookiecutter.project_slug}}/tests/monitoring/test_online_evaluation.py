@@ -23,7 +23,9 @@ NOTE = b"# Lighthouse\n\nThe lighthouse of Karlen was built in 1874 by the engin
 ALL = OnlineRates(canary=1, refused=1, degraded=1, answered=1)
 
 
-async def ask(state: State, client: httpx.AsyncClient, rules: Sequence[Mapping[str, object]] = ()) -> str:
+async def ask(
+    state: State, client: httpx.AsyncClient, rules: Sequence[Mapping[str, object]] = (), status: str = "answered"
+) -> str:
     """An answer from a document, by a key of the tenant.
 
     rules: of review, in place of the shipped ones, which send one answer in fifty before a person by chance.
@@ -34,7 +36,7 @@ async def ask(state: State, client: httpx.AsyncClient, rules: Sequence[Mapping[s
     (await client.post("/v1/documents", files={"files": ("note.md", NOTE)})).raise_for_status()
     await work_off(state)
     reply = await client.post("/v1/answers", json={"question": "When was the lighthouse of Karlen built?"})
-    assert reply.json()["status"] == "answered", reply.text
+    assert reply.json()["status"] == status, reply.text
     return str(reply.json()["id"])
 
 
@@ -101,6 +103,24 @@ async def test_what_is_not_scored_is_stored_with_its_reason(
     answer = await ask(state, client)
     assert await later(state, **rules).sweep() == 1
     assert stored(database_urls, answer) == ("skipped", reason, None, None, None)
+
+
+async def test_an_answer_that_waits_for_a_person_is_not_scored(
+    state: State, client: httpx.AsyncClient, database_urls: Urls
+) -> None:
+    answer = await ask(state, client, [{"name": "every-one", "send": "before", "due_minutes": 600}], "held")
+    await later(state).sweep()
+    with psycopg.connect(database_urls.owner) as connection:
+        assert not connection.execute("select from online_evaluations where answer_id = %s", (answer,)).fetchall()
+
+
+async def test_an_answer_of_staging_is_not_scored(state: State, client: httpx.AsyncClient, database_urls: Urls) -> None:
+    answer = await ask(state, client)
+    with psycopg.connect(database_urls.owner) as connection:
+        connection.execute("update answers set environment = 'staging' where id = %s", (answer,))
+    await later(state).sweep()
+    with psycopg.connect(database_urls.owner) as connection:
+        assert not connection.execute("select from online_evaluations where answer_id = %s", (answer,)).fetchall()
 
 
 async def test_a_worker_sweeps_by_itself(state: State) -> None:

@@ -193,7 +193,8 @@ class Garden:
         )  # fmt: skip
         await self.state.identity.create_key(self.tenant, self.word("api_keys.name"), ["user"])
         async with self.state.database.transaction(self.tenant) as connection:
-            act = Act("operator", "document.note", f"thing {number}", self.word("audit_log"), tenant_id=self.tenant)
+            actor, subject, reason, before, after = (self.word("audit_log") for _ in range(5))
+            act = Act(actor, "document.note", subject, reason, before, after, self.tenant)
             await audit.record(connection, act, datetime.now(UTC))
             address = f"https://hooks.example.com/{self.word('procrastinate_jobs').replace(' ', '%20')}"
             more = {"url": address, "subject": self.word("procrastinate_jobs")}

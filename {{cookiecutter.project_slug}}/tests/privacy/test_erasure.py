@@ -276,6 +276,7 @@ async def test_an_interrupted_erasure_says_running_and_is_finished_by_the_next_s
     with pytest.raises(ConnectionError):
         await privacy.erasure.erase(tenant, ADA, "officer", WHY)
     [request] = await privacy.erasure.requests(tenant)
+    assert request.id in {each.id for each in await privacy.erasure.tombstones.read()}
     for name in names[1:]:
         broken["before"] = name
         with pytest.raises(ConnectionError):
@@ -308,6 +309,30 @@ async def test_a_receipt_is_not_done_while_something_is_left(
     done = await privacy.erasure.resume(tenant, request.id)
     assert done.state == "done"
     assert garden.by_store(left(garden)) == {}
+
+
+async def test_a_receipt_is_not_done_while_a_name_of_who_acted_is_left(
+    plant: Plant, privacy: Privacy, tenant: UUID, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who claims an item while the erasure runs leaves nothing but their name."""
+    await plant(others=1)
+    original, late = type(privacy.erasure.search).rest, []
+
+    async def claim_first(*arguments: Any) -> dict[str, int]:
+        if not late:
+            late.append(SUBJECT)
+            async with state.database.transaction(tenant) as connection:
+                await connection.execute(text("update review_items set seen_by = :who"), {"who": late})
+        return await original(*arguments)
+
+    request = await privacy.erasure.new_request("erase", tenant, ADA, ErasureScope(pattern=ADA.pattern), "officer", WHY)
+    await privacy.erasure.receive(request)
+    monkeypatch.setattr(type(privacy.erasure.search), "rest", claim_first)
+    assert (await privacy.erasure.resume(tenant, request.id)).state == "done"
+    async with state.database.read(tenant) as connection:
+        names = (await connection.execute(text("select unnest(seen_by) from review_items"))).scalars().all()
+    assert names
+    assert not [name for name in names if SUBJECT in name]
 
 
 async def test_an_unknown_request_is_not_resumed(privacy: Privacy, tenant: UUID) -> None:
@@ -365,4 +390,4 @@ async def test_an_export_holds_everything_and_leaves_a_receipt(plant: Plant, pri
     assert rows[-1]["receipt"]["counters"]["answers"] == 3
     assert {row["store"] for row in rows[:-1]} >= {"answers", "documents", "chunks", "feedback", "files", "tickets"}
     [request] = await privacy.erasure.requests(tenant)
-    assert (request.kind, request.state) == ("export", "done")
+    assert (request.kind, request.state, request.sealed) == ("export", "done", None)

@@ -176,6 +176,41 @@ async def test_a_process_that_cannot_serve_what_is_live_keeps_the_last_one_and_i
         await other.environments.ready()
 
 
+async def test_a_process_holds_ready_what_it_serves_and_what_it_would_roll_back_to(house: House) -> None:
+    process = house.process()
+    await process.environments.resolve()
+    second, third = await house.approved(process), await house.approved(process)
+    for each in (second, third):
+        await process.rollouts.activate("operator", each.id, "better")
+    bench = process.environments.live_releases.loaded_releases
+    assert isinstance(bench, Bench)
+    assert bench.ready == {second.id, third.id}
+
+
+@pytest.mark.parametrize("way", ["live", "canary"])
+async def test_what_a_process_could_not_serve_it_serves_as_soon_as_it_can(house: House, way: str) -> None:
+    one, other = house.process(), house.process()
+    first = await one.environments.resolve()
+    await other.environments.resolve()
+    second = await house.approved(one)
+    bench = other.environments.live_releases.loaded_releases
+    assert isinstance(bench, Bench)
+    bench.broken.add(second.id)
+    if way == "live":
+        await one.rollouts.activate("operator", second.id, "better")
+    else:
+        await one.rollouts.start_canary("operator", second.id, 50, "carefully")
+
+    async def served() -> set[str]:
+        await other.environments.follow()
+        return {other.environments.served().assign(f"unit {number}")[0].id for number in range(50)}
+
+    assert await served() == {first.id}
+    bench.broken.clear()
+    assert await served() == ({second.id} if way == "live" else {first.id, second.id})
+    await other.environments.ready()
+
+
 async def test_with_the_database_away_the_last_release_keeps_serving(house: House, monkeypatch) -> None:
     process = house.process()
     first = await process.environments.resolve()
@@ -301,6 +336,18 @@ async def test_an_aborted_canary_is_rolled_back_and_everybody_has_the_live_relea
     assert await state_of(process, second.id) == "rolled_back"
     with pytest.raises(NoCanary):
         await process.rollouts.end_canary("judge", "again", second.id)
+
+
+async def test_a_late_verdict_on_a_canary_does_not_end_the_next_one(house: House) -> None:
+    process = house.process()
+    await process.environments.resolve()
+    second, third = await house.approved(process), await house.approved(process)
+    await process.rollouts.start_canary("operator", second.id, 50, "carefully")
+    await process.rollouts.end_canary("operator", "another one first", second.id)
+    await process.rollouts.start_canary("operator", third.id, 50, "carefully")
+    with pytest.raises(NoCanary):
+        await process.rollouts.end_canary("judge", "error rate rose from 1 % to 9 %", second.id)
+    assert await state_of(process, third.id) == "canary"
 
 
 async def test_a_rollback_while_a_canary_runs_ends_the_canary(house: House) -> None:

@@ -1,7 +1,7 @@
 import hashlib
 import math
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from app.core.clock import Deadline
+from app.core.embedded import Urls
 from app.identity.domain import Principal
 from app.retrieval.domain import Evidence, PublishRequest, Vector
 from app.retrieval.ports import EmbeddingResult
@@ -57,12 +58,17 @@ class WordsEmbedder:
         return None
 
 
-@pytest_asyncio.fixture(scope="package")
-async def state(fresh_database: FreshDatabase, settings: Settings) -> AsyncIterator[State]:
+@pytest.fixture(scope="package")
+def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
     """A separate database: an index is built from all documents, and other tests leave many."""
     with fresh_database() as urls:
-        async with build(settings, urls) as built:
-            yield built
+        yield urls
+
+
+@pytest_asyncio.fixture(scope="package")
+async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
+    async with build(settings, database_urls) as built:
+        yield built
 
 
 @pytest.fixture

@@ -19,3 +19,6 @@ async def test_no_secret_in_a_title_a_heading_or_a_text_is_shown(state: State, c
     [passage] = found.json()["passages"]
     assert "Harbour" in passage["title"]
     assert secret not in found.text
+    document = await client.get(f"/v1/documents/{passage['document_id']}/text")
+    assert "Harbour" in document.json()["headings"][0]["title"]
+    assert secret not in document.text

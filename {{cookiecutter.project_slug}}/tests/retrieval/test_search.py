@@ -99,6 +99,14 @@ async def test_an_earlier_corpus_version_always_gives_the_same_results(publish, 
     assert (await search("river Tarn dammed", corpus_version=0)).passages == ()
 
 
+async def test_where_copies_are_in_the_way_it_looks_further_in_the_same_version(publish, search, request_of):
+    for name in ("one.md", "two.md", "three.md"):
+        then = await publish(request_of(RIVER, uri=name))
+    await publish(request_of(BRIDGE))
+    assert {each.text for each in (await search("river Tarn", limit=2)).passages} == {RIVER, BRIDGE}
+    assert [each.text for each in (await search("river Tarn", limit=2, corpus_version=then)).passages] == [RIVER]
+
+
 async def test_a_withdrawn_document_is_removed_from_every_version(retrieval, publish, search, request_of, tenant):
     request = request_of(RIVER)
     version = await publish(request)
@@ -112,6 +120,15 @@ async def test_a_withdrawn_document_is_removed_from_every_version(retrieval, pub
         chunks = await connection.execute(sql("select count(*) from chunks"))
         documents = await connection.execute(sql("select text from indexed_documents"))
         assert (chunks.scalar(), documents.scalar()) == (0, "")
+
+
+async def test_a_document_that_is_withdrawn_is_not_found_whatever_is_left_of_it(retrieval, publish, search, request_of):
+    request = request_of(RIVER)
+    await publish(request)
+    async with retrieval.database.transaction(request.tenant_id) as connection:
+        withdrawn = sql("update indexed_documents set withdrawn = true where document_id = :d")
+        await connection.execute(withdrawn, {"d": request.document_id})
+    assert (await search("Tarn")).passages == ()
 
 
 async def test_restricted_documents_are_found_by_their_readers_only(publish, search, request_of):

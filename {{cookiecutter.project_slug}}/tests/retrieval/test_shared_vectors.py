@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
@@ -22,6 +23,9 @@ from tests.retrieval.conftest import WordsEmbedder
 from tests.retrieval.test_indexes import SeparateService, ask, ignore, live_index, narrow, put, switch_to
 
 __all__ = ["live_index"]
+
+
+DIGESTS = "select array_agg(text_digest) from chunk_vectors where tenant_id = %s and index_number = %s"
 
 
 def section(number: int) -> str:
@@ -140,6 +144,20 @@ async def test_another_tenant_shares_nothing(paid, recorder, request_of):
     asked = recorder.taken()
     await put(paid, replace(request, document_id=uuid4(), tenant_id=uuid4()))
     assert recorder.taken() == asked
+
+
+async def test_the_lookup_names_its_tenant_beside_row_level_security(paid, request_of, tenant, database_urls):
+    """As the owner, whom row-level security does not bind, it still finds nothing of another tenant."""
+    await put(paid, request_of(section(8)))
+    number = (await paid.indexes.live()).number
+    async with await psycopg.AsyncConnection.connect(database_urls.owner) as owner:
+        digests = (await (await owner.execute(DIGESTS, (tenant, number))).fetchone())[0]
+        found = [
+            len(await (await owner.execute(STORED_VECTORS, values | {"tenant": each})).fetchall())
+            for values in [{"index": number, "digests": digests}]
+            for each in (tenant, uuid4())
+        ]
+    assert found == [len(set(digests)), 0]
 
 
 async def test_another_index_is_embedded_anew_and_its_copies_share(paid, recorder, request_of, live_index):

@@ -79,6 +79,7 @@ def test_numbers_between_the_words_do_not_hide_them() -> None:
     numbered = [f"{word} {number}" for number, word in enumerate(words)]
     assert overlaps_prompt(" ".join(numbered), PROMPT)
     assert not overlaps_prompt(" ".join(numbered[:5]), PROMPT)
+    assert overlaps_prompt("A helper 10000 is a ferry 20000 and I quote 30000 timetables 40000 or a board.", PROMPT)
 
 
 @pytest.mark.parametrize(

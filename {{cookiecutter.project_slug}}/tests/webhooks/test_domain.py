@@ -134,6 +134,7 @@ def test_an_invalid_list_of_hosts_is_rejected(policy: dict[str, list[str]], mess
         ("3fff::1", False),
         ("2606:4700::5efe:10.0.0.1", False),
         ("2606:4700::200:5efe:7f00:1", False),
+        ("2606:4700::5efe:808:808", True),
         ("fe80::1%eth0", False),
         ("192.0.0.8", False),
         ("192.88.99.1", False),

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import log
 
 import pytest
 
@@ -103,6 +104,20 @@ def test_harm_ends_the_canary_and_the_reason_names_the_metric(metric: str, canar
     assert found.verdict == "FAIL"
     assert [reason.partition(":")[0] for reason in found.reasons] == [metric]
     assert HARMS[metric].description in found.reasons[0]
+    assert ("points" in found.reasons[0]) is not HARMS[metric].relative
+
+
+def test_a_harm_of_exactly_the_margin_ends_no_canary() -> None:
+    """The evidence that there is harm is there: what is missing is that it is more than the margin."""
+    failing = [replace(each, failed=number % 100 in (0, 33, 66)) for number, each in enumerate(sample_answers(3000))]
+    found = next(each for each in verdict(failing).findings if each.metric == "errors")
+    assert (found.harm, found.margin, found.harmful) == (0.03, 0.03, False)
+    assert found.p < 1e-9
+
+
+@pytest.mark.parametrize(("metric", "name"), [("cost_micro_usd", "micro_usd"), ("latency_ms", "latency_ms")])
+def test_costs_and_times_are_compared_as_if_each_were_ten_more(metric: str, name: str) -> None:
+    assert HARMS[metric].value(SampleAnswer("u", **{name: 10})) == pytest.approx(log(20))
 
 
 def test_harm_to_one_tenant_is_no_evidence_about_others() -> None:

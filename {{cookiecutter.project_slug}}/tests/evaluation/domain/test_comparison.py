@@ -56,3 +56,4 @@ def test_a_floor_is_met_by_its_own_value() -> None:
     assert [violates_floor(FACTS, value, 0.5) for value in (0.5, 0.49, 0.51)] == [False, True, False]
     assert [violates_floor(LATENCY, value, 500.0) for value in (500.0, 501.0, 499.0)] == [False, True, False]
     assert not violates_floor(FACTS, 0.0, None)
+    assert [violates_floor(FACTS, 0.5 - less, 0.5) for less in (0.5e-9, 1.5e-9)] == [False, True]

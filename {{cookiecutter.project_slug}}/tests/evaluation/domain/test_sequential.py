@@ -68,6 +68,13 @@ def test_constant_values_are_conclusive() -> None:
     dearer = harm_evidence(sample([2.3] * 100), sample([4.6] * 100), 0.2, False)
     assert (always_valid_p(same.log_harm), always_valid_p(same.log_no_harm)) == (1, 0)
     assert (always_valid_p(dearer.log_harm), always_valid_p(dearer.log_no_harm)) == (0, 1)
+    hardly = harm_evidence(sample([1.0] * 100), sample([1.0 + 1.5e-9] * 100), 0.2, False)
+    assert always_valid_p(hardly.log_harm) == 0
+
+
+def test_differences_near_the_rounding_are_none() -> None:
+    rounded = sample([1.0 + 1e-11 * (number % 3) for number in range(100)])
+    assert harm_evidence(rounded, rounded, 0.2, False).log_harm == 0
 
 
 def test_a_canary_that_is_far_better_is_no_harm_and_no_overflow() -> None:

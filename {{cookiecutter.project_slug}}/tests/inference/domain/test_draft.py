@@ -171,6 +171,19 @@ def test_each_marker_of_a_reply_has_a_citation_and_invented_ones_have_none() -> 
     assert "[7]" not in found.draft.text
     whole = next(each for each in found.draft.citations if each.marker == 2)
     assert whole.quote == FOUND.passages[1].text
+    assert next(each.quote for each in found.draft.citations if each.marker == 1) == f"{BUILT[:-5]}."
+
+
+def test_a_result_of_a_tool_supports_a_reply_and_is_no_citation() -> None:
+    checked = CheckedText(
+        FOUND.passages, "medium", "Answer from the passages.", [ToolResult("{}", "Ticket 7 is open.")]
+    )
+    text = "Ticket 7 is open. The list is `list[7]`."
+    checked.feed(text)
+    checked.end()
+    end = CompletionEnd("stop", USED, estimated=False)
+    draft = draft_outcome(ModelReply("m", checked, end), FOUND, fallback).draft
+    assert (draft.text, draft.citations) == (text, ())
 
 
 @pytest.mark.parametrize(

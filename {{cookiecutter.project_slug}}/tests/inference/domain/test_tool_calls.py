@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from app.actions.domain import ActionOffer, ActionProposal, NewAction, ProposalRefused, ReviewTerms, RiskClass
+from app.inference.domain.conversations.turns import Turn
 from app.inference.domain.tool_calls import MAX_RESULT_CHARACTERS, AnswerAction, ToolResult, ToolSession
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -110,3 +111,24 @@ def test_an_account_of_results_loads_and_links_nothing(hostile: str) -> None:
     assert session.summary is not None
     assert hostile not in session.summary
     assert hostile.replace(" ", "") in session.summary.replace(" ", ""), "only spaces are added"
+
+
+@pytest.mark.parametrize(
+    ("answers", "suspicious", "tainted"),
+    [(("",), False, False), (("",), True, True), (("It stands.", ""), False, True), ((), False, False)],
+)
+def test_earlier_answers_and_suspicious_questions_taint_what_is_proposed(
+    answers: tuple[str, ...], suspicious: bool, tainted: bool
+) -> None:
+    session = ToolSession((), passages=("A passage.",), documents={UUID(int=1)})
+    turns = [Turn("Where?", each, documents=(UUID(int=2 + number),)) for number, each in enumerate(answers)]
+    session.read_turns(turns, suspicious)
+    assert session.tainted is tainted
+    assert session.passages == ("A passage.", *filter(None, answers))
+    assert session.documents == {UUID(int=1 + number) for number in range(len(answers) + 1)}
+
+
+def test_what_the_model_read_before_the_turns_still_taints() -> None:
+    session = ToolSession((), tainted=True)
+    session.read_turns([Turn("Where?")], suspicious=False)
+    assert session.tainted

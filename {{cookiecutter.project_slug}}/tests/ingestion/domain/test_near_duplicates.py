@@ -2,6 +2,7 @@
 
 import base64
 import random
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -95,3 +96,27 @@ def test_a_key_of_a_band_fits_the_column_that_stores_it() -> None:
 def test_forty_words_are_enough_to_compare() -> None:
     assert signature(" ".join(WORDS[: MIN_WORDS - 1])) is None
     assert signature(" ".join(WORDS[:MIN_WORDS])) is not None
+
+
+@pytest.mark.parametrize(("words", "digest"), [(45, 3601907606), (3_000, 3887555714)], ids=["with empty bins", "full"])
+def test_stored_signatures_stay_comparable(words: int, digest: int) -> None:
+    """They are stored with each document: another hash needs a migration of all of them."""
+    assert zlib.crc32(repr(signature(" ".join(WORDS[:words]))).encode()) == digest
+
+
+def test_of_a_very_long_text_the_first_words_are_compared() -> None:
+    text = "lamp " * 200_000
+    assert signature(text + " ".join(WORDS)) == signature(text)
+
+
+def test_the_share_is_of_shingles_among_words_and_at_most_one() -> None:
+    assert [distinct_share(" ".join(WORDS[:words])) for words in (1, 4, 10, 11, 20)] == [0.0, 1.0, 0.8, 8 / 11, 1.0]
+
+
+@pytest.mark.parametrize(("length", "share"), [(60, 0.0), (61, 12 / 61)], ids=["a word", "no word"])
+def test_a_text_of_words_of_more_than_sixty_characters_is_compressed(length: int, share: float) -> None:
+    assert distinct_share("x" * length) == share
+
+
+def test_what_compression_makes_longer_is_all_distinct() -> None:
+    assert distinct_share("!?.") == 1.0

@@ -1,10 +1,11 @@
 """From stored answers to patterns, examples and evaluation cases, over HTTP, the worker's sweep and erasure."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from app.core.clock import ManualClock
 from app.evaluation.service import SuiteFiles
 from app.identity.domain import Principal
+from app.inference.domain.answer_record import AnswerRecord
+from app.inference.service import AnswerRecords
 from app.monitoring.domain.failures.case_candidate import (
     Expectation,
     ExpectationUnusable,
@@ -29,6 +32,7 @@ from tests.monitoring.traffic import Traffic
 from tests.review.conftest import publish
 
 LEAVE = [f"How long is the parental leave {what}?" for what in ("here", "in year two", "for twins", "abroad", "now")]
+SECRET = "Kx81-QzLp#hunter7"
 VPN = [f"Why does the VPN client {what}?" for what in ("drop", "hang", "fail", "reconnect", "stop")]
 
 
@@ -166,6 +170,35 @@ async def test_a_pattern_becomes_cases(found: dict[str, UUID], cases: FailureCas
     assert (stored.question, stored.answer, stored.slices) == (proposed[0].question, "Twelve weeks.", ("failures",))
     assert len((await cases.candidates(reader, None, 10))[0]) == 1
     assert (await actions(state, tenant))[-1] == ("evals.accept", reader.name)
+
+
+async def test_a_question_that_is_erased_meanwhile_is_not_proposed(
+    found: dict[str, UUID], cases: FailureCases, tenant: UUID, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readable = AnswerRecords.readable
+
+    async def read_and_erased(*arguments: Any) -> Sequence[AnswerRecord]:
+        read = await readable(*arguments)
+        async with state.database.transaction(tenant) as connection:
+            await connection.execute(text("update answers set question = ''"))
+        return read
+
+    monkeypatch.setattr(AnswerRecords, "readable", read_and_erased)
+    assert await cases.propose(person(tenant), found["truncated"], 2, "they ask for it") == []
+    assert await rows(state, tenant, "case_candidates") == 0
+
+
+async def test_a_secret_in_a_question_is_shown_to_nobody_who_reads_patterns_or_candidates(
+    traffic: Traffic, failures: FailureAnalysis, cases: FailureCases, tenant: UUID
+) -> None:
+    for question in LEAVE:
+        await traffic.refuse(f"{question} My password: {SECRET}", ago=timedelta(hours=1))
+    await failures.run(tenant)
+    [pattern] = (await failures.page(person(tenant), None, 20)).patterns
+    proposed = await cases.propose(person(tenant), pattern.stored.id, 2, "they ask for it")
+    listed, _ = await cases.candidates(person(tenant), None, 10)
+    assert (len(proposed), len(listed), len(pattern.examples)) == (2, 2, 3)
+    assert SECRET not in str((pattern.terms, pattern.examples, proposed, listed))
 
 
 async def test_over_http(found: dict[str, UUID], client: httpx.AsyncClient) -> None:

@@ -104,6 +104,13 @@ def test_ids_that_were_stored_are_added_to_those_that_are_found() -> None:
     assert scope.keys == ()
 
 
+@pytest.mark.parametrize("kind", ["documents", "answers", "actions", "tickets", "keys"])
+def test_a_scope_is_within_one_that_names_all_of_its_ids(kind: str) -> None:
+    one, both = (ErasureScope(**{kind: tuple(map(UUID, ids))}) for ids in (["0" * 32], ["0" * 32, "1" * 32]))
+    assert (one.is_within(both), both.is_within(one)) == (True, False)
+    assert ErasureScope().is_within(one)
+
+
 def test_what_is_stored_of_a_scope_holds_no_text() -> None:
     scope = ErasureScope(documents=(UUID(int=1),), names=("Ada Quill",), units=("Ada Quill",), pattern="Ada Quill")
     assert "Quill" not in str(scope.ids)

@@ -67,6 +67,23 @@ async def test_the_approved_bytes_run(shop: Shop) -> None:
     assert (await shop.state.tickets.show(shop.caller, 1)).status == "closed"
 
 
+async def test_what_an_action_writes_is_as_closed_as_what_the_model_had_read(shop: Shop) -> None:
+    _, item = await queued(shop, ("board",))
+    reviews, reader = reviews_of(shop), person(shop, "ana", "board")
+    claimed = await reviews.queue.claim(reader, item.id)
+    await reviews.decisions.decide(reader, item.id, submission(claimed, "approve"))
+    await shop.work()
+    assert await shop.effects() == (1, 1)
+    seen = [len((await shop.state.tickets.show(each, 1)).notes) for each in (reader, person(shop, "bob"))]
+    assert seen == [1, 0]
+
+
+async def test_a_secret_in_a_question_is_shown_to_no_reviewer(shop: Shop) -> None:
+    _, item = await queued(shop, question="Close T-1. My password: Kx81-QzLp#hunter7")
+    assert item.question.startswith("Close T-1. My password: ")
+    assert "hunter7" not in item.question
+
+
 async def test_a_rejected_action_never_runs_and_says_why(shop: Shop) -> None:
     proposal, item = await queued(shop)
     await decide(shop, "ana", item, "reject")

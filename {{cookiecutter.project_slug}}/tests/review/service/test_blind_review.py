@@ -198,6 +198,14 @@ async def test_after_the_second_item_expires_everything_is_shown(desk: Desk) -> 
     assert (await desk.state.archive.show(desk.person("ben"), item.subject_id))["status"] == "rejected"
 
 
+async def test_the_second_reviewer_has_days_however_soon_the_first_one_must_decide(desk: Desk) -> None:
+    item, twin = await pair(desk, due_minutes=5)
+    await WAYS["approve"](desk, item)
+    desk.clock.advance(timedelta(days=6).total_seconds())
+    await desk.reviews.lifecycle.expire_due()
+    assert (await desk.decide(desk.person("ben"), twin, "reject")).outcome == "rejected"
+
+
 async def test_the_asker_and_other_readers_get_the_answer_at_once(desk: Desk) -> None:
     item, _ = await pair(desk)
     await WAYS["approve"](desk, item)

@@ -173,6 +173,19 @@ async def test_an_escalated_item_needs_the_permission(desk: Desk) -> None:
     await desk.decide(desk.person("chief", "admin"), item, "approve")
 
 
+async def test_what_a_reviewer_escalated_stays_so_when_the_time_to_escalate_comes(desk: Desk) -> None:
+    item, other = await desk.queue(escalate_minutes=30), await desk.queue(escalate_minutes=30)
+    await desk.decide(desk.person("ana"), item, "escalate")
+    desk.clock.advance(30 * 60)
+    await desk.reviews.lifecycle.expire_due()
+    shown = {
+        each.id: each.level for each in await desk.reviews.queue.list(desk.person("bob"), ReviewFilters(), None, 9)
+    }
+    assert shown == {item.id: 2, other.id: 1}
+    with pytest.raises(ReviewEscalated):
+        await desk.reviews.queue.claim(desk.person("bob"), item.id)
+
+
 async def test_a_repeated_decision_counts_once(desk: Desk) -> None:
     item, ana = await desk.queue(), desk.person("ana")
     claimed = await desk.reviews.queue.claim(ana, item.id)

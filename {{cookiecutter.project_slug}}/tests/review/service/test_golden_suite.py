@@ -79,4 +79,10 @@ async def test_a_case_that_is_written_into_a_file_has_no_personal_data(desk: Des
     await desk.decide(desk.person("ana"), item, "edit", "Ask jane@acme.example or +49 30 2312 5414 [1].")
     case = await desk.reviews.golden_suite.accept(desk.person("owner", "admin"), item.id)
     assert case.answer == "Ask [email] or [phone]."
+    wrong = await desk.queue(decisions=2)
+    await desk.decide(desk.person("ana"), wrong, "edit", "Ask jane@acme.example [1].")
+    await desk.decide(desk.person("bob"), wrong, "reject")
+    assert (await desk.reviews.golden_suite.accept(desk.person("owner", "admin"), wrong.id)).forbidden == (
+        "Ask [email].",
+    )
     assert "jane@" not in (evals / "golden.jsonl").read_text()

@@ -72,3 +72,4 @@ def test_a_mask_that_keeps_the_length_is_filled_or_cut_to_it() -> None:
     mask = PersonalDataProtection().mask
     assert mask.keeping_length("jane@acme.example") == "[email**********]"
     assert mask.keeping_length("Client 93.184.216.34 asked") == "Client [ip_address*] asked"
+    assert mask.keeping_length("Client 8.8.8.8 asked") == "Client [ip_ad] asked"

@@ -3,6 +3,7 @@
 import base64
 import codecs
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.ownership import RiskTier
+from app.core.redaction import SensitiveSpan
 from app.inference.domain.grounding.checked_text import CheckedText
 from app.inference.domain.grounding.sentence_breaks import LONGEST_SENTENCE, LOOK_AHEAD, first_break
 from app.safety.domain.output_filter import OutputFilter, OutputPolicy
@@ -57,6 +59,33 @@ def test_nothing_is_released_of_a_text_that_the_policy_refuses() -> None:
     text = CheckedText([Passage(TOWER)], "low", PROMPT, output=output)
     assert [text.feed(each) for each in ("See https://evil.example/?q=s now. ", f"{BUILT} ", f"{LAMP} ")] == [""] * 3
     assert (text.end(), text.text, text.refused) == ("", "", True)
+
+
+def test_what_waited_is_not_released_when_a_later_sentence_is_refused() -> None:
+    text = CheckedText([Passage(TOWER)], "high", PROMPT, output=OutputFilter(OutputPolicy(links="refuse")))
+    assert [text.feed(each) for each in (f"{BUILT} ", "See https://evil.example/?q=s now. ")] == [""] * 2
+    assert (text.end(), text.text, text.refused) == ("", "", True)
+
+
+class Engineers:
+    """A detector of a kind that no reason names."""
+
+    def find(self, text: str) -> Iterable[SensitiveSpan]:
+        return (SensitiveSpan("person", "person.engineer", *each.span()) for each in re.finditer("Marta Holm", text))
+
+
+def test_a_link_that_was_taken_out_is_a_reason_and_what_a_detector_of_another_kind_masks_is_none() -> None:
+    text = CheckedText([Passage(TOWER)], "low", PROMPT, output=OutputFilter(detectors=(Engineers(),)))
+    left = "".join(text.feed(each) for each in (f"{BUILT} ", "See https://evil.example/?q=s now. ", f"{LAMP} "))
+    assert "Marta Holm" not in left + text.end()
+    assert "person.engineer" in {each.rule for each in text.findings}
+    assert text.removals == ("link_removed",)
+
+
+def test_after_a_backtick_that_nothing_closes_a_marker_between_backticks_is_one() -> None:
+    left, text = checked(f"{BUILT[:-5]} ` [1].\n\n", f"{LAMP[:-5]} `[9]` [1].")
+    assert "[9]" not in "".join(left)
+    assert [each.rule for each in text.findings] == ["invented_citation"]
 
 
 def test_an_unsupported_sentence_waits_for_the_support_that_the_tier_requires() -> None:

@@ -91,11 +91,21 @@ def test_figures_need_to_stand_in_one_of_the_passages_and_a_year_in_words_in_non
     doors = "The gallery closes its heavy doors at 14:30 [1][2]."
     assert supported(doors, Passage("Doors: 14:30."), Passage("The harbour is deep.")) == [(0, "Doors: 14:30.")]
     assert supported("The repairs of the heavy doors at 14:30 take a year [1].", Passage("Doors: 14:30 repairs."))
+    assert supported("The repairs of the heavy green doors at 14:30 take a year [1].", Passage("Doors: 14:30."))
+
+
+def test_a_time_that_stands_in_one_of_the_cited_passages_carries_the_words_of_both() -> None:
+    claim = "The gallery of the tower closes its heavy green oak doors for painters and visitors at 14:30 [1][2]."
+    passages = Passage("The green tower is made of stone."), Passage("Doors: 14:30.")
+    assert supported(claim, *passages) == list(enumerate(each.text for each in passages))
 
 
 def test_figures_and_their_units_are_no_words_that_have_to_stand_there() -> None:
     stems = frozenset(terms("The ferry carries 40 kilograms", "en"))
     assert shared_words(stems, "The ferry carries parcels") == pytest.approx(1)
+    alone = frozenset(terms("The number is 40", "en"))
+    assert shared_words(alone, "Seats: 40") == 1
+    assert shared_words(alone, "Seats: 50") < 0.1
 
 
 def test_each_passage_is_named_once_in_the_order_of_the_answer() -> None:
