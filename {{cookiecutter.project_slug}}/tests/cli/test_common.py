@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from uuid import UUID
 
@@ -80,11 +82,18 @@ def test_a_command_waits_for_a_connection_longer_than_an_answer(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    async def more_than_there_are(state: State) -> None:
-        await asyncio.gather(*(hold(state) for _ in range(4)))
+    async def one_more_than_there_are(state: State) -> None:
+        def connection() -> AbstractAsyncContextManager[object]:
+            return state.database.pipeline(TENANT) if lane == "pool" else state.database.transaction(None)
 
-    async def hold(state: State) -> None:
-        async with state.database.pipeline(TENANT) if lane == "pool" else state.database.transaction(None):
-            await asyncio.sleep(0.5)
+        async with connection(), connection():
+            waiting = asyncio.create_task(take(connection))
+            await asyncio.wait([waiting], timeout=10 * database.POOL_SECONDS)
+            assert not waiting.done()
+        await waiting
 
-    with_state(more_than_there_are)
+    async def take(connection: Callable[[], AbstractAsyncContextManager[object]]) -> None:
+        async with connection():
+            pass
+
+    with_state(one_more_than_there_are)

@@ -38,6 +38,7 @@ from app.releases.domain.pointers import (
     Pointer,
     Promotion,
     check_environment,
+    releases_in_force,
 )
 from app.releases.domain.problems import (
     CanaryRunning,
@@ -106,4 +107,5 @@ __all__ = [
     "check_transition",
     "digest_of",
     "rebuild",
+    "releases_in_force",
 ]

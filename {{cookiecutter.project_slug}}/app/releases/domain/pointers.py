@@ -1,6 +1,6 @@
 """Environments: a pointer to the live release and perhaps a canary, and the moves of the pointer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -69,6 +69,20 @@ class Move:
     actor: str
     reason: str
     seconds: float | None = None
+
+
+def releases_in_force(moves: Iterable[Move]) -> list[str]:
+    """The releases that an environment was moved to and not rolled back from, the live one last.
+
+    moves: of one environment, the oldest first.
+    """
+    releases: list[str] = []
+    for move in moves:
+        if move.kind == "rollback" and move.release_id in releases:
+            del releases[releases.index(move.release_id) + 1 :]
+        elif move.kind != "rehearsal" and move.release_id not in releases[-1:]:
+            releases.append(move.release_id)
+    return releases
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from app.core.audit import Act
 from app.core.database import notify
 from app.core.telemetry import counter
 from app.releases import repository
-from app.releases.domain import ENVIRONMENT_CHANGED, Move, MoveKind, Pointer, Release
+from app.releases.domain import ENVIRONMENT_CHANGED, Move, MoveKind, Pointer, Release, releases_in_force
 from app.releases.service.releases import Releases
 
 MAX_MOVES_SEARCHED = 200
@@ -65,13 +65,14 @@ class MoveWriter:
 
     async def earlier(self, connection: AsyncConnection, name: str, others: set[str]) -> str | None:
         """The last release of the environment that was superseded and not rolled back."""
-        for move in await repository.moves(connection, name, MAX_MOVES_SEARCHED):
-            if move.release_id in others or move.kind == "rehearsal":
+        newest_first = await repository.moves(connection, name, MAX_MOVES_SEARCHED)
+        for release_id in reversed(releases_in_force(reversed(newest_first))):
+            if release_id in others:
                 continue
             if name != self.production:
-                return move.release_id
-            if (await self.releases.history_in(connection, move.release_id)).state == "superseded":
-                return move.release_id
+                return release_id
+            if (await self.releases.history_in(connection, release_id)).state == "superseded":
+                return release_id
         return None
 
     async def record(self, connection: AsyncConnection, move: Move) -> None:

@@ -181,12 +181,12 @@ class Rollouts:
             before = await repository.pointer(connection, STAGING)
         await self.activate(actor, live.id, f"rehearsal: {reason}", STAGING)
         began = self.releases.clock.monotonic()
-        await self.activate(actor, target.id, f"rehearsal: {reason}", STAGING)
+        await self.rollback(actor, f"rehearsal: {reason}", STAGING, target.id)
         seconds = self.releases.clock.monotonic() - began
         if self.environments.served(STAGING).live.id != target.id:
             raise ReleaseUnservable(f"Release {target.number} did not come back on staging.")
-        if before:
-            await self.activate(actor, before.release_id, "the rehearsal is over", STAGING)
+        if before and before.release_id != target.id:
+            await self.rollback(actor, "the rehearsal is over", STAGING, before.release_id)
         rehearsal = Move(
             STAGING, "rehearsal", target.id, live.id, None, self.releases.clock.now(), actor, reason, seconds
         )
