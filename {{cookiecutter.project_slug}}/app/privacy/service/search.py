@@ -56,11 +56,17 @@ class ScopeSearch:
         left["audit_log"] = len(await stored_files.audit_lines(connection, CATALOGUE.by_table["audit_log"], values))
         return {table: count for table, count in left.items() if count}
 
-    async def undeleted(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
-        """How many rows belong to the scope that an erasure deletes, by store; those without any are left out."""
-        values = matching.parameters(tenant_id, scope)
-        stores = [each for each in CATALOGUE.searched if each.erasing == "delete"]
-        left = {each.table: await matching.count_rows(connection, each, values) for each in stores}
+    async def unerased(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
+        """How many rows belong to the scope that an erasure deletes, or whose content it replaces, by store; those
+        without any are left out.
+        """
+        values, left = matching.parameters(tenant_id, scope), {}
+        for store in CATALOGUE.searched:
+            if store.erasing == "delete":
+                left[store.table] = await matching.count_rows(connection, store, values)
+            elif store.erasing == "change":
+                left[store.table] = await matching.count_unchanged(connection, store, values)
+        left["procrastinate_jobs"] = await erasing.count_jobs(connection, values)
         return {table: count for table, count in left.items() if count}
 
     async def _start(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
