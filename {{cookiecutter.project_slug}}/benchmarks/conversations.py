@@ -96,7 +96,8 @@ class Step:
     async def contextualize(self, case: Case, model: str) -> AnswerContext:
         answers = self.state.answers
         assigned = await answers.assign(self.asker)
-        ctx = answers.pipeline.start(self.asker, replace(question_of(case), model=model), assigned)
+        question, read_at = replace(question_of(case), model=model), await self.state.database.earliest_now()
+        ctx = answers.pipeline.start(self.asker, question, assigned, read_at)
         ctx = await answers.pipeline.contextualize(ctx)
         rows = answers.pipeline.abandoned_rows(ctx)
         await self.state.costs.abandon(self.asker.tenant_id, None, rows, ctx.meter.settlement(rows))

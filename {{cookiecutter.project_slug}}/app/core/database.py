@@ -5,10 +5,10 @@ import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,15 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.core.clock import Clock
-from app.core.errors import ConnectionsBusy, Contended, DatabaseUnavailable, Problem, StorageFull, Unstorable
+from app.core.errors import (
+    ConnectionsBusy,
+    Contended,
+    DatabaseUnavailable,
+    ErasedMeanwhile,
+    Problem,
+    StorageFull,
+    Unstorable,
+)
 from app.core.logging import log_failure
 from app.core.queue_waits import DATABASE, QueueWaits
 from app.core.telemetry import counter
@@ -47,10 +55,19 @@ metadata = MetaData(
 _NAMED = re.compile(r"(?<![:\w]):([a-z_]\w*)")
 
 SET_TENANT = "select set_config('app.tenant_id', %s, true)"
+SET_READ_AT = "select set_config('app.read_at', %s, true)"
+"""Since when what this transaction stores was read: a time of `Database.earliest_now`. The function refuse_erased()
+compares it with the erasures of the tenant.
+"""
 AS_TENANT = "with as_tenant as materialized (select set_config('app.tenant_id', %s, true))"
+AS_TENANT_READ_AT = (
+    "with as_tenant as materialized (select set_config('app.tenant_id', %s, true), set_config('app.read_at', %s, true))"
+)
 CONNECT_SECONDS = 2
 POOL_SECONDS = 1.0
 PREPARE_THRESHOLD = 2
+TIME_SECONDS = 1.0
+"""For how long the database's clock is told by this process's own, which runs as fast within that time."""
 PING_SECONDS = 0.5
 """Shorter than a readiness check may take, so that a full pool and an unreachable database give different errors."""
 
@@ -58,6 +75,8 @@ STORAGE_FULL = {"53100", "53200"}
 UNSTORABLE = {"22003", "22008", "22021", "22P05"}
 """A number or a date out of range, and invalid text."""
 CONTENDED = {"40001", "40P01", "55P03"}
+ERASED = ("55000", "erased_meanwhile")
+"""The state and the constraint of the errors of refuse_erased()."""
 AWAY = {"57P01", "57P02", "57P03", "53300", "08000", "08003", "08006", "08001"}
 
 
@@ -76,6 +95,8 @@ def problem_of(error: BaseException) -> Problem | None:
         return Unstorable()
     if state in CONTENDED:
         return Contended(retry_after=1)
+    if (state, cause.diag.constraint_name) == ERASED:
+        return ErasedMeanwhile(retry_after=1)
     if state in AWAY or (state is None and isinstance(cause, psycopg.OperationalError)):
         return DatabaseUnavailable(retry_after=1)
     return None
@@ -90,6 +111,14 @@ def database_problems() -> Iterator[None]:
         if problem := problem_of(error):
             raise problem from error
         raise
+
+
+@dataclass(slots=True)
+class _SeenTime:
+    """A time of the database's clock, and when it was known here, in seconds of the monotonic clock."""
+
+    at: datetime
+    known: float
 
 
 @dataclass(frozen=True)
@@ -108,13 +137,27 @@ class Database:
     size: int
     waits: QueueWaits = field(default_factory=QueueWaits)
     _in_use: Counter[str] = field(default_factory=Counter)
+    _seen: list[_SeenTime] = field(default_factory=list)
+
+    async def earliest_now(self) -> datetime:
+        """The time of the database's clock, which all processes share: never later than now, and earlier by no more
+        than a round trip. Whoever reads text to store something made from it asks for this first.
+        """
+        if not self._seen or time.monotonic() - self._seen[-1].known > TIME_SECONDS:
+            [(at,)] = await self.ask("select clock_timestamp()", ())
+            self._seen[:] = [_SeenTime(at, time.monotonic())]
+        seen = self._seen[-1]
+        return seen.at + timedelta(seconds=time.monotonic() - seen.known)
 
     @asynccontextmanager
-    async def transaction(self, tenant_id: UUID | None) -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, tenant_id: UUID | None, read_at: datetime | None = None
+    ) -> AsyncIterator[AsyncConnection]:
         """One transaction that reads and writes only `tenant_id`'s rows (None: only rows without a tenant).
 
-        Commits at the end of the block, rolls back on an exception.
-        Errors: DatabaseUnavailable, ConnectionsBusy, Contended, StorageFull.
+        Commits at the end of the block, rolls back on an exception. read_at: since when what is stored was read, by
+        `earliest_now`; None where that was in this transaction.
+        Errors: DatabaseUnavailable, ConnectionsBusy, Contended, StorageFull, ErasedMeanwhile.
         """
         with self._problems("engine"):
             async with self._begun() as connection:
@@ -122,6 +165,8 @@ class Database:
                     await connection.execute(
                         text("select set_config('app.tenant_id', :t, true)"), {"t": str(tenant_id)}
                     )
+                if read_at is not None:
+                    await connection.execute(text("select set_config('app.read_at', :t, true)"), {"t": str(read_at)})
                 yield connection
 
     @asynccontextmanager
@@ -132,22 +177,27 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def pipeline(self, tenant_id: UUID) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    async def pipeline(
+        self, tenant_id: UUID, read_at: datetime | None = None
+    ) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
         """One transaction in pipeline mode: statements are sent together, and their results available after the block.
 
         Commits at the end of the block, or not at all. Keep the cursors that `execute` returns
-        and fetch from them afterwards.
+        and fetch from them afterwards. read_at: as of `transaction`.
         """
         with self._problems("pool"):
             async with self._pooled() as connection, connection.pipeline():
                 await connection.execute(SET_TENANT, (str(tenant_id),), prepare=True)
+                if read_at is not None:
+                    await connection.execute(SET_READ_AT, (str(read_at),), prepare=True)
                 yield connection
 
     async def insert(self, tenant_id: UUID, statement: str, parameters: Sequence[Any]) -> None:
         """Run one statement as its own transaction, at half the cost of a pipeline.
 
-        statement: begins with AS_TENANT, and every row it writes comes `from as_tenant`, so that the tenant is set
-        before the row is checked. It must read no table of a tenant. Each `%s` is a parameter; another `%` stays.
+        statement: begins with AS_TENANT or AS_TENANT_READ_AT, and every row it writes comes `from as_tenant`, so that
+        the tenant is set before the row is checked. It must read no table of a tenant. Each `%s` is a parameter;
+        another `%` stays.
         """
         with self._problems("pool"):
             async with self._pooled() as connection:
@@ -247,6 +297,17 @@ async def in_one_round_trip(
 async def notify(connection: AsyncConnection, channel: str, payload: str = "") -> None:
     """Notify every listener on `channel` when the transaction commits."""
     await connection.execute(text("select pg_notify(:c, :p)"), {"c": channel, "p": payload})
+
+
+async def refuse_erased(connection: AsyncConnection, tenant_id: UUID, documents: Collection[str]) -> None:
+    """For what belongs to several tenants, in a transaction without one: what the tables of one tenant do by
+    themselves. From then on the transaction is in this tenant.
+
+    documents: ids of those that the text was made from. Errors: ErasedMeanwhile.
+    """
+    await connection.execute(text("select set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)})
+    values = {"tenant": tenant_id, "documents": list(documents)}
+    await connection.execute(text("select refuse_erased(:tenant, cast(:documents as text[]))"), values)
 
 
 async def moment(connection: AsyncConnection, clock: Clock | None = None) -> datetime:

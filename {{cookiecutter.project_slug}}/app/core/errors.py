@@ -117,6 +117,13 @@ class Conflict(Problem):
     status, code, title = 409, "conflict", "The state has changed in the meantime"
 
 
+class ErasedMeanwhile(Conflict):
+    """What was to be stored may hold text that an erasure has removed since it was read: nothing of it is stored."""
+
+    code, title = "erased_meanwhile", "Something was erased while this was worked on"
+    action = "Do it again; nothing of it is kept."
+
+
 class TooLarge(Problem):
     status, code, title = 413, "too_large", "The request is too large"
 

@@ -46,6 +46,8 @@ RELEASES = AdvisoryLock("hashtext('releases')")
 """One change of releases and environments at a time."""
 EVALUATION_RUNS = AdvisoryLock("hashtext('evaluation_runs')")
 """One start of an evaluation at a time."""
+SUITE_FILES = AdvisoryLock("hashtext('suite_files')")
+"""One change of the files in evals/ at a time: each writes a whole file."""
 AUDIT_LOG = AdvisoryLock("hashtext('audit_log')")
 """One appended line at a time: each contains the hash of the line before."""
 _NAMED = AdvisoryLock("hashtextextended(:name, 0)")

@@ -73,7 +73,14 @@ class Traffic:
         conditions = AnswerConditions(3, 8, 512, 0.0, None, (), tuple((uuid4(), each) for each in scores), None)
         caller = Principal(self.tenant, uuid4(), "asker", frozenset({"user"}))
         stored = repository.StoredAnswer(
-            caller, question, answer, as_json(answer), ReleaseAssignment(RELEASE), conditions, tuple(documents)
+            caller,
+            question,
+            answer,
+            as_json(answer),
+            ReleaseAssignment(RELEASE),
+            conditions,
+            tuple(documents),
+            await self.state.database.earliest_now(),
         )
         await repository.record(self.state.database, stored, [], None, Settlement((), 0))
         return answer.id

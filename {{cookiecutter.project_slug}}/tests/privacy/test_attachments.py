@@ -1,10 +1,12 @@
 """A person who is named in an attachment is named in the file of its message too."""
 
+import io
 import json
 from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
+import docx
 import httpx
 import psycopg
 import pytest
@@ -104,3 +106,22 @@ async def test_a_person_is_found_in_a_newer_version_of_which_nothing_was_parsed(
     assert len((await client.get("/v1/quarantine")).json()["items"]) == 1
     request = await privacy.erasure.erase(tenant, Selection("subject", "Zo\xeb Quistgard"), "officer", WHY)
     assert (request.state, len(request.targets["documents"])) == ("done", 1)
+
+
+@pytest.mark.parametrize("waits", ["for a worker", "in quarantine"])
+async def test_a_person_is_found_in_a_file_that_must_be_parsed_to_be_read(
+    waits: str, client: httpx.AsyncClient, privacy: Privacy, state: State, tenant: UUID
+) -> None:
+    """A word processor compresses what it writes; the file is published after the erasure otherwise."""
+    written, file = docx.Document(), io.BytesIO()
+    written.add_paragraph("The cafe of the harbour is Zoe Quistgard's." if waits == "for a worker" else "Lamps.")
+    written.core_properties.author = "Zoe Quistgard"
+    written.save(file)
+    reply = await client.post("/v1/documents", files={"files": ("cafe.docx", file.getvalue())})
+    if waits == "in quarantine":
+        await work_off(state)
+        assert len((await client.get("/v1/quarantine")).json()["items"]) == 1
+    request = await privacy.erasure.erase(tenant, ZOE, "officer", WHY)
+    assert request.targets["documents"] == [reply.json()["items"][0]["id"]]
+    await work_off(state)
+    assert await listed(client) == set()

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
@@ -10,17 +12,32 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from app.core.clock import SystemClock
 from app.core.embedded import Urls
+from app.core.errors import Invalid
+from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import NewKey
+from app.inference.service import Answers
 from app.inference.service.delivery import Delivery
 from app.main import create_app
 from app.privacy.domain.requests import Selection, Selector
 from app.privacy.service.steps import Steps
 from app.wiring import State
+from tests.conftest import override
 from tests.privacy.planted import SUBJECT, Garden, dump
 from tests.privacy.test_erasure import WHY, ask, upload
 
 QUESTION = "Who is the keeper of the harbour"
+
+
+@dataclass(frozen=True)
+class Wrong(SystemClock):
+    """A clock that is an hour ahead, or behind."""
+
+    hours: int
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(hours=self.hours)
 
 
 @dataclass
@@ -61,8 +78,12 @@ def held(monkeypatch: pytest.MonkeyPatch) -> tuple[asyncio.Event, asyncio.Event]
 async def race(
     state: State, database_urls: Urls, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> AsyncIterator[Race]:
-    """In a conversation, and repeatable; with the parameter `alone` neither."""
-    alone = getattr(request, "param", "") == "alone"
+    """In a conversation, and repeatable; with the parameter `alone` neither. With a number, the clock of the process
+    that answers is that many hours ahead.
+    """
+    alone = (parameter := getattr(request, "param", "")) == "alone"
+    if isinstance(parameter, int):
+        override(state.answers.pipeline, clock=Wrong(parameter))
     tenant = await state.identity.ensure_tenant(f"racer-{uuid4().hex}")
     key = await state.identity.create_key(tenant, "racer", ["admin"])
     transport = httpx.ASGITransport(app=create_app(state), raise_app_exceptions=False)
@@ -157,3 +178,111 @@ async def test_what_is_said_of_an_answer_while_it_is_erased_is_erased(
     await state.privacy.erasure.erase(garden.tenant, race.selection("document"), "officer", WHY)
     assert len(garden.words) == 3
     assert garden.found(dump(garden.owner_url)) == set()
+
+
+def among(steps: Callable[[Steps], Any], step: Callable[..., Any]) -> property:
+    """The steps of an erasure with another one after that of the answers."""
+
+    def all_of(self: Steps) -> list[tuple[str, Any]]:
+        before = list(steps(self))
+        place = [name for name, _ in before].index("answers") + 1
+        return [*before[:place], ("race", step), *before[place:]]
+
+    return property(all_of)
+
+
+@pytest.mark.parametrize("race", [1, -1], indirect=True)
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_clocks_that_differ_neither_miss_an_answer_nor_refuse_another(
+    race: Race, state: State, hours: int
+) -> None:
+    """The clock of the process that answers, and of the one that erases."""
+    override(state.privacy.erasure, clock=Wrong(hours))
+    await state.privacy.erasure.erase(race.garden.tenant, Selection("subject", SUBJECT), "officer", WHY)
+    assert (await race.end()).status_code == 409
+    assert (await ask(race.garden.client, f"{QUESTION}?"))["status"] == "refused"
+
+
+async def test_a_response_that_continues_what_is_erased_meanwhile_is_not_stored(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is erased once it is read, and before its question is asked."""
+    client, read = race.garden.client, Answers.turns_of
+    await race.end()
+    first = await client.post("/v1/responses", json={"model": "extractive", "input": f"{QUESTION}?"})
+    assert first.status_code == 200, first.text
+
+    async def then_erased(self: Answers, *arguments: Any) -> Any:
+        turns = await read(self, *arguments)
+        assert turns
+        await state.privacy.erasure.erase(race.garden.tenant, race.selection("document"), "officer", WHY)
+        return turns
+
+    monkeypatch.setattr(Answers, "turns_of", then_erased)
+    body = {"model": "extractive", "input": "And where?", "previous_response_id": first.json()["id"]}
+    assert (await client.post("/v1/responses", json=body)).status_code == 409
+
+
+async def test_a_problem_with_the_words_of_a_subject_is_not_kept_for_a_repetition(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was erased while its request was refused; a repetition is worked on anew."""
+    await race.end()
+    fail = IdempotencyKeys.fail
+
+    async def after_an_erasure(self: IdempotencyKeys, *arguments: Any) -> None:
+        await state.privacy.erasure.erase(race.garden.tenant, Selection("subject", SUBJECT), "officer", WHY)
+        await fail(self, *arguments)
+
+    monkeypatch.setattr(IdempotencyKeys, "fail", after_an_erasure)
+    why = race.garden.word("problem")
+
+    async def refuses(*_: Any) -> None:
+        raise Invalid(why)
+
+    monkeypatch.setattr(Delivery, "deliver", refuses)
+    key = {"Idempotency-Key": uuid4().hex}
+    refused = await race.garden.client.post("/v1/answers", json={"question": f"{QUESTION}?"}, headers=key)
+    assert (refused.status_code, refused.json()["detail"]) == (422, why)
+    assert race.garden.found(dump(race.garden.owner_url)) == set()
+
+
+async def test_an_item_that_was_put_into_review_while_its_answer_was_erased_is_erased(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was read before, and stored after the step that erases items."""
+    garden, steps = race.garden, Steps.steps.fget  # type: ignore[attr-defined]
+    answer = UUID((await race.end()).json()["id"])
+
+    async def late(*_: object) -> int:
+        payload = garden.word("review_items.payload").encode()
+        garden.sql(
+            "insert into review_items (id, tenant_id, kind, subject_id, question, rule, timing, risk_tier, payload, "
+            "digest, version, state, needed, self_approval, asker, groups, level, note, created_at, due_at, fence, "
+            "seen_by) values (%s, %s, 'answer', %s, %s, 'all', 'after', 'medium', %s, %s, 1, 'open', 1, true, 'asker', "
+            "'{}', 0, '', now(), now(), 1, '{}')",
+            uuid4(), garden.tenant, answer, garden.word("review_items.question"), payload, sha256(payload).hexdigest(),
+        )  # fmt: skip
+        monkeypatch.undo()
+        return 0
+
+    monkeypatch.setattr(Steps, "steps", among(steps, late))
+    await state.privacy.erasure.erase(garden.tenant, race.selection("document"), "officer", WHY)
+    assert len(garden.words) == 4
+    assert garden.found(dump(garden.owner_url)) == set()
+
+
+async def test_a_case_that_was_made_of_an_answer_while_it_was_erased_is_removed(
+    race: Race, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    garden, steps = race.garden, Steps.steps.fget  # type: ignore[attr-defined]
+    answer = UUID((await race.end()).json()["id"])
+
+    async def accept(*_: object) -> int:
+        garden.suite_case(f"failure-{answer.hex[-12:]}", f"Who is {garden.word('evals')}?")
+        return 0
+
+    monkeypatch.setattr(Steps, "steps", among(steps, accept))
+    await state.privacy.erasure.erase(garden.tenant, race.selection("document"), "officer", WHY)
+    assert len(garden.words) == 3
+    assert garden.found((garden.evals / "golden.jsonl").read_bytes()) == set()

@@ -139,7 +139,7 @@ async def test_the_cheaper_search_finds_what_the_one_before_found(state, corpus,
         row = await (await owner.execute("select pg_get_functiondef('retrieval_search'::regproc)")).fetchone()
         assert row
         before = row[0].replace(".retrieval_search(", ".search_before(")
-        for new, old in replaced_by_migration("0034").items():
+        for new, old in replaced_by_migration("0035").items():
             assert before.count(new) == 1, new
             before = before.replace(new, old)
         await owner.execute(before)

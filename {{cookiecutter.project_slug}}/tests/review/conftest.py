@@ -100,6 +100,7 @@ class Desk:
             ReleaseAssignment(answer.release_id),
             conditions,
             (await self.document(*groups),),
+            await self.state.database.earliest_now(),
         )
         await repository.record(
             self.state.database,

@@ -129,9 +129,9 @@ class ActionProposals:
                 await _enqueue_jobs(connection, action)
             STORED.labels(proposal.action, state).inc()
 
-    async def find(self, connection: AsyncConnection, action_id: UUID) -> StoredAction:
-        """Errors: ActionNotFound."""
-        return await find_action(connection, action_id)
+    async def find(self, connection: AsyncConnection, action_id: UUID, lock: bool = False) -> StoredAction:
+        """lock: until the end of the transaction. Errors: ActionNotFound."""
+        return await find_action(connection, action_id, lock)
 
     async def approve(
         self, connection: AsyncConnection, action_id: UUID, payload: bytes, approved: str, by: str, at: datetime

@@ -60,7 +60,7 @@ class CaseRunner:
         """Results by case id; only cases without a stored observation are run.
 
         done_before: cases of this run that were done on the other side. report_progress: called with the number of
-        cases done. Errors: as Trials.run, except for refused questions, which are observations.
+        cases done. Errors: ErasedMeanwhile, and as Trials.run, except for refused questions, which are observations.
         """
         observations = await self.stored(release_id, suite, corpus)
         for number, case in enumerate(suite.cases, 1):
@@ -71,6 +71,7 @@ class CaseRunner:
         return {case.id: CaseResult(case, observations[case.digest]) for case in suite.cases}
 
     async def _run_case(self, run_id: UUID, release_id: str, case: Case, version: int, done: int) -> Observation:
+        read_at = await self.database.earliest_now()
         tenant = await self.identity.tenant(case.tenant)
         asker = Principal(tenant, UUID(int=0), "evaluation", frozenset({"user"}), frozenset(case.groups))
         await self._warm(asker, case)
@@ -81,7 +82,7 @@ class CaseRunner:
             observation = observe(trial)
         except (QuestionRefused, QuestionTooLong) as problem:
             observation = Observation("screened", str(problem), why=problem.code, documents=())
-        async with self.database.transaction(tenant) as connection:
+        async with self.database.transaction(tenant, read_at) as connection:
             await repository.add_observation(
                 connection, tenant, release_id, case.digest, version, observation, self.clock.now()
             )
@@ -114,7 +115,7 @@ def observe(trial: Trial) -> Observation:
         groundedness=trial.answer.groundedness,
         latency_ms=answer.timings_ms.get("total"),
         cost_micro_usd=answer.cost_micro_usd,
-        documents=tuple(sorted(map(str, source_documents(answer, trial.evidence, None)))),
+        documents=tuple(sorted(map(str, source_documents(answer, trial.evidence, None) | trial.evidence.documents))),
     )
 
 

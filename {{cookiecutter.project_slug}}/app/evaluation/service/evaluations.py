@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import Database, refuse_erased
 from app.core.ids import new_id
 from app.core.jobs import enqueue
 from app.core.telemetry import counter
@@ -23,7 +24,7 @@ from app.evaluation.domain.suites import ALL_SUITES, Suite, check_leaks
 from app.evaluation.service.case_runner import CaseResult, CaseRunner
 from app.evaluation.service.corpus_sync import CorpusSync, EvaluationProgress, no_progress
 from app.evaluation.service.llm_judge import LLMJudge
-from app.evaluation.service.report_access import ReportAccess, documents_by_case
+from app.evaluation.service.report_access import ReportAccess, documents_by_case, documents_by_tenant
 from app.evaluation.service.report_builder import EvaluationResults, QualityPolicyFile, build_report
 from app.evaluation.service.suite_files import SuiteFiles
 from app.identity.domain import Principal
@@ -104,9 +105,9 @@ class Evaluations:
         """Runs the cases without a stored result, compares both sides and stores the report. Idempotent; after a crash
         it continues from the stored results.
 
-        Errors: EvaluationNotFound, CorpusRefused, CorpusBusy, CorpusChanged, and as Trials.run.
+        Errors: EvaluationNotFound, CorpusRefused, CorpusBusy, CorpusChanged, ErasedMeanwhile, and as Trials.run.
         """
-        run = await self.find(run_id)
+        run, read_at = await self.find(run_id), await self.database.earliest_now()
         if run.ended:
             return run
         suite = await self._load_unchanged_suite(run)
@@ -114,15 +115,19 @@ class Evaluations:
         results = await self._run_both(run, suite, progress)
         await self._check_corpus_unchanged(run, suite)
         report = await asyncio.to_thread(build_report, results, self.policy_file, run, self.clock.now())
-        return await self._store(run, report, documents_by_case(results.candidate, results.baseline))
+        return await self._store(run, report, documents_by_case(results.candidate, results.baseline), read_at)
 
-    async def _store(self, run: EvaluationRun, report: Report, documents: DocumentsByCase) -> EvaluationRun:
-        """Ends the run with its report, unless another process did so first."""
+    async def _store(
+        self, run: EvaluationRun, report: Report, documents: DocumentsByCase, read_at: datetime
+    ) -> EvaluationRun:
+        """Ends the run with its report, unless another process did so first. Errors: ErasedMeanwhile."""
         digest, verdict = report.digest, report.verdict
-        async with self.database.transaction(None) as connection:
+        async with self.database.transaction(None, read_at) as connection:
             await repository.lock(connection)
             if (stored := await repository.find_run(connection, run.id)) and stored.ended:
                 return stored
+            for name, read in documents_by_tenant(documents).items():
+                await refuse_erased(connection, await self.case_runner.identity.tenant(name), read)
             now = self.clock.now()
             await repository.add_report(connection, digest, report.canonical, now, documents)
             ended = {"status": "done", "done": run.total, "ended_at": now, "report": digest, "verdict": verdict}

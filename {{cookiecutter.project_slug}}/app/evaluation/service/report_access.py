@@ -71,3 +71,12 @@ def documents_by_case(*sides: Mapping[str, CaseResult] | None) -> DocumentsByCas
             recorded = documents.setdefault(case_id, {}).setdefault(case.tenant, [])
             recorded += [each for each in observation.documents if each not in recorded]
     return documents
+
+
+def documents_by_tenant(documents: DocumentsByCase) -> dict[str, set[str]]:
+    """The documents of all cases together, by the name of their tenant."""
+    together: dict[str, set[str]] = {}
+    for of_case in documents.values():
+        for tenant, ids in of_case.items():
+            together.setdefault(tenant, set()).update(ids)
+    return together

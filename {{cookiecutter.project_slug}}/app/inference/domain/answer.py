@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from app.core.errors import Conflict, Invalid, NotFound, Unavailable
+from app.core.errors import Invalid, NotFound, Unavailable
 from app.costs.domain import Usage
 from app.inference.domain.client_options import NO_OPTIONS, ClientOptions
 from app.inference.domain.conversations.turns import Turn
@@ -51,11 +51,6 @@ class AnswerNotFound(NotFound):
     code, title = "answer_not_found", "No such answer"
 
 
-class ErasedMeanwhile(Conflict):
-    code, title = "erased_meanwhile", "Something was erased while this was answered"
-    action = "Ask again; nothing of this answer is kept."
-
-
 class ModelNotFound(NotFound):
     code, title, param = "model_not_found", "This service has no such model", "model"
     action = "GET /v1/models lists the models there are."
@@ -84,7 +79,8 @@ class Question:
     else a client of the OpenAI API asks for. history: the turns before it, oldest first. conversation: the caller's id
     of the conversation that the answer is kept in; without a history of the question its turns are the history.
     search_text: what is searched for, where that is decided already, as in a replay. previous: the stored answer that
-    this question continues; its turns are in the history.
+    this question continues; its turns are in the history. read_at: since when the history was read, by the database's
+    clock; None where nothing of it was stored here.
     """
 
     text: str
@@ -101,6 +97,7 @@ class Question:
     conversation: str | None = None
     search_text: str | None = None
     previous: UUID | None = None
+    read_at: datetime | None = None
 
 
 NOT_SENT = "The model refuses this field; it was asked without it."

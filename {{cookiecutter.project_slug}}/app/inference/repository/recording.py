@@ -5,6 +5,7 @@ answer, its charges, the settlement of its holds and the end of its claim are on
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ import psycopg
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.core.database import AS_TENANT, Database
+from app.core.database import AS_TENANT, AS_TENANT_READ_AT, Database
 from app.core.ids import new_id
 from app.core.jobs import enqueue
 from app.costs.domain import LedgerRow
@@ -23,7 +24,7 @@ from app.costs.service import answer_statements as billing
 from app.idempotency.domain import ClaimSuperseded, CompletedRequest
 from app.idempotency.service import COMPLETE_SQL, complete_parameters
 from app.identity.domain import Principal
-from app.inference.domain.answer import Answer, ErasedMeanwhile
+from app.inference.domain.answer import Answer
 from app.inference.domain.human_review import (
     REVIEW_JOB,
     REVIEW_QUEUE,
@@ -55,7 +56,8 @@ select %s, %s, now(), %s, %s, %s, %s, %s from as_tenant
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """An answer as it is stored. body: the answer as it is delivered. documents: see `source_documents`.
-    request_id: of the request that it answers; None where there was none, as at the command line.
+    request_id: of the request that it answers; None where there was none, as at the command line. read_at: since when
+    its text was read, see `Database.earliest_now`.
     """
 
     caller: Principal
@@ -65,6 +67,7 @@ class StoredAnswer:
     assignment: ReleaseAssignment
     conditions: AnswerConditions
     documents: tuple[UUID, ...]
+    read_at: datetime
     request_id: str | None = None
 
 
@@ -88,8 +91,6 @@ async def record(
         await _record(database, stored, rows, completed, settlement, extra)
     except psycopg.errors.DivisionByZero as error:
         raise ClaimSuperseded from error
-    except psycopg.errors.ObjectNotInPrerequisiteState as error:  # by the trigger refuse_erased_answer
-        raise ErasedMeanwhile(retry_after=1) from error
 
 
 async def _record(
@@ -105,13 +106,14 @@ async def _record(
         charges = [each for row in rows for each in billing.ledger_parameters(row)]
         settling = billing.settle_parameters(settlement) if settlement else ()
         statement = _record_sql(len(rows), bool(settlement))
-        await database.insert(tenant_id, statement, (*_answer_values(stored), *charges, *settling))
+        values = (str(stored.read_at), *_answer_values(stored), *charges, *settling)
+        await database.insert(tenant_id, statement, values)
         return
     if not extra:
-        async with database.pipeline(tenant_id) as connection:
+        async with database.pipeline(tenant_id, stored.read_at) as connection:
             await _write_statements(connection, stored, rows, completed, settlement)
         return
-    async with database.transaction(tenant_id) as transaction:
+    async with database.transaction(tenant_id, stored.read_at) as transaction:
         raw: Any = (await transaction.get_raw_connection()).driver_connection
         await _write_statements(raw, stored, rows, completed, settlement)
         for each in extra:
@@ -182,7 +184,7 @@ async def record_failure(database: Database, tenant_id: UUID, assignment: Releas
 @cache
 def _record_sql(charges: int, settlement: bool) -> str:
     *others, last = [_ANSWER_AS_TENANT] + [billing.LEDGER_AS_TENANT] * charges + [billing.SETTLE_AS_TENANT] * settlement
-    return ", ".join([AS_TENANT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
+    return ", ".join([AS_TENANT_READ_AT, *(f"written_{n} as ({each})" for n, each in enumerate(others))]) + f" {last}"
 
 
 def _answer_values(stored: StoredAnswer) -> tuple[Any, ...]:

@@ -112,12 +112,13 @@ async def _question(
 ) -> Question:
     named = body.previous_response_id
     previous = None if named is None else answer_id_of(named)
+    read_at = None if named is None else await archive.database.earliest_now()
     past = () if named is None else await past_answers(archive, caller, previous)
     before = messages_before_results(past[-1], not body.repeats_calls) if past and body.only_results else ()
     question = question_of(body.as_chat(before), answers.action_names(assigned) if body.tools else ())
     question = replace(question, warnings=(*in_words_of_responses(question.warnings), *body.own_warnings))
     turns = await answers.turns_of(caller, [each.id for each in (past[:-1] if before else past)])
-    return replace(question, previous=previous, history=(*turns, *question.history))
+    return replace(question, previous=previous, history=(*turns, *question.history), read_at=read_at)
 
 
 def _response(reply: Reply, options: Options) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from app.core import genai
@@ -79,7 +80,8 @@ class Answers:
         """
         assigned = assigned or await self.assign(caller)
         with self._admitted(), self._recording_failures(caller, assigned), genai.workflow():
-            ctx = self.pipeline.start(caller, question, assigned, brownout=self.brownout.step)
+            read_at = await self._read_at(question)
+            ctx = self.pipeline.start(caller, question, assigned, read_at, brownout=self.brownout.step)
             with self.delivery.charging_abandoned(ctx):
                 ctx = await self.pipeline.contextualize(ctx)
                 evidence = await self.pipeline.retrieve(ctx)
@@ -113,7 +115,8 @@ class Answers:
         self, caller: Principal, question: Question, idempotent: IdempotentReply | None, assigned: AssignedRelease
     ) -> AsyncGenerator[StreamStart | str | Reply, None]:
         pipeline = self.pipeline
-        ctx = pipeline.start(caller, question, assigned, streamed=True, brownout=self.brownout.step)
+        read_at = await self._read_at(question)
+        ctx = pipeline.start(caller, question, assigned, read_at, streamed=True, brownout=self.brownout.step)
         sent = ""
         with self.delivery.charging_abandoned(ctx):
             ctx = await pipeline.contextualize(ctx)
@@ -164,6 +167,9 @@ class Answers:
     async def close(self) -> None:
         """Waits for writes in progress."""
         await self.delivery.close()
+
+    async def _read_at(self, question: Question) -> datetime:
+        return question.read_at or await self.delivery.database.earliest_now()
 
     @contextmanager
     def _admitted(self) -> Iterator[None]:

@@ -95,13 +95,15 @@ class StepTimer:
 
 @dataclass(frozen=True)
 class AnswerContext:
-    """The shared state of the steps of one answer. tool_session: None where the question offers no actions. savings:
+    """The shared state of the steps of one answer. read_at: since when text was read for it, by the database's clock.
+    tool_session: None where the question offers no actions. savings:
     what it does without under overload. searched_for: the self-contained question, where it is another text than the
     question. context_usage, context_reasons: of the model that wrote it, and why it was done by rule instead.
     """
 
     id: UUID
     created_at: datetime
+    read_at: datetime
     caller: Principal
     question: ScreenedQuestion
     deadline: Deadline

@@ -137,6 +137,7 @@ class Delivery:
             assignment=ctx.assigned.assignment,
             conditions=AnswerConditions.of(ctx.question, ctx.caller.groups, evidence, ctx.searched_for),
             documents=tuple(documents),
+            read_at=ctx.read_at,
             request_id=stored_request_id(current_request_id.get()),
         )
         review = self._review_request(ctx, rule, stored)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from app.core.clock import Clock, Deadline
 from app.core.errors import OutOfTime
@@ -70,10 +71,13 @@ class Pipeline:
         caller: Principal,
         question: Question,
         assigned: AssignedRelease,
+        read_at: datetime,
         streamed: bool = False,
         brownout: BrownoutStep | None = None,
     ) -> AnswerContext:
         """Checks and screens the question. The time that the request waited for its turn is part of its deadline.
+
+        read_at: before anything is read for it, by the database's clock.
 
         Errors: QuestionTooLong, ModelNotFound, QuestionRefused, ActionNotOffered, PermissionMissing.
         """
@@ -87,7 +91,7 @@ class Pipeline:
         session = self.generation.tool_calling.session(loaded, caller, screened)
         meter = CostMeter(self.costs.reservations, caller.tenant_id, deadline)
         shared = (deadline, assigned, meter, timer, session, savings)
-        return AnswerContext(new_id(), created_at, caller, savings.applied_to(screened), *shared)
+        return AnswerContext(new_id(), created_at, read_at, caller, savings.applied_to(screened), *shared)
 
     def _screen(self, loaded: LoadedRelease, question: Question) -> ScreenedQuestion:
         normalised = normalise(question.text)

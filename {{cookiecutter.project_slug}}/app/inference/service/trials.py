@@ -53,7 +53,7 @@ class Trials:
         loaded = await self.loaded_releases.get(release)
         assigned = AssignedRelease(loaded, ReleaseAssignment(release.id, TRIAL))
         with span("trial", release=release.short):
-            ctx = self.pipeline.start(caller, question, assigned)
+            ctx = self.pipeline.start(caller, question, assigned, await self.database.earliest_now())
             try:
                 ctx = await self.pipeline.contextualize(ctx)
                 evidence = await self.pipeline.retrieve(ctx, corpus_version)

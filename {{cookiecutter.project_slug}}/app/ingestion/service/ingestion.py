@@ -27,6 +27,7 @@ from app.ingestion.service import processing, quarantine, sharing
 from app.ingestion.service import upload as uploading
 from app.ingestion.service.attachments import delete_document
 from app.ingestion.service.dependencies import ORIGINAL, IngestionDependencies, uploader, visibility_of
+from app.ingestion.service.file_text import text_of_file
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,10 @@ class Ingestion:
         """The number of the tenant's documents whose newest version is received or being processed."""
         async with self.deps.database.read(caller.tenant_id) as connection:
             return await reading.count_unfinished(connection)
+
+    async def text_of_file(self, data: bytes, name: str) -> str:
+        """All text of a file, as far as it can be parsed. Errors: Contended."""
+        return await text_of_file(self.deps.parser, data, name)
 
     async def every_document(self, tenant_id: UUID) -> builtins.list[UUID]:
         """The ids of all documents of a tenant that are not deleted, whoever may read them."""

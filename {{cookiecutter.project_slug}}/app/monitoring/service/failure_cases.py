@@ -9,6 +9,7 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
+from app.core.locks import SUITE_FILES, lock
 from app.core.redaction import redact
 from app.evaluation.domain.cases import Case
 from app.evaluation.service import SuiteFiles
@@ -87,6 +88,9 @@ class FailureCases:
         masked = replace(expected, answer=mask(expected.answer) if expected.answer else None)
         case = masked.case_of(found[0].case_id, mask(readable[0].question), tuple(sorted(caller.groups)))
         async with self.database.transaction(caller.tenant_id) as connection:
+            if not await self.records.lock_stored(connection, caller.tenant_id, [answer_id]):
+                raise FailureCandidateNotFound(f"No candidate comes from answer {answer_id}.")
+            await lock(connection, SUITE_FILES)
             act = Act(caller.name, "evals.accept", case.id, f"from failed answer {answer_id}", after=case.digest)
             await pattern_store.remove_candidate(connection, answer_id)
             await audit.record(connection, replace(act, tenant_id=caller.tenant_id), self.clock.now())

@@ -161,8 +161,8 @@ class ErasureScope:
 @dataclass(frozen=True, slots=True)
 class PrivacyRequest:
     """A request with its receipt. subject: an id, or the keyed hash of a text. sealed: the text, encrypted by the
-    master key. counters: how many rows of each store were erased or exported. closed_at: answers that were begun before
-    are not stored.
+    master key. counters: how many rows of each store were erased or exported. closed_at: what
+    was made from text read before is not stored; by the database's clock.
     """
 
     id: UUID

@@ -64,6 +64,12 @@ class Store:
         return {name: each for name, each in self.columns.items() if isinstance(each, Content)}
 
     @property
+    def replaced(self) -> dict[str, str]:
+        """What stands in place of readable content once it is erased: the same however often it is."""
+        readable = {name: each.to for name, each in self.contents.items() if each.form != "opaque"}
+        return {name: to for name, to in readable.items() if to is not None and "random" not in to}
+
+    @property
     def people(self) -> dict[str, Person]:
         return {name: each for name, each in self.columns.items() if isinstance(each, Person)}
 

@@ -19,16 +19,16 @@ _REVIEWERS = """
         and (reviewer = any (cast(:names as text[])) or (cast(:pattern as text) is not null
              and reviewer ~* cast(:pattern as text)))), :pseudonym), 0)
 """
-_JOBS = text(
-    """
-    delete from procrastinate_jobs where args->>'tenant_id' = cast(cast(:tenant as uuid) as text) and status <> 'doing'
+_OF_REQUEST = """
+    procrastinate_jobs where args->>'tenant_id' = cast(cast(:tenant as uuid) as text) and status <> 'doing'
       and (cast(:everything as boolean)
            or (cast(:pattern as text) is not null and args::text ~* cast(:pattern as text))
            or exists (select from unnest(cast(:documents as uuid[]) || cast(:answers as uuid[])
                                          || cast(:actions as uuid[]) || cast(:keys as uuid[])) id
                       where position(id::text in args::text) > 0))
-    """
-)
+"""
+_JOBS = text(f"delete from {_OF_REQUEST}")  # noqa: S608
+_COUNT_JOBS = text(f"select count(*) from {_OF_REQUEST}")  # noqa: S608
 _JOBS_LEFT = text(
     """
     select count(*) from procrastinate_jobs where args->>'tenant_id' = cast(cast(:tenant as uuid) as text)
@@ -70,6 +70,11 @@ async def erase_decisions(connection: AsyncConnection, store: Store, values: dic
 async def delete_jobs(connection: AsyncConnection, values: dict[str, Any]) -> int:
     """Jobs that run at this moment are left: they end by themselves."""
     return (await connection.execute(_JOBS, values)).rowcount
+
+
+async def count_jobs(connection: AsyncConnection, values: dict[str, Any]) -> int:
+    """Those that `delete_jobs` would delete: one that ran while it did may wait for its next attempt."""
+    return int((await connection.execute(_COUNT_JOBS, values)).scalar_one())
 
 
 async def jobs_left(connection: AsyncConnection, values: dict[str, Any]) -> int:

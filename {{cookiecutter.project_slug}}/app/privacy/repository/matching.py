@@ -123,6 +123,13 @@ async def count_mentions(
     return int((await connection.execute(text(query), values)).scalar_one())
 
 
+async def count_unchanged(connection: AsyncConnection, store: Store, values: dict[str, Any]) -> int:
+    """How many rows of a store whose rows stay belong to the request and still have their content."""
+    left = " or ".join(f"{name} is distinct from ({to})" for name, to in store.replaced.items()) or "false"
+    query = f"select count(*) from {store.table} where {belongs(store)} and ({left})"  # noqa: S608
+    return int((await connection.execute(text(query), values)).scalar_one())
+
+
 async def count_rows(connection: AsyncConnection, store: Store, values: dict[str, Any]) -> int:
     """How many rows of a store whose rows are deleted belong to the request."""
     query = f"select count(*) from {store.table} where {belongs(store)}"  # noqa: S608

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.core.database import moment
 from app.core.locks import lock_name
 from app.privacy.domain.requests import LegalHold, PrivacyRequest
 from app.privacy.tables import legal_holds, privacy_requests
@@ -61,12 +61,13 @@ async def change(connection: AsyncConnection, request_id: UUID, **values: Any) -
     await connection.execute(update(privacy_requests).where(REQUEST.id == request_id).values(**values))
 
 
-async def close(connection: AsyncConnection, request: PrivacyRequest, at: datetime) -> None:
-    """From the end of this transaction no answer is stored that was begun before `at` and may hold what the request
-    names; those that are being stored have been until then. The trigger is refuse_erased_answer of the table answers.
+async def close(connection: AsyncConnection, request: PrivacyRequest) -> None:
+    """From the end of this transaction nothing is stored that was made from text read before this moment of the
+    database's clock and may hold what the request names; what is being stored has been until then. The function
+    refuse_erased() sees to it, which the triggers of answers, results of evaluations and kept replies call.
     """
     await lock_name(connection, f"erasures of {request.tenant_id}")
-    await change(connection, request.id, closed_at=at)
+    await change(connection, request.id, closed_at=await moment(connection))
 
 
 async def add_hold(connection: AsyncConnection, hold: LegalHold) -> None:

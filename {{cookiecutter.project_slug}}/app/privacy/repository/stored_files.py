@@ -29,7 +29,7 @@ _UNREAD = text(
 )
 _FILES = text(
     """
-    select distinct b.sha256, b.key_version, b.bytes from document_versions v
+    select distinct on (b.sha256) b.sha256, b.key_version, b.bytes, v.name from document_versions v
     join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
     where v.document_id = :document order by b.sha256
     """
@@ -67,9 +67,10 @@ async def unread(connection: AsyncConnection) -> list[UUID]:
     return list((await connection.execute(_UNREAD)).scalars())
 
 
-async def files_of(connection: AsyncConnection, document_id: UUID) -> list[Sealed]:
+async def files_of(connection: AsyncConnection, document_id: UUID) -> list[tuple[str, Sealed]]:
+    """With their names."""
     rows = await connection.execute(_FILES, {"document": document_id})
-    return [Sealed(row.key_version, bytes(row.bytes)) for row in rows]
+    return [(row.name, Sealed(row.key_version, bytes(row.bytes))) for row in rows]
 
 
 async def list_outdated(

@@ -219,7 +219,7 @@ class Erasure:
     async def _finish(self, request: PrivacyRequest, scope: ErasureScope) -> ErasureScope | None:
         """None when nothing is left; then the receipt says so, and so does the audit log. Otherwise what is left."""
         async with self.database.transaction(request.tenant_id) as connection:
-            await receipts.close(connection, request, self.clock.now())
+            await receipts.close(connection, request)
         async with self.database.transaction(request.tenant_id) as connection:
             await lock_name(connection, f"erasure {request.id}")
             stored = await receipts.find(connection, request.id, lock=True)
@@ -228,7 +228,7 @@ class Erasure:
             now_named = await self._scope(connection, stored)
             tenant = request.tenant_id
             left = await self.search.rest(connection, tenant, now_named)
-            if left or not now_named.is_within(scope) or await self.search.undeleted(connection, tenant, now_named):
+            if left or not now_named.is_within(scope) or await self.search.unerased(connection, tenant, now_named):
                 await receipts.change(connection, request.id, targets=now_named.ids)
                 return now_named
             await self._done(connection, stored)

@@ -48,7 +48,7 @@ class Export:
 
     async def _files(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> AsyncIterator[bytes]:
         for document in scope.documents:
-            for sealed in await stored_files.files_of(connection, document):
+            for _, sealed in await stored_files.files_of(connection, document):
                 content = await self.keys.open(connection, tenant_id, ORIGINAL, sealed)
                 encoded = base64.b64encode(content).decode()
                 yield orjson.dumps({"store": "files", "document": str(document), "base64": encoded}) + b"\n"

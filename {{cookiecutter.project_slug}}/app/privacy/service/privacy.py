@@ -51,7 +51,7 @@ class Privacy:
         tombstones: Path,
     ) -> Self:
         """tombstones: the file to which erasures are added."""
-        search, file = ScopeSearch(database, identity, keys), TombstoneFile(tombstones)
+        search, file = ScopeSearch(database, identity, keys, ingestion), TombstoneFile(tombstones)
         steps, holds = Steps(clock, keys.management, keys, ingestion, suites), LegalHolds(database, clock)
         erasure = Erasure(database, clock, keys.management, search, steps, holds, file)
         retention = Retention(database, clock, search, steps, holds, rules)

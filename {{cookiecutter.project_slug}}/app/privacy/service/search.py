@@ -11,6 +11,7 @@ from app.core.database import Database
 from app.encryption.service import TenantKeys
 from app.identity.domain import ApiKey, KeyNotFound
 from app.identity.service import Identity
+from app.ingestion.service import Ingestion
 from app.ingestion.service.dependencies import ORIGINAL
 from app.privacy.domain.catalogue import CATALOGUE
 from app.privacy.domain.requests import ErasureScope, PrivacyContentNotFound, Selection
@@ -26,6 +27,7 @@ class ScopeSearch:
     database: Database
     identity: Identity
     keys: TenantKeys
+    ingestion: Ingestion
 
     async def scope_of(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
         """Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort."""
@@ -56,11 +58,17 @@ class ScopeSearch:
         left["audit_log"] = len(await stored_files.audit_lines(connection, CATALOGUE.by_table["audit_log"], values))
         return {table: count for table, count in left.items() if count}
 
-    async def undeleted(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
-        """How many rows belong to the scope that an erasure deletes, by store; those without any are left out."""
-        values = matching.parameters(tenant_id, scope)
-        stores = [each for each in CATALOGUE.searched if each.erasing == "delete"]
-        left = {each.table: await matching.count_rows(connection, each, values) for each in stores}
+    async def unerased(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> dict[str, int]:
+        """How many rows belong to the scope that an erasure deletes, or whose content it replaces, by store; those
+        without any are left out.
+        """
+        values, left = matching.parameters(tenant_id, scope), {}
+        for store in CATALOGUE.searched:
+            if store.erasing == "delete":
+                left[store.table] = await matching.count_rows(connection, store, values)
+            elif store.erasing == "change":
+                left[store.table] = await matching.count_unchanged(connection, store, values)
+        left["procrastinate_jobs"] = await erasing.count_jobs(connection, values)
         return {table: count for table, count in left.items() if count}
 
     async def _start(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
@@ -109,15 +117,16 @@ class ScopeSearch:
         return replace(scope.with_found(documents, answers, actions, tickets, keys), names=tuple(keys.values()))
 
     async def _unread_files(self, connection: AsyncConnection, tenant_id: UUID, pattern: str) -> set[UUID]:
-        """Documents whose newest version is not published and whose file holds the text as it stands: nothing was
-        parsed of it.
+        """Documents whose newest version is not published and whose file holds the text, in its bytes or once it is
+        parsed: nothing that was parsed of it is stored, and it may be published later.
         """
         wanted = re.compile(pattern, re.IGNORECASE)
         found = set()
         for document in await stored_files.unread(connection):
-            for sealed in await stored_files.files_of(connection, document):
+            for name, sealed in await stored_files.files_of(connection, document):
                 data = await self.keys.open(connection, tenant_id, ORIGINAL, sealed)
-                if any(wanted.search(data.decode(encoding, "replace")) for encoding in _ENCODINGS):
+                as_it_stands = any(wanted.search(data.decode(encoding, "replace")) for encoding in _ENCODINGS)
+                if as_it_stands or wanted.search(await self.ingestion.text_of_file(data, name)):
                     found.add(document)
         return found
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core import audit
 from app.core.audit import Line
 from app.core.clock import Clock
+from app.core.locks import SUITE_FILES, lock
 from app.encryption.ports import KeyManagement
 from app.encryption.service import TenantKeys
 from app.evaluation.domain.report import Report, erase_texts
@@ -36,7 +37,9 @@ class Steps:
 
     @property
     def steps(self) -> Sequence[tuple[str, ErasureStep]]:
-        """By the name of their store. A step joins the caller's transaction and may run again."""
+        """By the name of their store. A step joins the caller's transaction and may run again. The files come last: who
+        writes a case into them holds the row that it comes from, and the steps before have waited for that.
+        """
         apart: dict[str, ErasureStep] = {
             "review_decisions": self._decisions,
             "evaluation_reports": self._reports,
@@ -46,7 +49,7 @@ class Steps:
         }
         stores = [each for each in CATALOGUE.stores if each.erasing != "kept"]
         rows = [(each.table, apart.get(each.table, partial(self._rows, each))) for each in stores]
-        return [("evals", self._cases), *rows]
+        return [*rows, ("evals", self._cases)]
 
     async def withdraw(self, request: PrivacyRequest, scope: ErasureScope) -> None:
         """Delete the documents as their owner would: no search finds them, and the statistics stay right."""
@@ -98,10 +101,12 @@ class Steps:
         return erased
 
     async def _cases(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
-        """Cases in evals/ that reviewers made of the answers, or that hold the text."""
+        """Cases in evals/ that were made of the answers, or that hold the text."""
+        await lock(connection, SUITE_FILES)
         rows = await matching.find_rows(connection, CATALOGUE.by_table["review_items"], self._values(request, scope))
-        from_reviews = {f"review-{row['row_key'].hex[-12:]}" for row in rows}
-        return self.suites.remove(from_reviews, _wanted(scope))
+        made = {f"review-{row['row_key'].hex[-12:]}" for row in rows}
+        made |= {f"failure-{answer.hex[-12:]}" for answer in scope.answers}
+        return self.suites.remove(made, _wanted(scope))
 
     async def _audit_lines(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> int:
         lines = await stored_files.audit_lines(

@@ -9,6 +9,7 @@ from app.core import audit
 from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database, moment
+from app.core.locks import SUITE_FILES, lock
 from app.evaluation.domain.cases import Case
 from app.evaluation.service import SuiteFiles
 from app.identity.domain import Principal
@@ -46,6 +47,10 @@ class GoldenSuite:
             raise CaseCandidateNotFound(f"No candidate comes from review item {item_id}.")
         case = self._protected(candidate.case)
         async with self.database.transaction(caller.tenant_id) as connection:
+            item = await repository.find(connection, item_id, sorted(caller.groups), lock=True)
+            if item is None or item.digest != candidate.item.digest:  # erased since it was read
+                raise CaseCandidateNotFound(f"No candidate comes from review item {item_id}.")
+            await lock(connection, SUITE_FILES)
             at = await moment(connection, self.clock)
             act = Act(caller.name, "evals.accept", case.id, f"from review item {item_id}", after=case.digest)
             await audit.record(connection, replace(act, tenant_id=caller.tenant_id), at)

@@ -32,7 +32,9 @@ class ReviewSubject(Protocol):
     """Every method joins the caller's transaction."""
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
-        """The queue item, and the rate at which a second person reviews it blindly."""
+        """The queue item, and the rate at which a second person reviews it blindly. Locks the subject, so that an
+        erasure sees the item.
+        """
         ...
 
     async def digest(self, connection: AsyncConnection, subject_id: UUID) -> str:
@@ -73,6 +75,7 @@ class AnswerReviewSubject:
     held_answers: HeldAnswers
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
+        await self.held_answers.lock(connection, subject_id)
         answer = await self.held_answers.find(connection, subject_id)
         item = _item("answer", tenant_id, subject_id, answer.asker, answer, answer, "")
         return replace(item, id=answer.review_id or item.id), answer.overlap
@@ -110,7 +113,7 @@ class ActionReviewSubject:
     actions: Actions
 
     async def item(self, connection: AsyncConnection, tenant_id: UUID, subject_id: UUID) -> tuple[ReviewItem, float]:
-        action = await self.actions.proposals.find(connection, subject_id)
+        action = await self.actions.proposals.find(connection, subject_id, lock=True)
         if action.terms is None:
             raise ValueError(f"action {subject_id} needs no review")
         # No blind pairs: agreement is measured on answers only.

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
 from app.core.clock import ManualClock
+from app.core.embedded import Urls
 from app.evaluation.service import SuiteFiles
 from app.identity.domain import Principal
 from app.inference.domain.answer_record import AnswerRecord
@@ -199,6 +202,24 @@ async def test_a_secret_in_a_question_is_shown_to_nobody_who_reads_patterns_or_c
     listed, _ = await cases.candidates(person(tenant), None, 10)
     assert (len(proposed), len(listed), len(pattern.examples)) == (2, 2, 3)
     assert SECRET not in str((pattern.terms, pattern.examples, proposed, listed))
+
+
+async def test_a_question_that_is_erased_while_it_is_accepted_becomes_no_case(
+    found: dict[str, UUID], cases: FailureCases, tenant: UUID, database_urls: Urls
+) -> None:
+    reader = person(tenant, "board")
+    proposed = await cases.propose(reader, found["off_topic"], 1, "they ask for it")
+    answer, before = proposed[0].candidate.answer_id, cases.suites.load("golden")
+
+    def then_erased(text: str) -> str:
+        with psycopg.connect(database_urls.owner) as owner:
+            owner.execute("update answers set question = '' where id = %s", (answer,))
+        return text
+
+    rules = SimpleNamespace(evaluation_sets="mask", mask=then_erased)
+    with pytest.raises(FailureCandidateNotFound):
+        await replace(cases, personal_data=rules).accept(reader, answer, Expectation(refuse=True))
+    assert cases.suites.load("golden") == before
 
 
 async def test_over_http(found: dict[str, UUID], client: httpx.AsyncClient) -> None:

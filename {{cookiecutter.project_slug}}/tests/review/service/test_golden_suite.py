@@ -3,13 +3,18 @@
 import json
 import shutil
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from app.core.embedded import Urls
+from app.evaluation.domain.cases import Case
 from app.evaluation.service import SuiteFiles
 from app.review.domain.case_candidate import CaseCandidateNotFound, CaseCandidateUnusable
 from app.review.domain.items import ReviewItem
+from app.review.service.golden_suite import GoldenSuite
 from tests.review.conftest import Desk
 
 
@@ -86,3 +91,29 @@ async def test_a_case_that_is_written_into_a_file_has_no_personal_data(desk: Des
         "Ask [email].",
     )
     assert "jane@" not in (evals / "golden.jsonl").read_text()
+
+
+async def test_a_correction_that_is_erased_while_it_is_accepted_becomes_no_case(
+    desk: Desk, evals: Path, database_urls: Urls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, before = await edited(desk), (evals / "golden.jsonl").read_bytes()
+
+    def then_erased(self: GoldenSuite, case: Case) -> Case:
+        with psycopg.connect(database_urls.owner) as owner:
+            owner.execute("update review_items set payload = '{}', digest = %s", (sha256(b"{}").hexdigest(),))
+        return case
+
+    monkeypatch.setattr(GoldenSuite, "_protected", then_erased)
+    with pytest.raises(CaseCandidateNotFound):
+        await desk.reviews.golden_suite.accept(desk.person("owner", "admin"), item.id)
+    assert (evals / "golden.jsonl").read_bytes() == before
+
+
+async def test_an_answer_cannot_be_erased_while_its_item_is_made(desk: Desk, database_urls: Urls) -> None:
+    answer = await desk.send()
+    subject = desk.reviews.lifecycle.subjects.of("answer")
+    with psycopg.connect(database_urls.owner) as owner:
+        async with desk.state.database.transaction(desk.tenant) as connection:
+            await subject.item(connection, desk.tenant, answer)
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                owner.execute("select from reviewed_answers where answer_id = %s for update nowait", (answer,))

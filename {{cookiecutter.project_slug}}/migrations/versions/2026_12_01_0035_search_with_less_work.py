@@ -5,8 +5,8 @@ passages are sorted.
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 phase = "expand"
 
 # A function that is not strict becomes part of the statement that calls it.
