@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -14,50 +14,11 @@ from sqlalchemy import text
 from app.core.clock import ManualClock
 from app.core.database import Database, open_database
 from app.core.embedded import Urls
-from app.costs.domain import CostPolicy
-from app.costs.domain.budgets import SERVICE, BudgetRules, BudgetUsedUp, Hold, NoLimit, Settlement, opens_at
-from app.costs.service import Budgets, Reservations
+from app.costs.domain.budgets import SERVICE, BudgetRules, BudgetUsedUp, NoLimit, Settlement, opens_at
 from tests.clock import until
+from tests.costs.money import EVE, money_of, settle, used
 
-EVE = datetime(2031, 3, 31, 21, 30, tzinfo=UTC)  # 23:30 in Berlin, the last evening of a month
-
-
-@pytest.fixture(autouse=True)
-def empty(database_urls: Urls) -> None:
-    with psycopg.connect(database_urls.owner) as connection:
-        connection.execute("truncate budget_limits, budget_own_limits, budget_windows, budget_shards, budget_holds")
-
-
-@dataclass(frozen=True)
-class Money:
-    """What one process holds, and how the budgets stand."""
-
-    budgets: Budgets
-    reservations: Reservations
-
-
-def money_of(
-    database: Database, clock: ManualClock | None = None, usd: str = "1", shared_by: int = 1, **rules: object
-) -> Money:
-    policy = CostPolicy(
-        owner="someone",
-        monthly_budget_usd=Decimal(usd),
-        time_zone="Europe/Berlin",
-        budgets=BudgetRules.model_validate(rules),
-    )
-    clock = clock or ManualClock(EVE)
-    reservations = Reservations(policy, database, clock, by_clock=True, shared_by=shared_by)
-    return Money(Budgets(policy, database, clock, by_clock=True), reservations)
-
-
-async def settle(money: Money, hold: Hold | None, micro_usd: int) -> None:
-    assert hold
-    async with money.reservations.database.transaction(hold.tenant_id) as connection:
-        await money.reservations.settle(connection, Settlement((hold,), micro_usd))
-
-
-async def used(money: Money, tenant: UUID) -> list[tuple[int, int]]:
-    return [(each.committed_micro_usd, each.held_micro_usd) for each in await money.budgets.current(tenant)]
+pytestmark = pytest.mark.usefixtures("empty_budgets")
 
 
 async def test_a_hold_is_apart_from_what_is_committed_until_it_is_settled(database: Database, tenant: UUID) -> None:
@@ -271,23 +232,6 @@ async def test_an_alert_can_be_raised_on_tenants_near_their_limit(database: Data
         watching.cancel()
 
 
-async def test_a_running_process_ends_again_and_again_what_no_call_can_share_any_more(
-    database: Database, tenant: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.costs.service.reservations.TIDY_SECONDS", 0.01)
-    clock = ManualClock(EVE)
-    money = money_of(database, clock, shared_by=16)
-    watching = asyncio.create_task(money.reservations.watch())
-    try:
-        for _ in range(2):
-            await settle(money, await money.reservations.hold(tenant, 100), 40)
-            assert money.reservations.shared
-            clock.advance(31)
-            await until(lambda: not money.reservations.shared and not money.reservations.ending)
-    finally:
-        watching.cancel()
-
-
 def alarm(state: str) -> float | None:
     return REGISTRY.get_sample_value("app_budget_tenants", {"span": "day", "state": state})
 
@@ -347,70 +291,3 @@ def test_the_owner_must_hear_of_it_before_a_model_is_changed() -> None:
 def test_a_settlement_of_nothing_is_none() -> None:
     assert not Settlement((), 5)
     assert replace(Settlement((), 5), micro_usd=3).micro_usd == 3
-
-
-async def test_where_there_is_plenty_one_hold_is_for_many_calls(database: Database, tenant: UUID) -> None:
-    money, ids = money_of(database, shared_by=16), set()
-    for number in range(4):
-        hold = await money.reservations.hold(tenant, 100)
-        assert hold
-        ids.add(hold.id)
-        assert await used(money, tenant) == [(60 * number, 1600 - 60 * number)] * 4, "all of it counts as held"
-        await settle(money, hold, 60)
-    assert len(ids) == 1
-    assert await used(money, tenant) == [(240, 1360)] * 4
-    await money.reservations.close()
-    assert await used(money, tenant) == [(240, 0)] * 4
-
-
-async def test_near_the_limit_nobody_shares(database: Database, tenant: UUID) -> None:
-    money = money_of(database, usd="0.05", shared_by=16)
-    await money.reservations.hold(tenant, 100)
-    assert await used(money, tenant) == [(0, 100)] * 4
-
-
-async def test_calls_beside_each_other_do_not_wait_for_one_row(database: Database, tenant: UUID) -> None:
-    money = money_of(database, usd="10", shared_by=16)
-    holds = [await money.reservations.hold(tenant, 100) for _ in range(12)]
-    assert len({hold.id for hold in holds if hold}) == 12
-
-
-async def test_a_process_that_died_loses_what_it_shared_and_nothing_that_was_spent(
-    database: Database, tenant: UUID
-) -> None:
-    clock = ManualClock(EVE.replace(day=10))
-    money = money_of(database, clock, shared_by=16)
-    await settle(money, await money.reservations.hold(tenant, 100, seconds=60), 70)
-    late = await money.reservations.hold(tenant, 100, seconds=60)
-    clock.advance(91)
-    assert await used(money, tenant) == [(70, 0)] * 4
-    await settle(money, late, 80)
-    assert await used(money, tenant) == [(150, 0)] * 4
-
-
-async def test_a_shared_hold_is_given_out_for_half_a_minute(database: Database, tenant: UUID) -> None:
-    clock = ManualClock(EVE.replace(day=10))
-    money = money_of(database, clock, shared_by=16)
-    first = await money.reservations.hold(tenant, 100, seconds=60)
-    await settle(money, first, 70)
-    clock.advance(31)
-    second = await money.reservations.hold(tenant, 100, seconds=60)
-    assert first
-    assert second
-    assert first.id != second.id
-    await settle(money, second, 0)
-    await money.reservations.close()
-    assert await used(money, tenant) == [(70, 0)] * 4
-
-
-async def test_what_a_call_left_over_is_for_the_next(database: Database, tenant: UUID) -> None:
-    money = money_of(database, shared_by=4)
-    ids = set()
-    for _ in range(30):
-        hold = await money.reservations.hold(tenant, 100)
-        assert hold
-        ids.add(hold.id)
-        await settle(money, hold, 10)
-    assert len(ids) == 1
-    await money.reservations.close()
-    assert await used(money, tenant) == [(300, 0)] * 4
