@@ -261,6 +261,46 @@ async def test_so_it_does_on_staging_where_releases_may_come_again(house: House)
     assert await process.rollouts.rollback("operator", "still worse", "staging") == first
 
 
+async def test_what_was_live_twice_is_gone_back_to_and_then_what_was_between(house: House) -> None:
+    process = house.process()
+    first = await process.environments.resolve()
+    second, third = await house.approved(process), await house.approved(process)
+    await process.rollouts.activate("operator", second.id, "better")
+    await process.rollouts.activate("operator", first.id, "the answers are harmful", break_glass=True)
+    await process.rollouts.activate("operator", third.id, "mended")
+    assert await process.rollouts.rollback("operator", "worse") == first
+    assert await process.rollouts.rollback("operator", "worse still") == second
+    with pytest.raises(NoEarlierRelease):  # the first was rolled back from
+        await process.rollouts.rollback("operator", "and now?")
+
+
+async def test_a_rollback_after_canaries_and_a_rehearsal_goes_to_what_all_callers_had(house: House) -> None:
+    process = house.process()
+    first = await process.environments.resolve()
+    second, third, tried = [await house.approved(process) for _ in range(3)]
+    await process.rollouts.start_canary("operator", second.id, 50, "carefully")
+    await process.rollouts.activate("operator", second.id, "the canary was better")
+    await process.rollouts.start_canary("operator", tried.id, 50, "carefully")
+    await process.rollouts.end_canary("judge", "it was worse")
+    await process.rollouts.activate("operator", third.id, "better")
+    assert (await process.rollouts.rehearse("operator", "before the weekend"))[0] == second
+    assert await process.rollouts.rollback("operator", "worse") == second
+    assert await process.rollouts.rollback("operator", "worse still") == first
+
+
+async def test_what_a_process_holds_ready_is_what_the_next_rollback_goes_to(house: House) -> None:
+    """Also after a rollback that names its release and passes another one over."""
+    process = house.process()
+    first = await process.environments.resolve()
+    second, third = await house.approved(process), await house.approved(process)
+    for release in (second, third):
+        await process.rollouts.activate("operator", release.id, "better")
+    assert await process.rollouts.rollback("operator", "both are worse", to=first.id) == first
+    assert process.environments.served().previous is None
+    with pytest.raises(NoEarlierRelease):
+        await process.rollouts.rollback("operator", "and now?")
+
+
 async def test_a_rollback_can_name_its_release(house: House) -> None:
     process = house.process()
     first = await process.environments.resolve()
@@ -308,6 +348,23 @@ async def test_a_rehearsal_leaves_staging_as_it_was_and_keeps_the_time(house: Ho
     assert (kept.kind, kept.seconds, kept.release_id) == ("rehearsal", seconds, first.id)
     # What was only rehearsed is not gone back to.
     assert await process.rollouts.rollback("operator", "worse", "staging") == looked_at
+
+
+@pytest.mark.parametrize("served", ["draft", "target", "live"])
+async def test_a_rehearsal_leaves_the_way_back_on_staging_as_it_was(house: House, served: str) -> None:
+    process = house.process()
+    target = await process.environments.resolve()
+    live = await house.approved(process)
+    await process.rollouts.activate("operator", live.id, "better")
+    draft = await process.releases.create("ada", base=live.id, changes={"refusal.words": 9})
+    before = {"draft": [target, live, draft], "target": [draft, live, target], "live": [draft, target, live]}[served]
+    for each in before:
+        await process.rollouts.activate("ada", each.id, "to look at it", "staging")
+    assert (await process.rollouts.rehearse("operator", "before the weekend"))[0] == target
+    assert process.environments.served("staging").live == before[2]
+    assert process.environments.served("staging").previous == before[1]
+    for each in before[1::-1]:
+        assert await process.rollouts.rollback("operator", "worse", "staging") == each
 
 
 async def test_a_canary_takes_its_part_and_always_the_same_callers(house: House) -> None:
