@@ -1,7 +1,6 @@
 """`pytest --quick`, which `make test-quick` runs: the rules of the house, and of every other kind of test a few."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,8 +15,10 @@ settings.register_profile("quick", deadline=None, max_examples=10, suppress_heal
 
 def quick_part(items: Sequence[pytest.Item]) -> list[pytest.Item]:
     """Without a server or marked quick, not marked slow, and a few cases of each table; of `tests/house` all."""
-    found = (item for item in items if is_quick(item))
-    return [item for _, cases in groupby(found, test_of) for item in few(list(cases))]
+    tables: dict[str, list[pytest.Item]] = {}
+    for item in filter(is_quick, items):
+        tables.setdefault(test_of(item), []).append(item)
+    return [item for cases in tables.values() for item in few(cases)]
 
 
 def is_quick(item: pytest.Item) -> bool:

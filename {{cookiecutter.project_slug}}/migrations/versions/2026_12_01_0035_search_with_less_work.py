@@ -1,6 +1,5 @@
 """The search does less work for the same passages: the terms of a question are read and weighed in one statement, in
-floating point; a chunk is scored where it is read; and where there are no vectors to mix them with, only the requested
-passages are sorted.
+floating point; and where there are no vectors to mix them with, only the requested passages are sorted.
 """
 
 from alembic import op
@@ -41,15 +40,6 @@ SEARCH = {
                freq * ln(1 + greatest(0, total - df + 0.5::float8) / (df + 0.5::float8)) as weight
         from known
     )""",
-    """            select t.chunk_id as id, (-(question <#> t.weights))::real as s
-            from (
-                select * from (
-                    select * from chunk_terms where keys && wanted offset 0
-                ) matching""": """            select t.chunk_id as id, t.s
-            from (
-                select * from (
-                    select *, (-(question <#> weights))::real as s from chunk_terms where keys && wanted offset 0
-                ) matching""",
 }
 
 

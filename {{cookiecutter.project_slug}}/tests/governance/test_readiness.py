@@ -341,7 +341,7 @@ async def test_the_gate_of_production_refuses_a_release_by_the_name_of_the_red_c
     state, gated = ready.state, by_process(environment="production")
     live = state.environments.current()
     async with state.database.read(None) as connection:
-        earlier = await state.environments.move_writer.earlier(connection, "production", {live.id})
+        earlier = await state.environments.move_writer.earlier(connection, "production", live.id)
     assert earlier
     with gated(ready), operation("backup")(ready), ready.policy("readiness", gate={"production": ("rollback.backup",)}):
         with pytest.raises(NotReady, match=r"rollback\.backup"):

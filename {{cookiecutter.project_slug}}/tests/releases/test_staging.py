@@ -1,5 +1,7 @@
 """Staging takes any release, goes back like production, and is as it was after a rehearsal."""
 
+import pytest
+
 from tests.releases.conftest import House
 
 
@@ -41,3 +43,20 @@ async def test_a_second_rollback_goes_further_back_also_where_a_release_comes_ag
     assert await process.rollouts.rollback("operator", "worse still", "staging") == first
     await process.rollouts.activate("operator", third.id, "again", "staging")
     assert await process.rollouts.rollback("operator", "still worse", "staging") == first
+
+
+@pytest.mark.parametrize("served", ["draft", "target", "live"])
+async def test_a_rehearsal_leaves_the_way_back_on_staging_as_it_was(house: House, served: str) -> None:
+    process = house.process()
+    target = await process.environments.resolve()
+    live = await house.approved(process)
+    await process.rollouts.activate("operator", live.id, "better")
+    draft = await process.releases.create("ada", base=live.id, changes={"refusal.words": 9})
+    before = {"draft": [target, live, draft], "target": [draft, live, target], "live": [draft, target, live]}[served]
+    for each in before:
+        await process.rollouts.activate("ada", each.id, "to look at it", "staging")
+    assert (await process.rollouts.rehearse("operator", "before the weekend"))[0] == target
+    assert process.environments.served("staging").live == before[2]
+    assert process.environments.served("staging").previous == before[1]
+    for each in before[1::-1]:
+        assert await process.rollouts.rollback("operator", "worse", "staging") == each

@@ -78,7 +78,7 @@ class ReleaseEvidence:
     async def _earlier(self, served: EnvironmentReleases) -> str | None:
         async with self.database.read(None) as connection:
             writer = self.environments.move_writer
-            return await writer.earlier(connection, self.environments.production, {served.live.id})
+            return await writer.earlier(connection, self.environments.production, served.live.id)
 
 
 def _evaluated_at(history: ReleaseHistory) -> datetime | None:

@@ -72,14 +72,16 @@ class Move:
 
 
 def releases_in_force(moves: Iterable[Move]) -> list[str]:
-    """The releases that an environment was moved to and not rolled back from, the live one last.
+    """The releases that an environment was moved to and not rolled back from, the live one last. One that was moved to
+    again stands in each of its places.
 
     moves: of one environment, the oldest first.
     """
     releases: list[str] = []
     for move in moves:
-        if move.kind == "rollback" and move.release_id in releases:
-            del releases[releases.index(move.release_id) + 1 :]
+        if move.kind == "rollback":
+            places = [place for place, release_id in enumerate(releases) if release_id == move.release_id]
+            releases[places[-1] if places else -1 :] = [move.release_id]
         elif move.kind != "rehearsal" and move.release_id not in releases[-1:]:
             releases.append(move.release_id)
     return releases

@@ -46,10 +46,10 @@ class MoveWriter:
             await self.releases.step(connection, release.id, "live", actor, reason)
             if release.manifest.index.id:
                 await self.releases.indexes.enter(connection, release.manifest.index.id)
+        move = Move(name, kind, release.id, previous, None, self.releases.clock.now(), actor, reason)
         if kind == "rollback":
-            previous = await self.earlier(connection, name, {release.id, previous or ""})
-        now = self.releases.clock.now()
-        await self.record(connection, Move(name, kind, release.id, previous, None, now, actor, reason))
+            move = replace(move, previous_id=await self.earlier(connection, name, release.id, move))
+        await self.record(connection, move)
 
     async def drop_canary(self, connection: AsyncConnection, pointer: Pointer, actor: str, reason: str) -> Pointer:
         """Ends a running canary; returns the pointer without it. Errors: IllegalMove."""
@@ -63,11 +63,14 @@ class MoveWriter:
         await self.record(connection, to)
         return replace(pointer, canary=None)
 
-    async def earlier(self, connection: AsyncConnection, name: str, others: set[str]) -> str | None:
-        """The last release of the environment that was superseded and not rolled back."""
-        newest_first = await repository.moves(connection, name, MAX_MOVES_SEARCHED)
-        for release_id in reversed(releases_in_force(reversed(newest_first))):
-            if release_id in others:
+    async def earlier(self, connection: AsyncConnection, name: str, live: str, to: Move | None = None) -> str | None:
+        """The last release of the environment before the live one that was superseded and not rolled back.
+
+        to: a move that is not stored yet.
+        """
+        moves = list(reversed(await repository.moves(connection, name, MAX_MOVES_SEARCHED)))
+        for release_id in reversed(releases_in_force([*moves, to] if to else moves)):
+            if release_id == live:
                 continue
             if name != self.production:
                 return release_id

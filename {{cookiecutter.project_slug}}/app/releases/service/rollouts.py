@@ -115,7 +115,7 @@ class Rollouts:
         return pointer
 
     async def _target(self, connection: AsyncConnection, pointer: Pointer, to: str | None) -> Release:
-        wanted = to or await self.move_writer.earlier(connection, pointer.environment, {pointer.release_id})
+        wanted = to or await self.move_writer.earlier(connection, pointer.environment, pointer.release_id)
         if wanted is None:
             raise NoEarlierRelease(f"Nothing that was approved was live in {pointer.environment} before.")
         release = (await self.releases.load(connection, wanted))[0]
@@ -179,7 +179,8 @@ class Rollouts:
         async with self.releases.database.read(None) as connection:
             target = await self._target(connection, await self._pointer(connection, self.production), to)
             before = await repository.pointer(connection, STAGING)
-        await self.activate(actor, live.id, f"rehearsal: {reason}", STAGING)
+        for release in (target, live):
+            await self.activate(actor, release.id, f"rehearsal: {reason}", STAGING)
         began = self.releases.clock.monotonic()
         await self.rollback(actor, f"rehearsal: {reason}", STAGING, target.id)
         seconds = self.releases.clock.monotonic() - began

@@ -1,4 +1,4 @@
-"""Who gets the canary, and who the live release."""
+"""Who gets the canary, who the live release, and what a rollback goes back to."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.releases.domain.pointers import ENVIRONMENTS, Canary, EnvironmentNotFound, check_environment
+from app.releases.domain.pointers import (
+    ENVIRONMENTS,
+    PRODUCTION,
+    Canary,
+    EnvironmentNotFound,
+    Move,
+    MoveKind,
+    check_environment,
+    releases_in_force,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PERCENT = st.floats(0.1, 99.9)
@@ -48,3 +57,33 @@ def test_there_are_two_environments(name: str) -> None:
 def test_no_other_name_is_an_environment(name: str) -> None:
     with pytest.raises(EnvironmentNotFound, match=r"^'.{0,40}' is neither production nor staging\.$"):
         check_environment(name)
+
+
+KINDS: dict[str, MoveKind] = {"": "activate", "<": "rollback", "~": "canary", "x": "canary_ended", "?": "rehearsal"}
+
+
+@pytest.mark.parametrize(
+    ("moves", "in_force"),
+    [
+        ("", ""),
+        ("A B C", "A B C"),
+        ("A B C <B", "A B"),
+        ("A B C <A", "A"),
+        ("A B C <B <A C", "A C"),
+        ("A B ~B xB C <B", "A B"),
+        ("A B ?A", "A B"),
+        ("A B A C <A", "A B A"),
+        ("A B A C <A <B", "A B"),
+        ("A B C <B <C", "A C"),
+        ("<A", "A"),
+        # A rehearsal of a rollback from L to T where D, T or L was.
+        ("T L D T L <T <D ?T", "T L D"),
+        ("L T L <T ?T", "L T"),
+        ("T L T L <T <L ?T", "T L"),
+    ],
+)
+def test_a_rollback_leaves_what_was_before_in_force(moves: str, in_force: str) -> None:
+    made = [
+        Move(PRODUCTION, KINDS[move[:-1]], move[-1], None, None, NOW, "operator", "a reason") for move in moves.split()
+    ]
+    assert releases_in_force(made) == in_force.split()

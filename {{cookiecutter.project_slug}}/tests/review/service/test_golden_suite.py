@@ -100,7 +100,8 @@ async def test_a_correction_that_is_erased_while_it_is_accepted_becomes_no_case(
 
     def then_erased(self: GoldenSuite, case: Case) -> Case:
         with psycopg.connect(database_urls.owner) as owner:
-            owner.execute("update review_items set payload = '{}', digest = %s", (sha256(b"{}").hexdigest(),))
+            emptied = "update review_items set payload = '{}', digest = %s where id = %s"
+            owner.execute(emptied, (sha256(b"{}").hexdigest(), item.id))
         return case
 
     monkeypatch.setattr(GoldenSuite, "_protected", then_erased)
