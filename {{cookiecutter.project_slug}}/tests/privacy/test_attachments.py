@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from app.core.embedded import Urls
+from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
+from app.ingestion.domain.documents import Upload, UploadOptions
 from app.privacy.domain.requests import Selection
 from app.privacy.service import Privacy
 from app.wiring import State
@@ -125,3 +127,19 @@ async def test_a_person_is_found_in_a_file_that_must_be_parsed_to_be_read(
     assert request.targets["documents"] == [reply.json()["items"][0]["id"]]
     await work_off(state)
     assert await listed(client) == set()
+
+
+@pytest.mark.parametrize("before", ["a.txt", "z.txt"])
+async def test_a_person_is_found_in_a_file_that_was_renamed_so_that_it_can_be_read(
+    before: str, privacy: Privacy, state: State, tenant: UUID
+) -> None:
+    written, file = docx.Document(), io.BytesIO()
+    written.add_paragraph("The cafe of the harbour is Zoe Quistgard's.")
+    written.save(file)
+    caller = Principal(tenant, COMMAND_LINE, "officer", ALL_ROLES)
+    for name in (before, "cafe.docx"):
+        await state.ingestion.upload(caller, UploadOptions(), [Upload(name, file.getvalue(), "cafe")])
+        if name == before:
+            await work_off(state)
+    request = await privacy.erasure.erase(tenant, ZOE, "officer", WHY)
+    assert len(request.targets["documents"]) == 1
