@@ -9,8 +9,9 @@ down_revision = "0033"
 phase = "expand"
 
 # The lock is that of app.privacy.repository.receipts.close: who holds it shared is seen by the search that follows.
-# An erasure that has closed later than now is of before the database's clock was set back: refusing until then would
-# stop all answers of the tenant. app.read_at is set by app.core.database; a transaction that sets none has read nothing before it began.
+# An erasure that closed later than now is from before the database's clock was set back: until that time comes again it
+# would refuse every answer of the tenant. app.read_at is set by app.core.database; a transaction that sets none
+# has read nothing before it began.
 REFUSE = """
 create function refuse_erased(p_tenant uuid, p_documents text[]) returns void language plpgsql as $$
 declare
