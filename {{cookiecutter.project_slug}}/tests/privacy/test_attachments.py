@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from app.adapters.parsers.pool import ParserPool
 from app.core.embedded import Urls
 from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
 from app.ingestion.domain.documents import Upload, UploadOptions
@@ -143,3 +144,20 @@ async def test_a_person_is_found_in_a_file_that_was_renamed_so_that_it_can_be_re
             await work_off(state)
     request = await privacy.erasure.erase(tenant, ZOE, "officer", WHY)
     assert len(request.targets["documents"]) == 1
+
+
+async def test_a_file_is_parsed_once_by_the_searches_of_an_erasure(
+    client: httpx.AsyncClient, privacy: Privacy, monkeypatch: pytest.MonkeyPatch, tenant: UUID
+) -> None:
+    """One that is made to take all the time that its parser has would delay it several times otherwise."""
+    parse, parsed = ParserPool.parse, []
+
+    async def counted(self: ParserPool, data: bytes, name: str, **more: Any) -> Any:
+        parsed.append(name)
+        return await parse(self, data, name, **more)
+
+    monkeypatch.setattr(ParserPool, "parse", counted)
+    files = [("files", ("deep.html", b"<div>" * 50)), ("files", ("cafe.md", b"# Cafe\n\nIt is Zoe Quistgard's.\n"))]
+    assert (await client.post("/v1/documents", files=files)).status_code == 202
+    assert (await privacy.erasure.erase(tenant, ZOE, "officer", WHY)).state == "done"
+    assert parsed == ["deep.html"]
