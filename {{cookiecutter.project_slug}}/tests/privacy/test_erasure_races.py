@@ -226,7 +226,7 @@ async def test_answers_do_not_wait_for_an_erasure_that_waits_for_another_process
         await receipts.find(step, request.id, lock=True)
         finishing = asyncio.create_task(erasure._finish(request, scope))
         waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        while not await state.database.ask(waiting, ()):
+        while not await state.database.ask(waiting, ()):  # noqa: ASYNC110, it is a row
             await asyncio.sleep(0.01)
         async with asyncio.timeout(60):
             assert (await ask(garden.client, f"{QUESTION}?"))["status"] == "answered"
