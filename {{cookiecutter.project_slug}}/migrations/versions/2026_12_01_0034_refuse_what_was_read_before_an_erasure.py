@@ -9,7 +9,9 @@ down_revision = "0033"
 phase = "expand"
 
 # The lock is that of app.privacy.repository.receipts.close: who holds it shared is seen by the search that follows.
-# app.read_at is set by app.core.database; a transaction that sets none has read nothing before it began.
+# An erasure that closed later than now is from before the database's clock was set back: until that time comes again it
+# would refuse every answer of the tenant. app.read_at is set by app.core.database; a transaction that sets none
+# has read nothing before it began.
 REFUSE = """
 create function refuse_erased(p_tenant uuid, p_documents text[]) returns void language plpgsql as $$
 declare
@@ -19,7 +21,7 @@ begin
     perform pg_advisory_xact_lock_shared(hashtextextended('erasures of ' || p_tenant, 0));
     if exists (
         select from privacy_requests r
-        where r.tenant_id = p_tenant and r.closed_at >= read_at
+        where r.tenant_id = p_tenant and r.closed_at between read_at and clock_timestamp()
           and (r.selector <> 'document' or r.targets->'documents' ?| p_documents)
     ) then
         raise exception 'erased since it was read'

@@ -11,7 +11,10 @@ import httpx
 import psycopg
 import pytest
 
+from app.adapters.parsers.pool import ParserPool
 from app.core.embedded import Urls
+from app.identity.domain import ALL_ROLES, COMMAND_LINE, Principal
+from app.ingestion.domain.documents import Upload, UploadOptions
 from app.privacy.domain.requests import Selection
 from app.privacy.service import Privacy
 from app.wiring import State
@@ -125,3 +128,36 @@ async def test_a_person_is_found_in_a_file_that_must_be_parsed_to_be_read(
     assert request.targets["documents"] == [reply.json()["items"][0]["id"]]
     await work_off(state)
     assert await listed(client) == set()
+
+
+@pytest.mark.parametrize("before", ["a.txt", "z.txt"])
+async def test_a_person_is_found_in_a_file_that_was_renamed_so_that_it_can_be_read(
+    before: str, privacy: Privacy, state: State, tenant: UUID
+) -> None:
+    written, file = docx.Document(), io.BytesIO()
+    written.add_paragraph("The cafe of the harbour is Zoe Quistgard's.")
+    written.save(file)
+    caller = Principal(tenant, COMMAND_LINE, "officer", ALL_ROLES)
+    for name in (before, "cafe.docx"):
+        await state.ingestion.upload(caller, UploadOptions(), [Upload(name, file.getvalue(), "cafe")])
+        if name == before:
+            await work_off(state)
+    request = await privacy.erasure.erase(tenant, ZOE, "officer", WHY)
+    assert len(request.targets["documents"]) == 1
+
+
+async def test_a_file_is_parsed_once_by_the_searches_of_an_erasure(
+    client: httpx.AsyncClient, privacy: Privacy, monkeypatch: pytest.MonkeyPatch, tenant: UUID
+) -> None:
+    """One that is made to take all the time that its parser has would delay it several times otherwise."""
+    parse, parsed = ParserPool.parse, []
+
+    async def counted(self: ParserPool, data: bytes, name: str, **more: Any) -> Any:
+        parsed.append(name)
+        return await parse(self, data, name, **more)
+
+    monkeypatch.setattr(ParserPool, "parse", counted)
+    files = [("files", ("deep.html", b"<div>" * 50)), ("files", ("cafe.md", b"# Cafe\n\nIt is Zoe Quistgard's.\n"))]
+    assert (await client.post("/v1/documents", files=files)).status_code == 202
+    assert (await privacy.erasure.erase(tenant, ZOE, "officer", WHY)).state == "done"
+    assert parsed == ["deep.html"]

@@ -15,12 +15,14 @@ import pytest_asyncio
 from app.core.clock import SystemClock
 from app.core.embedded import Urls
 from app.core.errors import Invalid
+from app.core.locks import lock_name
 from app.idempotency.service import IdempotencyKeys
 from app.identity.domain import NewKey
 from app.inference.service import Answers
 from app.inference.service.delivery import Delivery
 from app.main import create_app
 from app.privacy.domain.requests import Selection, Selector
+from app.privacy.repository import receipts
 from app.privacy.service.steps import Steps
 from app.wiring import State
 from tests.conftest import override
@@ -203,6 +205,34 @@ async def test_clocks_that_differ_neither_miss_an_answer_nor_refuse_another(
     assert (await ask(race.garden.client, f"{QUESTION}?"))["status"] == "refused"
 
 
+async def test_an_erasure_from_before_the_database_clock_was_set_back_refuses_nothing(race: Race, state: State) -> None:
+    garden = race.garden
+    await race.end()
+    await state.privacy.erasure.erase(garden.tenant, Selection("subject", SUBJECT), "officer", WHY)
+    later = "update privacy_requests set closed_at = closed_at + interval '1 hour' where tenant_id = %s"
+    garden.sql(later, garden.tenant)
+    assert (await ask(garden.client, f"{QUESTION}?"))["status"] == "refused"
+
+
+async def test_answers_do_not_wait_for_an_erasure_that_waits_for_another_process(race: Race, state: State) -> None:
+    """One that is in a step of the same erasure, as where a command continues what a worker is at."""
+    garden, erasure = race.garden, state.privacy.erasure
+    await race.end()
+    scope = await erasure.search.scope_of(garden.tenant, race.selection("document"))
+    request = await erasure.new_request("erase", garden.tenant, race.selection("document"), scope, "officer", WHY)
+    await erasure.receive(request)
+    async with state.database.transaction(garden.tenant) as step:
+        await lock_name(step, f"erasure {request.id}")
+        await receipts.find(step, request.id, lock=True)
+        finishing = asyncio.create_task(erasure._finish(request, scope))
+        waiting = "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        while not await state.database.ask(waiting, ()):  # noqa: ASYNC110, it is a row
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            assert (await ask(garden.client, f"{QUESTION}?"))["status"] == "answered"
+    assert await finishing is not None
+
+
 async def test_a_response_that_continues_what_is_erased_meanwhile_is_not_stored(
     race: Race, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,7 +250,8 @@ async def test_a_response_that_continues_what_is_erased_meanwhile_is_not_stored(
 
     monkeypatch.setattr(Answers, "turns_of", then_erased)
     body = {"model": "extractive", "input": "And where?", "previous_response_id": first.json()["id"]}
-    assert (await client.post("/v1/responses", json=body)).status_code == 409
+    refused = await client.post("/v1/responses", json=body)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "erased_meanwhile")
 
 
 async def test_a_problem_with_the_words_of_a_subject_is_not_kept_for_a_repetition(
@@ -231,6 +262,7 @@ async def test_a_problem_with_the_words_of_a_subject_is_not_kept_for_a_repetitio
     fail = IdempotencyKeys.fail
 
     async def after_an_erasure(self: IdempotencyKeys, *arguments: Any) -> None:
+        monkeypatch.setattr(IdempotencyKeys, "fail", fail)
         await state.privacy.erasure.erase(race.garden.tenant, Selection("subject", SUBJECT), "officer", WHY)
         await fail(self, *arguments)
 
@@ -245,6 +277,8 @@ async def test_a_problem_with_the_words_of_a_subject_is_not_kept_for_a_repetitio
     refused = await race.garden.client.post("/v1/answers", json={"question": f"{QUESTION}?"}, headers=key)
     assert (refused.status_code, refused.json()["detail"]) == (422, why)
     assert race.garden.found(dump(race.garden.owner_url)) == set()
+    again = await race.garden.client.send(refused.request)
+    assert (again.status_code, "idempotency-replayed" in again.headers) == (422, False)
 
 
 async def test_an_item_that_was_put_into_review_while_its_answer_was_erased_is_erased(

@@ -20,6 +20,8 @@ from app.evaluation.domain.suites import (
 )
 
 GOLDEN = "golden"
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+"""Texts may hold what else ends a line for Python, such as U+2028."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class SuiteFiles:
         """
         removed = 0
         for path in sorted(self.folder.glob("*.jsonl")):
-            lines = _text(path).splitlines(keepends=True)
+            lines = _LINE.findall(_text(path))
             left = [line for line in lines if not (holding.search(line) or _case_id(line) in case_ids)]
             if len(left) < len(lines):
                 _replace(path, "".join(left))

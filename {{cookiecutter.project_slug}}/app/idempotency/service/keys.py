@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.core.database import Database
-from app.core.errors import Problem
+from app.core.errors import ErasedMeanwhile, Problem
 from app.core.ids import new_id
 from app.core.json_types import JsonObject
 from app.core.telemetry import counter
@@ -68,15 +68,16 @@ class IdempotencyKeys:
         """Record that the request failed.
 
         A permanent problem is stored and repeated. A temporary one (with Retry-After, or an outage) had no effect, so
-        that its key is free for the next request.
+        that its key is free for the next request; so is that of one whose text may have been erased meanwhile.
         """
         status = problem.status if problem else 500
         retryable = problem is not None and (problem.retry_after is not None or status in (429, 503, 504, 507))
         with contextlib.suppress(ClaimSuperseded):
             try:
-                if retryable:
-                    await repository.release(self.database, claim)
-                else:
-                    await repository.complete(self.database, CompletedRequest(claim, StoredResponse(status, body)))
+                if not retryable:
+                    with contextlib.suppress(ErasedMeanwhile):
+                        response = StoredResponse(status, body)
+                        return await repository.complete(self.database, CompletedRequest(claim, response))
+                await repository.release(self.database, claim)
             except Problem as unavailable:
                 log.warning("idempotency.claim_left_to_expire", code=unavailable.code)

@@ -31,7 +31,7 @@ _FILES = text(
     """
     select distinct on (b.sha256) b.sha256, b.key_version, b.bytes, v.name from document_versions v
     join blobs b on b.tenant_id = v.tenant_id and b.sha256 = v.sha256
-    where v.document_id = :document order by b.sha256
+    where v.document_id = :document order by b.sha256, v.version desc
     """
 )
 _OLD = text(
@@ -68,7 +68,7 @@ async def unread(connection: AsyncConnection) -> list[UUID]:
 
 
 async def files_of(connection: AsyncConnection, document_id: UUID) -> list[tuple[str, Sealed]]:
-    """With their names."""
+    """With their names, the newest of each: it says how the file is parsed."""
     rows = await connection.execute(_FILES, {"document": document_id})
     return [(row.name, Sealed(row.key_version, bytes(row.bytes))) for row in rows]
 

@@ -219,6 +219,8 @@ class Erasure:
     async def _finish(self, request: PrivacyRequest, scope: ErasureScope) -> ErasureScope | None:
         """None when nothing is left; then the receipt says so, and so does the audit log. Otherwise what is left."""
         async with self.database.transaction(request.tenant_id) as connection:
+            # First: who waits for a step of another process must not keep the answers of the tenant waiting.
+            await lock_name(connection, f"erasure {request.id}")
             await receipts.close(connection, request)
         async with self.database.transaction(request.tenant_id) as connection:
             await lock_name(connection, f"erasure {request.id}")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +21,7 @@ from app.privacy.repository import erasing, matching, stored_files
 
 _ENCODINGS = ("utf-8", "cp1252", "utf-16-le", "utf-16-be")
 """In which a file that nothing was parsed of is searched."""
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class ScopeSearch:
     identity: Identity
     keys: TenantKeys
     ingestion: Ingestion
+    _searched: dict[bytes, bool] = field(default_factory=dict)
+    """Whether a file holds a text, by a digest of both: an erasure searches several times, and a hostile file takes all
+    the time that its parser has.
+    """
 
     async def scope_of(self, tenant_id: UUID, selection: Selection) -> ErasureScope:
         """Errors: PrivacyContentNotFound, KeyNotFound, SubjectTooShort."""
@@ -125,10 +131,19 @@ class ScopeSearch:
         for document in await stored_files.unread(connection):
             for name, sealed in await stored_files.files_of(connection, document):
                 data = await self.keys.open(connection, tenant_id, ORIGINAL, sealed)
-                as_it_stands = any(wanted.search(data.decode(encoding, "replace")) for encoding in _ENCODINGS)
-                if as_it_stands or wanted.search(await self.ingestion.text_of_file(data, name)):
+                if await self._holds(data, name, wanted):
                     found.add(document)
         return found
+
+    async def _holds(self, data: bytes, name: str, wanted: re.Pattern[str]) -> bool:
+        both = sha256("\0".join([sha256(data).hexdigest(), name, wanted.pattern]).encode()).digest()
+        if both not in self._searched:
+            as_it_stands = any(wanted.search(data.decode(encoding, "replace")) for encoding in _ENCODINGS)
+            holds = as_it_stands or bool(wanted.search(await self.ingestion.text_of_file(data, name)))
+            if len(self._searched) >= _REMEMBERED:
+                self._searched.clear()
+            self._searched[both] = holds
+        return self._searched[both]
 
 
 def _id(selection: Selection) -> UUID:
