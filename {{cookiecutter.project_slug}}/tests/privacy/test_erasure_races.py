@@ -21,7 +21,7 @@ from app.identity.domain import NewKey
 from app.inference.service import Answers
 from app.inference.service.delivery import Delivery
 from app.main import create_app
-from app.privacy.domain.requests import Selection, Selector
+from app.privacy.domain.requests import PrivacyRequest, Selection, Selector
 from app.privacy.repository import receipts
 from app.privacy.service.steps import Steps
 from app.wiring import State
@@ -231,6 +231,32 @@ async def test_answers_do_not_wait_for_an_erasure_that_waits_for_another_process
         async with asyncio.timeout(60):
             assert (await ask(garden.client, f"{QUESTION}?"))["status"] == "answered"
     assert await finishing is not None
+
+
+@pytest.mark.parametrize("way", ["erase", "queue", "resume"])
+async def test_an_erasure_that_another_process_ends_meanwhile_is_done(
+    race: Race, state: State, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a worker takes what a command has just queued."""
+    garden, erasure = race.garden, state.privacy.erasure
+    await race.end()
+    request, scope_of = (
+        await erasure.request(garden.tenant, race.selection("document"), "officer", WHY),
+        type(erasure).scope_of,
+    )
+
+    async def after_another(self: Any, waiting: PrivacyRequest) -> Any:
+        scope = await scope_of(self, waiting)
+        monkeypatch.setattr(type(erasure), "scope_of", scope_of)
+        await erasure.resume(garden.tenant, waiting.id)
+        return scope
+
+    monkeypatch.setattr(type(erasure), "scope_of", after_another)
+    if way == "erase":
+        done = await erasure.erase(garden.tenant, race.selection("document"), "officer", WHY)
+    else:
+        done = await getattr(erasure, way)(garden.tenant, request.id)
+    assert done.state == "done"
 
 
 async def test_a_response_that_continues_what_is_erased_meanwhile_is_not_stored(

@@ -196,8 +196,11 @@ class Erasure:
         await audit.record(connection, act, self.clock.now())
 
     async def _is_free(self, request: PrivacyRequest, scope: ErasureScope) -> bool:
-        """Whether no legal hold is on anything of it; the receipt says which one is."""
+        """Whether it is not done yet and no legal hold is on anything of it; the receipt says which one is."""
         async with self.database.transaction(request.tenant_id) as connection:
+            stored = await receipts.find(connection, request.id, lock=True)
+            if stored is None or stored.state == "done":  # another process was quicker
+                return False
             hold = await self.holds.on(connection, request.tenant_id, scope)
             state = {"state": "blocked" if hold else "running", "blocked_by": hold.sentence if hold else None}
             await receipts.change(connection, request.id, targets=scope.ids, **state)
