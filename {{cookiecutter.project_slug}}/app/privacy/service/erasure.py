@@ -185,15 +185,7 @@ class Erasure:
 
     async def _store(self, connection: AsyncConnection, request: PrivacyRequest) -> None:
         await receipts.add(connection, request)
-        act = Act(
-            request.requested_by,
-            f"privacy.{request.kind}",
-            f"{request.selector} {request.subject}",
-            request.reason,
-            after=f"request {request.id}",
-            tenant_id=request.tenant_id,
-        )
-        await audit.record(connection, act, self.clock.now())
+        await audit.record(connection, _act_of(request), self.clock.now())
 
     async def _is_free(self, request: PrivacyRequest, scope: ErasureScope) -> bool:
         """Whether it is not done yet and no legal hold is on anything of it; the receipt says which one is."""
@@ -245,3 +237,15 @@ class Erasure:
         about, after = f"request {request.id}", f"{erased} rows"
         act = Act(request.requested_by, "privacy.erased", about, after=after, tenant_id=request.tenant_id)
         await audit.record(connection, act, now)
+
+
+def _act_of(request: PrivacyRequest) -> Act:
+    """What the audit log says of a request that has come."""
+    return Act(
+        request.requested_by,
+        f"privacy.{request.kind}",
+        f"{request.selector} {request.subject}",
+        request.reason,
+        after=f"request {request.id}",
+        tenant_id=request.tenant_id,
+    )
