@@ -49,6 +49,7 @@ TESTED = tested_root(ROOT)
 
 # Both are about the speed of the machine.
 property_settings.register_profile("service", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+property_settings.register_profile("quick", property_settings.get_profile("service"), max_examples=10)
 property_settings.load_profile("service")
 LONG = 60
 TIMEOUTS = {

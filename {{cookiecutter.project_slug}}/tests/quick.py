@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 NEEDS_SERVERS = ("embedded", "forks")
 """Fixtures that start a database or processes."""
 FEW = 3
 """Cases of one table, spread evenly over it."""
-
-settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 
 
 def quick_part(items: Sequence[pytest.Item]) -> list[pytest.Item]:
