@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cli.common import actor, caller_at_the_command_line, place_of, settings_for_command, steps_of, with_state
-from app.core import database
+from app.core.database import Database
 from app.core.embedded import Urls
 from app.identity.domain import PERMISSIONS
-from app.wiring import State
+from app.setup.process import run_with
+from app.setup.rollback import open_rollouts
 from tests.conftest import TESTED
 
 TENANT = UUID(int=1)
+SHORT = 0.05
 
 
 def test_a_place_is_the_title_and_the_headings_each_named_once() -> None:
@@ -67,11 +69,12 @@ def test_a_command_is_quiet_unless_the_environment_says_otherwise(monkeypatch: p
 
 
 @pytest.mark.parametrize("lane", ["pool", "engine"])
+@pytest.mark.parametrize("command", ["rollback", "any other"])
 def test_a_command_waits_for_a_connection_longer_than_an_answer(
-    lane: str, database_urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, lane: str, database_urls: Urls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody else is refused meanwhile, and on a busy machine a connection may take more than a second."""
-    monkeypatch.setattr(database, "POOL_SECONDS", 0.05)
+    monkeypatch.setattr("app.core.database.POOL_SECONDS", SHORT)
     variables = {
         "DATABASE_URL": database_urls.service,
         "APP_ROOT": str(TESTED),
@@ -82,13 +85,13 @@ def test_a_command_waits_for_a_connection_longer_than_an_answer(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    async def one_more_than_there_are(state: State) -> None:
+    async def one_more_than_there_are(database: Database) -> None:
         def connection() -> AbstractAsyncContextManager[object]:
-            return state.database.pipeline(TENANT) if lane == "pool" else state.database.transaction(None)
+            return database.pipeline(TENANT) if lane == "pool" else database.transaction(None)
 
         async with connection(), connection():
             waiting = asyncio.create_task(take(connection))
-            await asyncio.wait([waiting], timeout=10 * database.POOL_SECONDS)
+            await asyncio.wait([waiting], timeout=10 * SHORT)
             assert not waiting.done()
         await waiting
 
@@ -96,4 +99,9 @@ def test_a_command_waits_for_a_connection_longer_than_an_answer(
         async with connection():
             pass
 
-    with_state(one_more_than_there_are)
+    if command == "rollback":
+        run_with(
+            open_rollouts, settings_for_command(), lambda rolling: one_more_than_there_are(rolling.releases.database)
+        )
+    else:
+        with_state(lambda state: one_more_than_there_are(state.database))
