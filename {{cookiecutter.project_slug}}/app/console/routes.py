@@ -77,17 +77,23 @@ async def begin_sign_in(identity: IdentityService) -> Response:
 async def complete_sign_in(
     identity: IdentityService,
     browser: Annotated[str, Cookie(alias=SIGN_IN_COOKIE)] = "",
+    earlier: SessionId = "",
     code: str = "",
     state: str = "",
     iss: str | None = None,
     error: str = "",
 ) -> Response:
-    """Where the identity provider sends the browser back to. Errors: SignInNotConfigured, IssuerUnavailable."""
+    """Where the identity provider sends the browser back to. An earlier session of the browser ends.
+
+    Errors: SignInNotConfigured, IssuerUnavailable.
+    """
+    sessions = _sessions(identity)
     try:
-        session = await _sessions(identity).complete(AuthorizationResponse(code, state, iss, error), browser)
+        session = await sessions.complete(AuthorizationResponse(code, state, iss, error), browser)
     except SignInRefused as refused:
         response = _redirect(f"./?{SIGNED_IN}={refused.reason}")
     else:
+        await sessions.close(earlier)
         response = _redirect("./")
         _set_cookie(response, SESSION_COOKIE, session)
     _remove_cookie(response, SIGN_IN_COOKIE)

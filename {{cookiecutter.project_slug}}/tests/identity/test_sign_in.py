@@ -66,6 +66,23 @@ async def test_the_database_holds_no_secret_of_a_browser(federation: Federation)
     assert secret.hex() not in rows[0]
 
 
+async def test_a_new_sign_in_ends_the_earlier_session_of_the_browser(federation: Federation) -> None:
+    """Whoever has a copy of its cookie loses it too; another browser of the person stays signed in."""
+    async with federation.browser() as browser, federation.browser() as other, federation.browser() as copy:
+        await sign_in(federation, browser)
+        await sign_in(federation, other)
+        copy.cookies.update(browser.cookies)
+        assert (await copy.get("/v1/caller")).status_code == 200
+        reply = await end(browser, {"state": "x", "code": "y"})
+        assert reply.headers["location"] == "./?sign-in=state"
+        assert (await copy.get("/v1/caller")).status_code == 200, "ended by a sign-in that was refused"
+        await sign_in(federation, browser)
+        assert copy.cookies[COOKIE] != browser.cookies[COOKIE]
+        assert (await copy.get("/v1/caller")).status_code == 401
+        for still in (browser, other):
+            assert (await still.get("/v1/caller")).status_code == 200
+
+
 Change = Callable[[Federation, Params], Any]
 ATTACKS: dict[str, tuple[Change, str]] = {
     "no state": (lambda f, p: p.pop("state"), "state"),
