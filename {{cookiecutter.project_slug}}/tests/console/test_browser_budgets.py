@@ -4,8 +4,11 @@ import psycopg
 import pytest
 
 from app.core.embedded import Urls
+from app.costs.domain import Usage
+from app.identity.domain import KeyTerms
 from tests.console.browser import Browser, installed
 from tests.console.conftest import House
+from tests.costs.ledger import charged
 from tests.monitoring.stored import PastAnswer, store
 
 pytestmark = [
@@ -61,5 +64,26 @@ async def test_the_role_service_sees_the_budget_of_the_whole_service(house: Hous
         await page.sees("Whole service, this month")
         await page.sees("left of $200.00")
         await page.sees("by the end of the month")
+        assert await page.nameless() == []
+        assert page.log == []
+
+
+async def test_costs_are_shown_by_key_and_person_and_markup_in_their_names_never_runs(
+    house: House, chromium: Browser
+) -> None:
+    name = "<img src=x onerror='window.ran = 1'>"
+    await house.state.identity.create_key(house.tenant, name, ["user"], terms=KeyTerms(person="Ana <b>B</b>"))
+    [key] = await house.state.identity.list_keys(house.tenant)
+    async with house.state.database.transaction(house.tenant) as connection:
+        await charged(house.state.costs, connection, house.tenant, "answer", "extractive", Usage(100), key_id=key.id)
+    async with chromium.tab() as page:
+        await page.open(f"{house.base}/console/budgets")
+        await page.type("key", await house.key("olga", "operator"))
+        await page.press("Sign in")
+        for text in ("By key", name, "By person", "ana <b>b</b>"):
+            await page.sees(text)
+        assert str(key.id) not in await page.text()
+        assert await page.run("document.querySelectorAll('main :is(img, b)').length") == 0
+        assert await page.run("window.ran") is None
         assert await page.nameless() == []
         assert page.log == []

@@ -85,3 +85,20 @@ async def test_quarantine_is_decided_in_the_browser(house: House, chromium: Brow
         items = (await operator.get("/v1/documents")).json()["items"]
         assert {item["name"]: item["status"] for item in items} == {"cafe.txt": "published", "empty.txt": "discarded"}
         assert page.log == []
+
+
+async def test_markup_in_the_name_of_a_file_is_shown_and_never_run(house: House, chromium: Browser) -> None:
+    name = "<img src=x onerror='window.ran = 1'>.txt"
+    operator = await house.client("olga", "operator")
+    async with operator, chromium.tab() as page:
+        await upload(house, operator, name, b"")
+        await page.open(f"{house.base}/console/quarantine")
+        await page.type("key", await house.key("otto", "operator"))
+        await page.press("Sign in")
+        await page.sees(name)
+        await page.press("Discard")
+        await page.sees("Discarded.")
+        assert name in await page.text()
+        assert await page.run("document.querySelectorAll('main img').length") == 0
+        assert await page.run("window.ran") is None
+        assert page.log == []

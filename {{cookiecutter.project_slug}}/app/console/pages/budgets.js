@@ -12,9 +12,8 @@ const BREAKDOWNS = {
   model: "By model",
   release: "By release",
   environment: "By environment",
-  tenant: "By tenant",
-  user: "By key",
   key: "By key",
+  person: "By person",
 };
 
 class BudgetPage {

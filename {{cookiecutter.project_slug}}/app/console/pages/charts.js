@@ -1,6 +1,7 @@
 // Charts as SVG, each with a table of its figures.
 
 import { h, svg } from "./dom.js";
+import { plain } from "./texts.js";
 
 const WIDE = 720;
 const MAX_ROWS = 12;
@@ -89,13 +90,16 @@ export function rows(name, totals) {
     h(
       "li",
       {},
-      h("span", { class: "name", title: row.key }, row.key || "none"),
-      bar([["spent", row.micro_usd]], most, `${row.key}: ${dollars(row.micro_usd)}`),
+      h("span", { class: "name", title: row.key }, plain(nameOf(row))),
+      bar([["spent", row.micro_usd]], most, `${nameOf(row)}: ${dollars(row.micro_usd)}`),
       h("span", { class: "amount" }, dollars(row.micro_usd)),
     ),
   );
   return [h("ol", { class: "bars" }, lines), figures(name, sorted)];
 }
+
+/** A key of the API has a name beside its id. */
+const nameOf = (row) => row.name || row.key || "none";
 
 function figures(name, totals) {
   const head = [name, "calls", "input tokens", "output tokens", "spent"].map((text) => h("th", { scope: "col" }, text));
@@ -103,7 +107,7 @@ function figures(name, totals) {
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, row.key || "none"),
+      h("th", { scope: "row", title: row.key }, plain(nameOf(row))),
       [row.calls, row.input_tokens, row.output_tokens].map((value) => h("td", {}, (value ?? 0).toLocaleString("en"))),
       h("td", {}, dollars(row.micro_usd)),
     ),
