@@ -197,11 +197,13 @@ def main() -> None:
 
     gc.disable()  # as `app` does while it imports
     from app.cli.commands import COMMANDS, load
+    from app.safety.domain.patterns import families
 
     for name in COMMANDS:
         load(name)
     for name in PRELOADED:
         importlib.import_module(name)
+    families()
     sys.modules["app.cli.run"].READY_SECONDS = PATIENCE  # type: ignore[attr-defined]
     gc.freeze()
     gc.enable()

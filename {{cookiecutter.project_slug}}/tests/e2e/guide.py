@@ -32,6 +32,7 @@ make() {
 }
 """
 """A refused request fails the block. `make` would look after the environment first, which is there."""
+BIN = Path(".venv", "bin")
 EXPORTED = "^declare -(x|-) [A-Z_]+="
 OF_THE_SHELL = " (PWD|OLDPWD|SHLVL|PATH|BASH[A-Z_]*|FUNCNAME|GROUPS|DIRSTACK|PIPESTATUS)="
 
@@ -69,11 +70,12 @@ class Reader:
     servers: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        command = self.folder / ".bin" / "app"
-        command.parent.mkdir()
+        command = self.folder / BIN / "app"
+        command.parent.mkdir(parents=True)
         command.write_text(f'#!/bin/sh\nexec {shlex.join(self.forks.command("app"))} "$@"\n')
         command.chmod(0o755)
         command.with_name("python").symlink_to(self.forks.python)
+        command.with_name("activate").touch()  # its commands are on the PATH already
 
     def read(self, page: Path, *before: str) -> list[str]:
         """Run the blocks of `page` after the commands `before`; returns the failures with their output."""
@@ -149,7 +151,7 @@ class Reader:
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_", "DATABASE_"))}
         return kept | {
-            "PATH": f"{self.folder / '.bin'}:{Path(sys.executable).parent}:{kept['PATH']}",
+            "PATH": f"{self.folder / BIN}:{Path(sys.executable).parent}:{kept['PATH']}",
             "APP_PORT": str(self.api),
             "APP_WORKER_METRICS_PORT": "0",
             "APP_EMBEDDER": "none",
