@@ -194,9 +194,7 @@ def counts() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     """Every counter of the service, and the number of values of every histogram. Their children are read, because to
     collect all samples takes as long as a request.
     """
-    read = {
-        (f"{name}_total", labels): child._value.get() for name, labels, child in _children(Counter)
-    }
+    read = {(f"{name}_total", labels): child._value.get() for name, labels, child in _children(Counter)}
     return read | {
         (f"{name}_count", labels): sum(bucket.get() for bucket in child._buckets)
         for name, labels, child in _children(Histogram)
