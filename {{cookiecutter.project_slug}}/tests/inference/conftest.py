@@ -5,7 +5,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ import pytest_asyncio
 import structlog
 
 from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.fields import LearnedRules
 from app.adapters.chat.standin import StandIn
 from app.core.embedded import Urls
 from app.core.logging import configure_logging
@@ -126,49 +127,107 @@ async def start_model(stack: AsyncExitStack, name: str) -> StandIn:
 Open = Callable[..., Awaitable[Service]]
 
 
+@dataclass
+class SharedServices:
+    """One service for all tests of a file, by the number of its models: to start one takes longer than most tests."""
+
+    start: Open
+    started: dict[int, Service] = field(default_factory=dict)
+
+    async def fresh(self, models: int) -> Service:
+        """The service as it was at its start, with a new tenant."""
+        if models not in self.started:
+            self.started[models] = await self.start(models=models)
+            return self.started[models]
+        before = self.started[models]
+        for model in before.models:
+            reset(model)
+        await load_again(before.state)
+        tenant, key = await new_tenant(before.state)
+        return replace(before, tenant=tenant, key=key)
+
+
+async def load_again(state: State) -> None:
+    """The release of this service is live, with nothing that was changed, learned or broken in this process."""
+    releases = state.answers.loaded_releases
+    loader = releases.load.__self__  # type: ignore[attr-defined]
+    loader.models.clear()
+    loader.transport = None
+    loader.learned = LearnedRules()
+    releases.by_id.clear()
+    await adopt(state)
+
+
+async def publish_both(service: Service) -> None:
+    await service.publish(TOWER, title="Lighthouse", uri="tower.md")
+    await service.publish(BRIDGE, title="Bridge", uri="bridge.md")
+
+
+def reset(model: StandIn) -> None:
+    """Its next calls are as those of a new one."""
+    new = StandIn(model=model.model)
+    for each in fields(new):
+        if each.init and each.name not in ("model", "port") and not each.name.startswith("_"):
+            setattr(model, each.name, getattr(new, each.name))
+
+
+@dataclass
+class Opener:
+    """Starts services, which stop with the stack."""
+
+    stack: AsyncExitStack
+    house: Path
+    settings: Settings
+    urls: Urls
+
+    async def __call__(
+        self, models: int = 1, idle_seconds: float = 100, options: Mapping[str, Any] | None = None, **answers: Any
+    ) -> Service:
+        """A service with any number of model servers and changed settings of `Answers`."""
+        names = ("stand-in", "stand-by")[:models]
+        running = [await start_model(self.stack, name) for name in names]
+        common = {"idle_seconds": idle_seconds, "timeout_seconds": 600, **(options or {})}
+        chain = tuple(ModelChoice(model=each.model, base_url=each.url, **common) for each in running)
+        chosen = self.settings.model_copy(update={"root": self.house, "model_chain": chain})
+        state = await self.stack.enter_async_context(build(chosen, self.urls))
+        await adopt(state)
+        change_serving(state, **answers)
+        tenant, key = await new_tenant(state)
+        url = await self.stack.enter_async_context(loaded(state))
+        return Service(state, url, tenant, key, running)
+
+
+async def new_tenant(state: State) -> tuple[UUID, str]:
+    tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
+    return tenant, (await state.identity.create_key(tenant, "test", ["user"])).text
+
+
 @pytest_asyncio.fixture
-async def open_service(
-    house: Path, settings: Settings, database_urls: Urls
-) -> AsyncIterator[Callable[..., Awaitable[Service]]]:
-    """Starts services with any number of model servers and changed settings of `Answers`, and stops them after the
-    test.
-    """
+async def open_service(house: Path, settings: Settings, database_urls: Urls) -> AsyncIterator[Open]:
+    """Starts services, and stops them after the test."""
     async with AsyncExitStack() as stack:
+        yield Opener(stack, house, settings, database_urls)
 
-        async def start(
-            models: int = 1, idle_seconds: float = 100, options: Mapping[str, Any] | None = None, **answers: Any
-        ) -> Service:
-            names = ("stand-in", "stand-by")[:models]
-            running = [await start_model(stack, name) for name in names]
-            common = {"idle_seconds": idle_seconds, "timeout_seconds": 600, **(options or {})}
-            chain = tuple(ModelChoice(model=each.model, base_url=each.url, **common) for each in running)
-            chosen = settings.model_copy(update={"root": house, "model_chain": chain})
-            state = await stack.enter_async_context(build(chosen, database_urls))
-            await adopt(state)
-            change_serving(state, **answers)
-            tenant = await state.identity.ensure_tenant(f"tenant-{uuid4().hex}")
-            key = (await state.identity.create_key(tenant, "test", ["user"])).text
-            url = await stack.enter_async_context(loaded(state))
-            return Service(state, url, tenant, key, running)
 
-        yield start
+@pytest_asyncio.fixture(scope="module")
+async def shared_services(house: Path, settings: Settings, database_urls: Urls) -> AsyncIterator[SharedServices]:
+    async with AsyncExitStack() as stack:
+        yield SharedServices(Opener(stack, house, settings, database_urls))
 
 
 @pytest_asyncio.fixture
-async def service(open_service: Open) -> Service:
-    """A service with one model and two documents."""
-    started = await open_service()
-    await started.publish(TOWER, title="Lighthouse", uri="tower.md")
-    await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
+async def service(shared_services: SharedServices) -> Service:
+    """A service with one model and two documents of a new tenant."""
+    started = await shared_services.fresh(models=1)
+    await publish_both(started)
     return started
 
 
 @pytest_asyncio.fixture
-async def quoting(open_service: Open) -> Service:
-    """A service without a model, which quotes the evidence."""
-    started = await open_service(models=0)
-    await started.publish(TOWER, title="Lighthouse", uri="tower.md")
-    await started.publish(BRIDGE, title="Bridge", uri="bridge.md")
+async def quoting(shared_services: SharedServices) -> Service:
+    """As `service`, without a model: it quotes the evidence."""
+    started = await shared_services.fresh(models=0)
+    await publish_both(started)
     return started
 
 

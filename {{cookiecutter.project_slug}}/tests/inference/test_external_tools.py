@@ -12,6 +12,7 @@ from app.core.jobs import Worker
 from app.review.domain.items import SubmittedDecision
 from app.review.repository import ReviewFilters
 from tests.actions.tool_server import Tracker, tracker_served
+from tests.conftest import override
 from tests.inference.conftest import Service, change_serving
 from tests.inference.test_tool_calls import call, calls, script
 
@@ -31,7 +32,7 @@ async def accept(service: Service, tracker: Tracker) -> None:
     """Lets the live release accept the tools as they are described now."""
     policy = ActionPolicy(owner="tests", offered=OFFERED, servers={"tracker": tracker.server()})  # type: ignore[arg-type]
     change_serving(service.state, actions=policy)
-    object.__setattr__(service.state.external_actions, "live_policy", lambda: policy)
+    override(service.state.external_actions, live_policy=lambda: policy)
     await service.state.external_actions.refresh()
 
 
@@ -81,7 +82,7 @@ async def test_a_tool_that_a_new_release_gives_up_during_an_answer_is_refused(
     asked = script(calls(call(FIND, 1, id=7)), "I do not know.")
 
     def meanwhile(*given: Any) -> Any:
-        object.__setattr__(service.state.external_actions, "live_policy", lambda: newer)
+        override(service.state.external_actions, live_policy=lambda: newer)
         return asked(*given)
 
     service.model.mind = meanwhile

@@ -165,7 +165,9 @@ async def test_a_refusal_by_screening_has_no_fallback(open_service: Open) -> Non
     assert not service.models[1].calls
 
 
-async def test_a_database_outage_during_an_answer_loses_nothing_and_recovers(service: Service, state: State) -> None:
+async def test_a_database_outage_during_an_answer_loses_nothing_and_recovers(open_service: Open, state: State) -> None:
+    service = await open_service()
+    await service.publish(TOWER)
     assert (await service.ask(WHO)).status_code == 200
     service.model.faults.append(Fault(hang=100))
     asking = asyncio.ensure_future(service.ask(WHO))

@@ -15,7 +15,7 @@ from tests.inference.ways.comparison import check, kind_of
 from tests.inference.ways.outcomes import NAMED, OUTCOMES, Outcome
 from tests.inference.ways.stage import Stage, Traces, open_stage
 
-DRAWN = 6
+DRAWN = 3
 Play = Callable[[Outcome], dict[str, Traces]]
 
 

@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from app.adapters.chat.standin import Fault
+from tests.conftest import override
 from tests.inference.conftest import Service
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -75,7 +76,7 @@ async def test_each_problem_is_the_clients_own_error(client: openai.AsyncOpenAI,
     with pytest.raises(openai.UnprocessableEntityError) as nothing:
         await client.chat.completions.create(model="default", messages=[{"role": "assistant", "content": "x"}])
     assert nothing.value.code == "no_question"
-    service.state.answers._in_progress.count = 10_000
+    override(service.state.answers, max_concurrent=0)
     with pytest.raises(openai.InternalServerError) as busy:
         await client.chat.completions.create(model="default", messages=ASKED)  # type: ignore[arg-type]
     assert busy.value.status_code == 503

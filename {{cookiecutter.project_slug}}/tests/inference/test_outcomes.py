@@ -221,7 +221,24 @@ def compare(received: list[Received], same_bill: bool) -> None:
             assert each.usage["completion_tokens"] == results["output_tokens"]
 
 
-@pytest.mark.parametrize("name", CASES)
+REPLAYED = (
+    "answered",
+    "nothing about it",
+    "NO ANSWER",
+    "a filter before text",
+    "a filter after text",
+    "an empty reply",
+    "cut at the limit",
+    "thoughts between tags",
+    "unsupported by the end",
+    "the prompt after text",
+    "a link between",
+    "the provider is away",
+)
+"""One of each kind of stored answer: what the model wrote, parts of it, a quotation, a refusal, one after text."""
+
+
+@pytest.mark.parametrize("name", REPLAYED)
 async def test_a_replay_is_what_was_sent(service: Service, name: str) -> None:
     case, keys = CASES[name], uuid4().hex
     first = await all_forms(service, case, keys)

@@ -45,8 +45,9 @@ async def everything(service: Service, received: Received) -> str:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_answer_loads_or_links_anything_of_another_host(service: Service, way: str) -> None:
+    """Each way out has every fourth form: the filter is the same for all, and each has some of every kind."""
     permit(service)
-    every = (*FORMS, *AROUND_THE_LIST)
+    every = (*FORMS, *AROUND_THE_LIST)[list(WAYS).index(way) :: len(WAYS)]
     for start in range(0, len(every), 18):
         forms = every[start : start + 18]
         say(service, "\n\n".join(f"{BUILT} {LAMP}\n\n{form}" for form in forms))
@@ -77,9 +78,10 @@ async def test_links_to_named_hosts_are_delivered_as_they_are(service: Service, 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_secret_of_a_model_leaves_in_plain_text_or_encoded(service: Service, way: str) -> None:
+    """Each way out has all of them in plain text, and every fourth disguise."""
     plain = "\n\n".join(f"{BUILT} {LAMP} {carried(kind)}" for kind in SECRETS)
     hidden = [f"{BUILT} {LAMP} Here: {hide(SECRETS['GitHub'])}" for hide in DISGUISES.values()]
-    for text in (plain, *hidden):
+    for text in (plain, *hidden[list(WAYS).index(way) :: len(WAYS)]):
         say(service, text)
         received = await ask(service, way, max_tokens=8192)
         assert received.text.startswith(BUILT)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from app.adapters.chat.standin import Fault
 from app.inference.domain.human_review import ReviewPolicy
+from tests.conftest import override
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import WHO, ask, events
 
@@ -234,7 +235,7 @@ async def test_a_stored_response_is_retrieved(service: Service, client: openai.A
 
 
 async def test_a_response_is_answered_within_the_limit_of_answers(service: Service) -> None:
-    service.state.answers._in_progress.count = 10_000
+    override(service.state.answers, max_concurrent=0)
     assert (await post(service)).json()["error"]["code"] == "too_many_answers"
     other = await ask(service, "json")
     assert other.answer["code"] == "too_many_answers"

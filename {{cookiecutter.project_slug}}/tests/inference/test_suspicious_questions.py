@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.safety.domain.policy import SecurityPolicy
+from tests.conftest import override
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import FORMS, ask
 
@@ -45,7 +46,6 @@ async def test_a_suspicious_question_is_flagged_or_refused_by_the_policy(
 
 
 async def test_without_the_classifier_only_the_rules_judge(service: Service) -> None:
-    answers = service.state.answers
-    object.__setattr__(answers.pipeline.screening, "classifier", None)
+    override(service.state.answers.pipeline.screening, classifier=None)
     found = (await service.ask(SUSPICIOUS)).json()["findings"]
     assert "suspected_instructions.classifier" not in {each["rule"] for each in found}

@@ -12,9 +12,9 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from app.identity.domain import KeyTerms
-from tests.inference.conftest import Service, house, open_service, service
+from tests.inference.conftest import Service, house, open_service, service, shared_services
 
-__all__ = ["house", "open_service", "service"]
+__all__ = ["house", "open_service", "service", "shared_services"]
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 META = {

@@ -11,10 +11,21 @@ from app.wiring import State
 from tests.conftest import TESTED, adopt
 from tests.governance.conftest import House
 from tests.governance.conftest import house as house_apart
-from tests.inference.conftest import house, open_service, quoting, service
+from tests.inference.conftest import house, open_service, quoting, service, shared_services
 from tests.ingestion.conftest import ingest, search, send, work
 
-__all__ = ["house", "house_apart", "ingest", "open_service", "quoting", "search", "send", "service", "work"]
+__all__ = [
+    "house",
+    "house_apart",
+    "ingest",
+    "open_service",
+    "quoting",
+    "search",
+    "send",
+    "service",
+    "shared_services",
+    "work",
+]
 
 Change = Callable[[str, str, str], Path]
 

@@ -29,10 +29,10 @@ from app.retrieval.service.retrieval import Retrieval
 from benchmarks.alert_drill import Scrape, firing, over_time
 from tests.clock import until
 from tests.conftest import ROOT
-from tests.inference.conftest import Service, house, open_service, quoting, service
+from tests.inference.conftest import Service, house, open_service, quoting, service, shared_services
 from tests.monitoring.test_dashboards import selectors
 
-__all__ = ["house", "open_service", "quoting", "service"]
+__all__ = ["house", "open_service", "quoting", "service", "shared_services"]
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed"),

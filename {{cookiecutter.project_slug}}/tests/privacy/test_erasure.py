@@ -1,6 +1,7 @@
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -260,9 +261,12 @@ Step = Callable[..., Awaitable[int]]
 async def test_an_interrupted_erasure_says_running_and_is_finished_by_the_next_sweep(
     plant: Plant, privacy: Privacy, tenant: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is interrupted before each step in turn; what was counted is not counted twice."""
+    """Before each step that is like no other, and some of those for rows; what was counted is not counted twice."""
     garden = await plant(documents=2, answers=1, others=1)
-    names = [name for name, _ in privacy.erasure.steps.steps]
+    every = privacy.erasure.steps.steps
+    names = [name for name, _ in every]
+    alone = [name for name, step in every if not isinstance(step, partial)]
+    assert alone[-1] == names[-1]
     broken = {"before": names[0]}
     steps = Steps.steps.fget  # type: ignore[attr-defined]
 
@@ -277,7 +281,7 @@ async def test_an_interrupted_erasure_says_running_and_is_finished_by_the_next_s
         await privacy.erasure.erase(tenant, ADA, "officer", WHY)
     [request] = await privacy.erasure.requests(tenant)
     assert request.id in {each.id for each in await privacy.erasure.tombstones.read()}
-    for name in names[1:]:
+    for name in sorted({*alone, *names[1::5]}, key=names.index):
         broken["before"] = name
         with pytest.raises(ConnectionError):
             await privacy.erasure.resume(tenant, request.id)

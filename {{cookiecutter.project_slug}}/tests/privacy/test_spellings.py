@@ -10,8 +10,9 @@ import pytest
 from app.core.embedded import Urls
 from app.privacy.domain.requests import Selection
 from app.wiring import State
+from benchmarks.harness import work_off
 from tests.privacy.planted import Garden
-from tests.privacy.test_erasure import WHY, left, upload
+from tests.privacy.test_erasure import WHY, left
 
 NAMES = (
     "Zoë Quíllfeather",
@@ -35,18 +36,22 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_name_is_erased_in_every_spelling_of_its_characters(
-    state: State, tenant: UUID, client: httpx.AsyncClient, database_urls: Urls, form: str
+    state: State, tenant: UUID, client: httpx.AsyncClient, database_urls: Urls, name: str
 ) -> None:
     garden = Garden(state, client, tenant, database_urls.owner, state.settings.root / "evals")
-    for name in NAMES:
-        said, word = FORMS[form](name), garden.word("said").split()[-1]
-        await upload(client, state, f"# The keeper\n\nThe keeper of the {word} harbour is {said} indeed.\n")
+    spellings = {garden.word(form).split()[-1]: spell(name) for form, spell in FORMS.items()}
+    for word, said in spellings.items():
+        text = f"# The keeper\n\nThe keeper of the {word} harbour is {said} indeed.\n"
+        files = {"files": (f"{word}.md", text.encode())}
+        (await client.post("/v1/documents", files=files, data={"metadata": "{}"})).raise_for_status()
+    await work_off(state)
+    for word, said in spellings.items():
         body = {"question": f"Who keeps the {word} harbour, {said}?", "conversation": f"about {said} {word}"}
         asked = await client.post("/v1/answers", json=body, headers={"Idempotency-Key": uuid4().hex})
         comment = {"helpful": False, "comment": f"It is {said}, {word}."}
         (await client.post(f"/v1/answers/{asked.json()['id']}/feedback", json=comment)).raise_for_status()
-    for name in NAMES:
-        await state.privacy.erasure.erase(tenant, Selection("subject", name), "officer", WHY)
-    assert left(garden) == set()
+    assert left(garden) == set(spellings)
+    await state.privacy.erasure.erase(tenant, Selection("subject", name), "officer", WHY)
+    assert garden.by_store(left(garden)) == {}

@@ -1,6 +1,6 @@
 """A text that an index holds is not embedded again: copies, later versions, repeated passages; never across tenants."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -10,6 +10,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from app.core.database import in_one_round_trip
+from app.core.embedded import Urls
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, upload_options
 from app.ingestion.domain.policy import DataPolicy
@@ -18,12 +19,11 @@ from app.retrieval.domain import Heading, PublishRequest, text_digest
 from app.retrieval.ports import EmbeddingResult
 from app.retrieval.repository.stored_vectors import STORED_VECTORS
 from app.retrieval.service.retrieval import Retrieval
-from app.wiring import State
+from app.settings import Settings
+from app.wiring import State, build
+from tests.conftest import FreshDatabase
 from tests.retrieval.conftest import WordsEmbedder
-from tests.retrieval.test_indexes import SeparateService, ask, ignore, live_index, narrow, put, switch_to
-
-__all__ = ["live_index"]
-
+from tests.retrieval.test_indexes import SeparateService, ask, ignore, narrow, put, switch_to
 
 DIGESTS = "select array_agg(text_digest) from chunk_vectors where tenant_id = %s and index_number = %s"
 
@@ -47,19 +47,47 @@ class Recorder(WordsEmbedder):
         return asked
 
 
-@pytest.fixture
-def recorder() -> Recorder:
+@pytest.fixture(scope="module")
+def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
+    """A database of this file: an index is built of all documents, and other files leave hundreds."""
+    with fresh_database() as urls:
+        yield urls
+
+
+@pytest_asyncio.fixture(scope="module")
+async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
+    async with build(settings, database_urls) as built:
+        yield built
+
+
+@pytest.fixture(scope="module")
+def shared_recorder() -> Recorder:
     return Recorder()
 
 
-@pytest_asyncio.fixture
-async def paid(state: State, live_index: int, recorder: Recorder) -> Retrieval:
+@pytest_asyncio.fixture(scope="module")
+async def shared_index(state: State, shared_recorder: Recorder) -> Retrieval:
     """The service on an index of the recorder, with chunks of a few sentences."""
-    retrieval = SeparateService(state, recorder, *state.retrieval.embedders.values()).retrieval
+    retrieval = SeparateService(state, shared_recorder, *state.retrieval.embedders.values()).retrieval
     built = await retrieval.index_builder.build(narrow(retrieval), ignore)
     await switch_to(retrieval, built.number)
-    recorder.taken()
     return retrieval
+
+
+@pytest.fixture
+def recorder(shared_recorder: Recorder) -> Recorder:
+    shared_recorder.taken()
+    return shared_recorder
+
+
+@pytest_asyncio.fixture
+async def paid(shared_index: Retrieval) -> AsyncIterator[Retrieval]:
+    """What another index would have asked the recorder for, the next test does not see: it is retired."""
+    yield shared_index
+    for row, _, _ in await shared_index.list_indexes(None):
+        if row.status not in ("live", "retired"):
+            await shared_index.indexes.retire(row.number)
+    await shared_index.indexes.reload()
 
 
 @pytest.fixture
@@ -160,7 +188,7 @@ async def test_the_lookup_names_its_tenant_beside_row_level_security(paid, reque
     assert found == [len(set(digests)), 0]
 
 
-async def test_another_index_is_embedded_anew_and_its_copies_share(paid, recorder, request_of, live_index):
+async def test_another_index_is_embedded_anew_and_its_copies_share(paid, recorder, request_of):
     for uri in ("a.md", "b.md"):
         await put(paid, request_of(section(9), uri=uri))
     recorder.taken()

@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from app.adapters.webhooks import HttpWebhookTransport
@@ -52,8 +53,11 @@ def allow(service: Service, *private: str, hosts: tuple[str, ...] = ()) -> None:
     change_serving(service.state, security=security, policies=changed, review=review)
 
 
-@pytest.fixture
-def holding(quoting: Service, receiver: Receiver) -> Service:
+@pytest_asyncio.fixture
+async def holding(quoting: Service, receiver: Receiver) -> Service:
+    """Without the jobs that another test left for a later attempt."""
+    async with quoting.state.database.transaction(quoting.tenant) as connection:
+        await connection.execute(text("delete from procrastinate_jobs where status = 'todo'"))
     allow(quoting, f"http://127.0.0.1:{receiver.port}")
     return quoting
 

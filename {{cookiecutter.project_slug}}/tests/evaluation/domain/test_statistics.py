@@ -14,13 +14,13 @@ FALLS = (0.0, 0.05, 0.1, 0.15)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("cases", "documents"), SUITES)
 def test_the_95_percent_interval_covers_the_truth_in_95_of_100_runs(kind: Kind, cases: int, documents: int) -> None:
-    held = [coverage(kind, cases, documents, 1000, fall, seed=3) for fall in FALLS]
+    held = [coverage(kind, cases, documents, 500, fall, seed=3) for fall in FALLS]
     assert sum(held) / len(held) == pytest.approx(0.95, abs=0.02)
 
 
 @pytest.mark.slow
 def test_a_fall_of_18_points_is_detected_with_the_power_of_the_policy() -> None:
-    found = verdicts(fall=0.18, cases=80, documents=30, runs=1000, seed=5)
+    found = verdicts(fall=0.18, cases=80, documents=30, runs=300, seed=5)
     assert found["named"] >= policy().power
     assert found["stopped"] >= 0.99
     assert found["detectable"] == pytest.approx(0.17, abs=0.01)
@@ -28,12 +28,12 @@ def test_a_fall_of_18_points_is_detected_with_the_power_of_the_policy() -> None:
 
 @pytest.mark.slow
 def test_a_release_that_fell_by_the_tolerance_is_stopped() -> None:
-    assert verdicts(fall=TOLERANCE, cases=80, documents=30, runs=500, seed=6)["stopped"] >= 0.93
+    assert verdicts(fall=TOLERANCE, cases=80, documents=30, runs=200, seed=6)["stopped"] >= 0.93
 
 
 @pytest.mark.slow
 def test_a_release_that_did_not_fall_is_hardly_ever_failed() -> None:
-    found = verdicts(fall=0.0, cases=80, documents=30, runs=500, seed=7)
+    found = verdicts(fall=0.0, cases=80, documents=30, runs=200, seed=7)
     assert found["named"] + found["wrongly_failed"] <= 0.05
 
 
@@ -71,7 +71,7 @@ def test_a_p_value_over_few_documents_enumerates_all_signs() -> None:
 def test_without_a_fall_one_p_value_in_twenty_is_below_a_twentieth() -> None:
     rng = np.random.default_rng(8)
     where = suite(80, 30, rng)
-    before, after = World("facts", 0.0).draw(where, 4000, rng)
+    before, after = World("facts", 0.0).draw(where, 2000, rng)
     found = estimates(sum_by_cluster(after - before, where), 0.05, 1000, seed=8)
     assert float((found.p < 0.05).mean()) == pytest.approx(0.05, abs=0.02)
 

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Counter, Histogram
 
 from app.actions.domain import ActionPolicy
 from app.adapters.chat.choice import ModelChoice
@@ -190,22 +190,26 @@ def review_of(outcome: Outcome) -> ReviewPolicy:
     return ReviewPolicy(owner="tests", overlap=0, rules=rules)  # type: ignore[arg-type]
 
 
-def own_collectors() -> list[Any]:
-    """Without those that read the state of the process and the garbage collector, which take time."""
-    named = REGISTRY._collector_to_names.items()
-    return [collector for collector, names in named if any(name.startswith("app_") for name in names)]
-
-
 def counts() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Every counter of the service, and the number of values of every histogram."""
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for collector in own_collectors()
-        for metric in collector.collect()
-        if metric.name.startswith("app_") and not metric.name.startswith(OTHER_COUNTS)
-        for sample in metric.samples
-        if sample.name.endswith(("_total", "_count"))
+    """Every counter of the service, and the number of values of every histogram. Their children are read, because to
+    collect all samples takes as long as a request.
+    """
+    read = {(f"{name}_total", labels): child._value.get() for name, labels, child in _children(Counter)}
+    return read | {
+        (f"{name}_count", labels): sum(bucket.get() for bucket in child._buckets)
+        for name, labels, child in _children(Histogram)
     }
+
+
+def _children(kind: type[Counter] | type[Histogram]) -> Iterator[tuple[str, tuple[tuple[str, str], ...], Any]]:
+    """Each metric of a kind with each of its sets of labels."""
+    for metric in list(REGISTRY._collector_to_names):
+        if not isinstance(metric, kind) or not metric._name.startswith("app_") or metric._name.startswith(OTHER_COUNTS):
+            continue
+        if not metric._labelnames:
+            yield metric._name, (), metric
+        for values, child in list(getattr(metric, "_metrics", {}).items()):
+            yield metric._name, tuple(sorted(zip(metric._labelnames, values, strict=True))), child
 
 
 OF_THE_FORM = ("http.", "url.", "server.", "network.", "gen_ai.request.stream", "gen_ai.response.time_to")

@@ -14,6 +14,8 @@ from tests.safety.outbound_forms import AROUND_THE_LIST, CARRIERS, DISGUISES, SE
 from tests.safety.rendering import stray_tags
 from tests.safety.test_output_filter import CANARY, OUTPUT, PROMPT, signs
 
+APART = 6
+"""Characters between two positions at which a sample is cut."""
 BUILT = "It was built in 1874 by the engineer Marta Holm [1]."
 SAMPLES = (
     *FORMS,
@@ -45,14 +47,14 @@ def plain_words(text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(10))
 def test_a_sample_cut_anywhere_is_filtered_like_the_whole(part: int) -> None:
-    """At each position of each sample, and sign by sign; nothing of it leaves in either."""
-    for sample in SAMPLES[part::10]:
+    """Sign by sign, and at every sixth position, of which each sample has others; nothing of it leaves in either."""
+    for number, sample in enumerate(SAMPLES[part::10]):
         text, words = f"{BUILT} {sample}", plain_words(sample)
         whole = released([text], words)
         assert stray_tags(whole[0]) == []
         assert whole[1], sample
         assert released(list(text), words) == whole
-        for at in range(len(BUILT), len(text), max(1, len(sample) // 40)):
+        for at in range(len(BUILT) + number % APART, len(text), max(APART, len(sample) // 10)):
             assert released([text[:at], text[at:]], words) == whole, (sample, at)
 
 
