@@ -28,6 +28,7 @@ KILL = signal.SIGUSR2
 PRELOADED = (
     "alembic.command",
     "app.adapters.parsers.child",
+    "app.adapters.screening.ngram_classifier",
     "app.room",
     "app.worker",
     "benchmarks.harness",
@@ -36,17 +37,20 @@ PRELOADED = (
     "uvloop",
 )
 """What the commands import besides, when they run."""
-NOT_FORKING = {
-    *("benchmarks.cli_start", "benchmarks.ingest_memory"),  # the start and the memory of a process are measured
-    *("benchmarks.monitoring_cost",),  # starts a process that changes a library before it imports the service
-    *("benchmarks.kill_budget", "benchmarks.kill_stack"),  # take the port of a process that they have just killed
-}
-"""What starts interpreters of its own."""
+PREPARED = (
+    ("app.adapters.screening.ngram_classifier", "shipped_classifier"),
+    ("app.safety.domain.patterns", "families"),
+    ("app.safety.domain.patterns", "squeezed"),
+)
+"""What a service makes once, at its first question."""
+NOT_FORKING = {"benchmarks.cli_start", "benchmarks.ingest_memory"}
+"""What starts interpreters of its own: they measure the start and the memory of a process."""
 PASSED_ON = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, KILL}
 PYTHON = """#!/bin/sh
 real={real} server="{real} -I -S {file} {address}"
 if [ "$1" = -u ]; then shift; fi
 case "$1 $2 $3" in
+  "-m benchmarks.unmonitored "*) ;; # changes a library before it imports the service
   "-m app "*|"-m app."*|"-m benchmarks."*|"-m scripts."*) shift; exec $server "$@";;
   "-I -c "*app.adapters.parsers.child*) exec $server tests.parser_child "$4";;
 esac
@@ -202,6 +206,8 @@ def main() -> None:
         load(name)
     for name in PRELOADED:
         importlib.import_module(name)
+    for module, name in PREPARED:
+        getattr(importlib.import_module(module), name)()
     sys.modules["app.cli.run"].READY_SECONDS = PATIENCE  # type: ignore[attr-defined]
     gc.freeze()
     gc.enable()
