@@ -52,7 +52,7 @@ if [ "$1" = -u ]; then shift; fi
 case "$1 $2 $3" in
   "-m benchmarks.unmonitored "*) ;; # changes a library before it imports the service
   "-m app "*|"-m app."*|"-m benchmarks."*|"-m scripts."*) shift; exec $server "$@";;
-  "-I -c "*app.adapters.parsers.child*) exec $server tests.parser_child "$4";;
+  "-I -c "*app.adapters.parsers.child*) shift 3; exec $server tests.parser_child "$@";;
 esac
 exec $real "$@"
 """
@@ -62,17 +62,18 @@ class Forks:
     """The server of one test process. It ends with its standard input.
 
     python: a command that runs modules of the service as forks, and everything else as the interpreter.
+    service: the folder of another service than this one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, service: Path | None = None) -> None:
         self.address, self.python = folder / "forks", folder / "python"
         self.python.write_text(PYTHON.format(real=sys.executable, file=__file__, address=self.address))
         self.python.chmod(0o755)
         command = [sys.executable, "-m", "tests.forks", str(self.address), str(self.python)]
         root = Path(__file__).parent.parent
-        environment = os.environ | {"COLUMNS": "200"}
+        environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(root)}
         self.process = subprocess.Popen(
-            command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command, cwd=service or root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self.process.stdout
         assert self.process.stdout.readline() == b"ready\n"
