@@ -73,9 +73,7 @@ def test_the_statements_in_the_errors_lead_to_a_migrated_database(bare: BareServ
     assert migrate(bare.url(bare.owner), bare.url(bare.service), ROOT) == (latest, latest)
 
 
-def test_a_migration_without_ownership_of_the_tables_reports_it(
-    bare: BareServer, tmp_path: Path, forks: Forks
-) -> None:
+def test_a_migration_without_ownership_of_the_tables_reports_it(bare: BareServer, tmp_path: Path, forks: Forks) -> None:
     bare.run("create extension vector", database=None)
     bare.run(f"grant app_service to {bare.service}")
     migrate(bare.url(), bare.url(bare.service), ROOT)
