@@ -5,6 +5,7 @@ gives the series that Prometheus would hold after hours of both, and promtool ev
 """
 
 import argparse
+import os
 import re
 import subprocess
 import tempfile
@@ -23,6 +24,8 @@ from app.monitoring.domain.rules import alerts_of, rule_files
 
 FIRING = 'count by (alertname) (ALERTS{alertstate="firing"}) or vector(0)'
 _ALERT = re.compile(r'alertname="(\w+)"')
+PROMTOOL = {"GOGC": "400"}
+"""Variables of promtool: it looks for garbage less often, which took a third of its time."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def firing(
     content = {"rule_files": [str(path) for path in rules], "evaluation_interval": f"{step}m", "tests": [test]}
     file.write_text(yaml.safe_dump(content, sort_keys=False, width=1000))
     # Nothing is expected, so that promtool prints what there is.
-    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=500)
+    command = ["promtool", "test", "rules", str(file)]
+    done = subprocess.run(command, env=os.environ | PROMTOOL, capture_output=True, text=True, timeout=500)
     _, *found = (done.stdout + done.stderr).split("expr: ")
     if len(found) != len(minutes):
         raise RuntimeError(done.stdout + done.stderr)

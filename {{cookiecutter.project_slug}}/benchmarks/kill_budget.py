@@ -28,7 +28,7 @@ from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, fresh_database, house, write
-from benchmarks.processes import PATIENCE, free_port
+from benchmarks.processes import PATIENCE, free_port, kill
 
 KILLS = 200
 PRICE = "stand-in: {input: 1, output: 2}"
@@ -100,8 +100,7 @@ async def _storm(home: Path, url: str, model: str, key: str, chance: random.Rand
         while number == 0 and not ended["whole"]:  # noqa: ASYNC110, the first lives until money is spent
             await asyncio.sleep(0.02)
         await asyncio.sleep(chance.uniform(0.02, LONGEST_LIFE))
-        running.kill()
-        running.wait()
+        kill(running, port)
         if number % 20 == 19:
             print(f"kill {number + 1}: {ended}", flush=True)
     stop.set()

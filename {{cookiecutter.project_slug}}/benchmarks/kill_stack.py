@@ -35,7 +35,7 @@ from app.wiring import State, build
 from benchmarks.harness import ROOT, arguments_of, house, write
 from benchmarks.kill_budget import ANSWERS, CHARGED, LAPSE, MONEY, PRICE, QUESTION, TEXT, environment_of
 from benchmarks.kill_ingest import kill_server, unfinished
-from benchmarks.processes import ANY_PORT, PATIENCE, SILENCE, free_port
+from benchmarks.processes import ANY_PORT, PATIENCE, SILENCE, free_port, kill
 
 KILLS = 100
 ASKERS, UPLOADERS = 6, 2
@@ -89,8 +89,11 @@ class Stack:
         if name == "database":
             kill_server(self.server)  # `keep_running` starts it again
             return
-        self.processes[name].kill()
-        self.processes[name].wait()
+        if port := {**self.apis, "proxy": self.proxy}.get(name):
+            kill(self.processes[name], port)
+        else:
+            self.processes[name].kill()
+            self.processes[name].wait()
         self.start(name)
 
     async def ready(self) -> None:

@@ -64,7 +64,7 @@ class Size:
     callers: int = 500
 
 
-SHORT = Size(0.3, 0.3, 0.3, 0.3, 1.5, PER_DOCUMENT, connections=(8,), times=(3,), callers=100)
+SHORT = Size(0.2, 0.1, 0.1, 0.1, 1.5, PER_DOCUMENT, connections=(8,), times=(3,), callers=20)
 
 
 @dataclass

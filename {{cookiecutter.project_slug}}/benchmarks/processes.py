@@ -102,6 +102,20 @@ class WorkerPool:
         process.wait()
 
 
+def kill(process: "subprocess.Popen[bytes]", port: int) -> None:
+    """Kill a process that listens on the port, which another one can take afterwards."""
+    process.kill()
+    process.wait()
+    until = time.monotonic() + PATIENCE
+    while _is_listened_on(port) and time.monotonic() < until:
+        time.sleep(0.005)  # in tests it stands for a fork, which ends a moment later
+
+
+def _is_listened_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_port() -> int:
     """A free port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
     while True:

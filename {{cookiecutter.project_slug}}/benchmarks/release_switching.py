@@ -71,7 +71,7 @@ async def main(answers: int, seed: int, short: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             settings = Settings(root=ROOT, data_dir=Path(folder), embedder="none", _env_file=None)
             async with build(settings, urls) as state:
-                moves, calm = (4, 0.2) if short else (MOVES, 1.0)
+                moves, calm = (4, 0.05) if short else (MOVES, 1.0)
                 result = await measure(state, urls.service, folder, answers, moves, calm, random.Random(seed))
         write("release_switching", {"seed": seed, **result}, short)
 

@@ -65,7 +65,7 @@ async def insistent(ask: Ask) -> httpx.Response:
     """Asks again and again while there is no place."""
     reply = await ask()
     while reply.status_code == 503:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         reply = await ask()
     return reply
 

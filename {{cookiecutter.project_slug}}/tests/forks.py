@@ -28,6 +28,7 @@ KILL = signal.SIGUSR2
 PRELOADED = (
     "alembic.command",
     "app.adapters.parsers.child",
+    "app.adapters.screening.ngram_classifier",
     "app.room",
     "app.worker",
     "benchmarks.harness",
@@ -36,19 +37,22 @@ PRELOADED = (
     "uvloop",
 )
 """What the commands import besides, when they run."""
-NOT_FORKING = {
-    *("benchmarks.cli_start", "benchmarks.ingest_memory"),  # the start and the memory of a process are measured
-    *("benchmarks.monitoring_cost",),  # starts a process that changes a library before it imports the service
-    *("benchmarks.kill_budget", "benchmarks.kill_stack"),  # take the port of a process that they have just killed
-}
-"""What starts interpreters of its own."""
+PREPARED = (
+    ("app.adapters.screening.ngram_classifier", "shipped_classifier"),
+    ("app.safety.domain.patterns", "families"),
+    ("app.safety.domain.patterns", "squeezed"),
+)
+"""What a service makes once, at its first question."""
+NOT_FORKING = {"benchmarks.cli_start", "benchmarks.ingest_memory"}
+"""What starts interpreters of its own: they measure the start and the memory of a process."""
 PASSED_ON = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, KILL}
 PYTHON = """#!/bin/sh
 real={real} server="{real} -I -S {file} {address}"
 if [ "$1" = -u ]; then shift; fi
 case "$1 $2 $3" in
+  "-m benchmarks.unmonitored "*) ;; # changes a library before it imports the service
   "-m app "*|"-m app."*|"-m benchmarks."*|"-m scripts."*) shift; exec $server "$@";;
-  "-I -c "*app.adapters.parsers.child*) exec $server tests.parser_child "$4";;
+  "-I -c "*app.adapters.parsers.child*) shift 3; exec $server tests.parser_child "$@";;
 esac
 exec $real "$@"
 """
@@ -58,17 +62,18 @@ class Forks:
     """The server of one test process. It ends with its standard input.
 
     python: a command that runs modules of the service as forks, and everything else as the interpreter.
+    service: the folder of another service than this one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, service: Path | None = None) -> None:
         self.address, self.python = folder / "forks", folder / "python"
         self.python.write_text(PYTHON.format(real=sys.executable, file=__file__, address=self.address))
         self.python.chmod(0o755)
         command = [sys.executable, "-m", "tests.forks", str(self.address), str(self.python)]
         root = Path(__file__).parent.parent
-        environment = os.environ | {"COLUMNS": "200"}
+        environment = os.environ | {"COLUMNS": "200", "PYTHONPATH": str(root)}
         self.process = subprocess.Popen(
-            command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command, cwd=service or root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self.process.stdout
         assert self.process.stdout.readline() == b"ready\n"
@@ -197,13 +202,13 @@ def main() -> None:
 
     gc.disable()  # as `app` does while it imports
     from app.cli.commands import COMMANDS, load
-    from app.safety.domain.patterns import families
 
     for name in COMMANDS:
         load(name)
     for name in PRELOADED:
         importlib.import_module(name)
-    families()
+    for module, name in PREPARED:
+        getattr(importlib.import_module(module), name)()
     sys.modules["app.cli.run"].READY_SECONDS = PATIENCE  # type: ignore[attr-defined]
     gc.freeze()
     gc.enable()

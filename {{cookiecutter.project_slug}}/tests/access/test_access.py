@@ -31,7 +31,7 @@ from tests.retrieval.rooms import remote, room_served
 
 __all__ = ["house", "open_service"]
 
-SEQUENCES = int(os.environ.get("ACCESS_SEQUENCES", "20"))
+SEQUENCES = int(os.environ.get("ACCESS_SEQUENCES", "10"))
 FIRST = int(os.environ.get("ACCESS_FIRST_SEED", "1"))
 DETACHED = os.environ.get("ACCESS_DETACHED", "")
 STEPS = 20

@@ -17,6 +17,7 @@ from app.core.revisions import required
 from app.core.schema import migrate
 from tests.conftest import ROOT
 from tests.e2e.conftest import app
+from tests.forks import Forks
 
 
 class BareServer:
@@ -72,25 +73,25 @@ def test_the_statements_in_the_errors_lead_to_a_migrated_database(bare: BareServ
     assert migrate(bare.url(bare.owner), bare.url(bare.service), ROOT) == (latest, latest)
 
 
-def test_a_migration_without_ownership_of_the_tables_reports_it(bare: BareServer, tmp_path: Path) -> None:
+def test_a_migration_without_ownership_of_the_tables_reports_it(bare: BareServer, tmp_path: Path, forks: Forks) -> None:
     bare.run("create extension vector", database=None)
     bare.run(f"grant app_service to {bare.service}")
     migrate(bare.url(), bare.url(bare.service), ROOT)
     names = {"DATABASE_URL": bare.url(bare.service), "APP_DATABASE_OWNER_URL": bare.url(bare.owner)}
-    done = app(tmp_path, "migrate", "--to", "0014", **names)
+    done = app(tmp_path, "migrate", "--to", "0014", command=forks.command("app"), **names)
     assert done.returncode == 1
     assert re.fullmatch(r"app: The role \w+_owner (lacks|does not own|may not) .+ run '.+;' in .+\n", done.stderr), (
         done.stderr
     )
 
 
-def test_any_command_reports_a_missing_privilege(bare: BareServer, tmp_path: Path) -> None:
+def test_any_command_reports_a_missing_privilege(bare: BareServer, tmp_path: Path, forks: Forks) -> None:
     bare.run("create extension vector", database=None)
     bare.run(f"grant app_service to {bare.service}")
     migrate(bare.url(), bare.url(bare.service), ROOT)
     bare.run("revoke all on api_keys from app_service", database=None)
     names = {"DATABASE_URL": bare.url(bare.service), "APP_EMBEDDER": "none", "APP_MASTER_KEY": "m" * 64}
-    done = app(tmp_path, "keys", "create", "reader", **names)
+    done = app(tmp_path, "keys", "create", "reader", command=forks.command("app"), **names)
     assert done.returncode == 1
     assert done.stderr == (
         f"app: The role {bare.service} lacks all on the table api_keys; let an administrator of the database run "
@@ -98,10 +99,10 @@ def test_any_command_reports_a_missing_privilege(bare: BareServer, tmp_path: Pat
     )
 
 
-def test_a_database_that_does_not_exist_is_named(database_urls: Urls, tmp_path: Path) -> None:
+def test_a_database_that_does_not_exist_is_named(database_urls: Urls, tmp_path: Path, forks: Forks) -> None:
     url = make_url(database_urls.service).set(database="nowhere").render_as_string(hide_password=False)
     for command in (["keys", "list"], ["migrate"]):
-        done = app(tmp_path, *command, DATABASE_URL=url)
+        done = app(tmp_path, *command, command=forks.command("app"), DATABASE_URL=url)
         assert done.returncode == 1
         assert done.stderr.startswith('app: The database refuses the connection: database "nowhere" does not exist;')
 

@@ -6,7 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import httpx
 
 from benchmarks.processes import free_port
 from tests.conftest import ROOT, TESTED
-from tests.forks import PATIENCE
+from tests.forks import PATIENCE, Forks
 
 PAGE = ROOT / "docs" / "how-to" / "extend-the-service.md"
 EXAMPLE = re.compile(r"^`([\w./]+)`:\n\n```\w+\n(.*?)^```$", re.M | re.S)
@@ -53,10 +56,11 @@ def clear(place: Path) -> None:
 
 @dataclass
 class ExtendedService:
-    """folder: of the copy. data: of its database."""
+    """folder: of the copy. data: of its database. python: an interpreter, or what stands for one."""
 
     folder: Path
     data: Path
+    python: str = sys.executable
 
     @classmethod
     def make(cls, where: Path) -> "ExtendedService":
@@ -66,6 +70,7 @@ class ExtendedService:
             shutil.copytree(TESTED / name, made.folder / name)  # compiled as it is: compiling takes seconds
         for place in PLACES:
             clear(made.folder / place)
+        made.write("scripts/patient.py", PATIENT)
         made.write("docs/lens.md", LENS)
         made.write("evals/golden.jsonl", json.dumps(CASE) + "\n")
         corpus = {"path": "docs", "tenant": "evaluation", "source": "handbook", "groups": []}
@@ -85,9 +90,21 @@ class ExtendedService:
         file.write_text(text, encoding="utf-8")
         return file
 
+    @contextmanager
+    def forking(self) -> Iterator[None]:
+        """Its processes are forks of one that has imported the service with its extensions as they are now."""
+        with tempfile.TemporaryDirectory() as folder:
+            forks = Forks(Path(folder), self.folder)
+            self.python = str(forks.python)
+            try:
+                yield
+            finally:
+                self.python = sys.executable
+                forks.close()
+
     def app(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [sys.executable, "-c", PATIENT, *arguments],
+            [self.python, "-m", "scripts.patient", *arguments],
             cwd=self.folder,
             env=self.environment(**variables),
             capture_output=True,
@@ -122,7 +139,7 @@ class ExtendedService:
         port = free_port()
         with (self.data / "run.log").open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "app", "run"],
+                [self.python, "-m", "app", "run"],
                 cwd=self.folder,
                 env=self.environment(APP_PORT=str(port), **variables),
                 stdout=log,

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,18 +41,19 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Extended]:
     service = ExtendedService.make(tmp_path_factory.mktemp("extended"))
     service.extend()
     service.write("policies/extensions/cost.yaml", "prices:\n  stand-in: {local: true}\n")
-    migrated, checked = service.must("migrate"), service.must("migrate", "--check")
-    stranger = KEY.findall(service.must("keys", "create", "test", "--tenant", "neighbour", "--role", "user"))[0]
-    model = free_port()
-    standin = subprocess.Popen([sys.executable, "-m", "app.adapters.chat.standin", "--port", str(model)])
-    chain = json.dumps([{"model": "stand-in", "base_url": f"http://127.0.0.1:{model}/v1"}])
-    try:
-        serving = service.start(APP_MODEL_CHAIN=chain)
-        yield Extended(service, serving, migrated, checked, stranger)
-        serving.stop()
-    finally:
-        standin.terminate()
-        standin.wait()
+    with service.forking():
+        migrated, checked = service.must("migrate"), service.must("migrate", "--check")
+        stranger = KEY.findall(service.must("keys", "create", "test", "--tenant", "neighbour", "--role", "user"))[0]
+        model = free_port()
+        standin = subprocess.Popen([service.python, "-m", "app.adapters.chat.standin", "--port", str(model)])
+        chain = json.dumps([{"model": "stand-in", "base_url": f"http://127.0.0.1:{model}/v1"}])
+        try:
+            serving = service.start(APP_MODEL_CHAIN=chain)
+            yield Extended(service, serving, migrated, checked, stranger)
+            serving.stop()
+        finally:
+            standin.terminate()
+            standin.wait()
 
 
 def eventually(client: httpx.Client, path: str, field: str, value: str) -> dict[str, object]:

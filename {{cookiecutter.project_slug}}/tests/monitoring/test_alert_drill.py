@@ -73,7 +73,7 @@ async def ask(service: Service, question: str) -> None:
 
 
 async def drilled(
-    service: Service, folder: Path, fault: Doing, ordinary: int = 360, lasting: int = 70, step: int = 2
+    service: Service, folder: Path, fault: Doing, ordinary: int = 120, lasting: int = 70, step: int = 2
 ) -> set[str]:
     """The alerts that fire after so many minutes of ordinary traffic, and so many of the fault."""
     await ask(service, ON_TOPIC)  # series begin to exist

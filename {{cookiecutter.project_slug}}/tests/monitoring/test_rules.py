@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.monitoring.domain.alerts import Alert, BurnAlert, burn_alerts
 from app.monitoring.domain.indicators import INDICATORS
 from app.monitoring.domain.rule_cases import Series
 from app.monitoring.domain.rules import alerts_of, case_files, chart_rules, digest, rule_files
+from benchmarks.alert_drill import PROMTOOL
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.slow
@@ -28,7 +30,8 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="pr
 
 
 def promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+    command, environment = ["promtool", *arguments], os.environ | PROMTOOL
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -16,7 +18,8 @@ from app.monitoring.domain.rule_cases import RuleCase
 CAUSES_FILE = "causes.yaml"
 
 
-def rule_files(objectives: Objectives) -> dict[str, str]:
+@lru_cache(4)  # each readiness report asks for them, and writing YAML takes longer than most of its checks
+def rule_files(objectives: Objectives) -> Mapping[str, str]:
     """The files of rules that Prometheus loads, by name: one for each objective, and one for the other alerts."""
     files = {}
     for indicator in INDICATORS:
@@ -25,7 +28,7 @@ def rule_files(objectives: Objectives) -> dict[str, str]:
         group = {"name": indicator.objective, "rules": [*_recorded(indicator), *(_rule(alert) for alert in alerts)]}
         files[f"{indicator.objective}.yaml"] = _written(objectives, {"groups": [group]})
     causes = {"name": "causes", "rules": [_rule(alert) for alert in CAUSES]}
-    return {**files, CAUSES_FILE: _written(objectives, {"groups": [causes]})}
+    return MappingProxyType({**files, CAUSES_FILE: _written(objectives, {"groups": [causes]})})
 
 
 def chart_rules(objectives: Objectives) -> str:
