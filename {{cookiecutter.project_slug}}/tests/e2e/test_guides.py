@@ -31,8 +31,8 @@ YOUNG = [
     ("build-and-switch-an-index.md",),
     ("release-and-roll-back.md",),
 ]
-"""Which of them are read on one service: the first of the first makes no release. Their releases answer nearly alike, so
-that some of the cases are enough.
+"""Which of them are read on one service: the first of the first makes no release. Their releases answer nearly
+alike, so that some of the cases are enough.
 """
 
 
