@@ -36,6 +36,7 @@ from app.identity.domain import Principal
 from app.settings import Settings
 from app.wiring import State, build, infrastructure
 from tests import clock, cpu_report
+from tests.databases import Databases
 from tests.forks import Forks
 from tests.order import SEED, RandomOrder, seed
 from tests.quick import quick_part
@@ -234,8 +235,9 @@ def data_of_this_process() -> Path:
 def embedded() -> Iterator[EmbeddedPostgres]:
     """Kept from run to run, beside the one of `make run`; another run of the same tests joins it."""
     server = start_embedded(data_of_this_process())
-    # What is written here need not outlive a power cut; what must outlive a killed process does.
-    for name in ("fsync", "full_page_writes"):
+    # What is written here need not outlive a power cut; what must outlive a killed process does. The server would look
+    # for garbage in every database of a run.
+    for name in ("autovacuum", "fsync", "full_page_writes"):
         _run(server, "alter system set {} = off", name)
     _run(server, "select pg_reload_conf()")
     cpu_report.SERVERS.append(psutil.Process(int((server.folder / "postmaster.pid").read_text().split()[0])))
@@ -257,27 +259,29 @@ FreshDatabase = Callable[[], AbstractContextManager[Urls]]
 
 
 @pytest.fixture(scope="session")
-def migrated_database(embedded: EmbeddedPostgres) -> Iterator[str]:
-    """The name of a database to copy, which is migrated and otherwise empty."""
-    name = f"test_{uuid4().hex[:12]}"
-    urls = embedded.urls(name)
-    migrate(urls.owner, urls.service, ROOT)
-    yield name
-    embedded.drop(name)
+def databases(embedded: EmbeddedPostgres) -> Iterator[Databases]:
+    those = Databases(embedded)
+    those.drop_of_killed_runs()
+    yield those
+    those.drop()
 
 
 @pytest.fixture(scope="session")
-def fresh_database(embedded: EmbeddedPostgres, migrated_database: str) -> FreshDatabase:
-    """Makes migrated databases that nobody else uses; each is dropped at the end of its block."""
+def migrated_database(databases: Databases) -> str:
+    """The name of a database to copy, which is migrated and otherwise empty."""
+    name = databases.name()
+    urls = databases.server.urls(name)
+    migrate(urls.owner, urls.service, ROOT)
+    return name
+
+
+@pytest.fixture(scope="session")
+def fresh_database(databases: Databases, migrated_database: str) -> FreshDatabase:
+    """Makes migrated databases that nobody else uses."""
 
     @contextmanager
     def make() -> Iterator[Urls]:
-        name = f"test_{uuid4().hex[:12]}"
-        try:
-            _run(embedded, "create database {} template {} strategy file_copy", name, migrated_database)
-            yield embedded.urls(name)
-        finally:
-            embedded.drop(name)
+        yield databases.copy(migrated_database)
 
     return make
 
