@@ -1,5 +1,7 @@
 """`pytest --order random`: a random order of folders, files and tests, which `--order SEED` repeats.
 
+The tests of a file that is marked `in_order` stay as they are written: each goes on where the one before it ended.
+
 Which of two tests comes first depends on the seed and on their names only: a seed also repeats the order of a part of a
 run, in one process or in many.
 """
@@ -32,7 +34,7 @@ class RandomOrder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self.place(item.nodeid))
+        items.sort(key=lambda item: self.place(item.nodeid, item.get_closest_marker("in_order") is not None))
 
     def pytest_report_header(self) -> str:
         return self._repeat()
@@ -44,10 +46,11 @@ class RandomOrder:
     def _repeat(self) -> str:
         return f"order of the tests: --order {self.seed}"
 
-    def place(self, nodeid: str) -> tuple[bytes, ...]:
-        """What tests are sorted by. Those of a folder and of a file stay together: they share what is set up once."""
+    def place(self, nodeid: str, as_written: bool = False) -> tuple[bytes, ...]:
+        """What tests are sorted by, in a sort that keeps the order of equals. Those of a folder and of a file stay together: they share what is set up once."""
         file = PurePosixPath(nodeid.split("::", 1)[0])
-        return *(self._drawn(str(above)) for above in (*reversed(file.parents), file)), self._drawn(nodeid)
+        folders = (self._drawn(str(above)) for above in (*reversed(file.parents), file))
+        return *folders, b"" if as_written else self._drawn(nodeid)
 
     def _drawn(self, name: str) -> bytes:
         return blake2b(name.encode(errors="surrogatepass"), key=str(self.seed).encode(), digest_size=8).digest()

@@ -35,6 +35,11 @@ def test_another_seed_is_another_order():
     assert len({tuple(in_order(number, NAMES)) for number in range(20)}) == 20
 
 
+def test_the_tests_of_a_file_that_is_marked_stay_as_they_are_written():
+    order, names = RandomOrder(3), [name for name in NAMES if name.startswith(FILES[0])]
+    assert sorted(names, key=lambda name: order.place(name, as_written=True)) == names != in_order(3, names)
+
+
 def test_a_run_with_a_seed_has_its_order_and_says_how_to_repeat_it(request):
     given = request.config.getoption("order")
     orders = [each for each in request.config.pluginmanager.get_plugins() if isinstance(each, RandomOrder)]

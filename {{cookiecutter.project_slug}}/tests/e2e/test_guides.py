@@ -13,6 +13,8 @@ from tests.e2e.guide import Reader, blocks
 from tests.evaluation.corpus import keep_cited_pages, keep_some_cases, let_no_time_decide
 from tests.forks import Forks
 
+pytestmark = pytest.mark.in_order
+
 DOCS = ROOT / "docs"
 TUTORIAL = [DOCS / "tutorial" / f"{name}.md" for name in ("first-answer", "own-documents", "own-model", "own-actions")]
 HOW_TO = sorted((DOCS / "how-to").glob("*.md"))

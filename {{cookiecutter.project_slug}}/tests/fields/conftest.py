@@ -88,10 +88,10 @@ def changed(tmp_path_factory: pytest.TempPathFactory, settings: Settings, databa
         common = {"APP_ROOT": str(root), "APP_DATA_DIR": str(settings.data_dir), "APP_EMBEDDER": "none"}
         with environment({**common, **(variables or {})}):
             loaded = load_settings(_env_file=None)
-            async with build(loaded, urls or database_urls, clock) as state:
-                if live:
-                    await adopt(state)
-                yield state
+        async with build(loaded, urls or database_urls, clock) as state:
+            if live:
+                await adopt(state)
+            yield state
 
     return make
 

@@ -132,11 +132,18 @@ async def standing(service: Running, objective: str) -> Any:
     return next(each for each in found if each.objective == objective)
 
 
+def forget_answers(service: Running) -> None:
+    """Those of other values count too."""
+    with psycopg.connect(service.state.urls.owner) as connection:
+        connection.execute("delete from answers")
+
+
 def state_of(objective: str) -> Probe:
     """The state of its budget after a hundred answers, a fifth of them bad in each way, and one failure in five."""
 
     async def probe(service: Running) -> str:
         tenant = service.tenant
+        forget_answers(service)
         bad: dict[str, Any] = {"degraded": True, "total_ms": 10**6, "groundedness": 0.1}
         store(service.state.urls, [PastAnswer(tenant, **(bad if n % 5 == 0 else {})) for n in range(100)])
         store(service.state.urls, [PastAnswer(tenant, status="refused", groundedness=None) for _ in range(100)])
@@ -169,6 +176,7 @@ def after(statement: str, objective: str) -> Probe:
     """The state of its budget after a hundred events, of which thirty were bad."""
 
     async def probe(service: Running) -> str:
+        forget_answers(service)
         store(service.state.urls, [PastAnswer(service.tenant) for _ in range(70)])
         with psycopg.connect(service.state.urls.owner) as connection:
             connection.execute(statement.format(tenant=service.tenant).encode())

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 from uuid import uuid4
@@ -209,6 +210,14 @@ async def ready(
         yield service
 
 
+@pytest_asyncio.fixture
+async def moved(fresh_database: FreshDatabase, settings: Settings, tmp_path: Path) -> AsyncIterator[ReadyService]:
+    """One whose releases a test moves: the next rollback of it has no target."""
+    with fresh_database() as urls:
+        async with open_ready_service(settings, urls, tmp_path / "moved") as service:
+            yield service
+
+
 def test_every_check_is_detached_here() -> None:
     assert len(CHECKS) >= 30
     assert BREAKS.keys() | set(ATTESTED) == {check.id for check in CHECKS}
@@ -337,13 +346,13 @@ async def test_a_source_that_fails_or_takes_too_long_makes_its_checks_red(
     assert "took longer than 0.01 s" in report.find("latency.objective").found
 
 
-async def test_the_gate_of_production_refuses_a_release_by_the_name_of_the_red_check(ready: ReadyService) -> None:
-    state, gated = ready.state, by_process(environment="production")
+async def test_the_gate_of_production_refuses_a_release_by_the_name_of_the_red_check(moved: ReadyService) -> None:
+    state, gated = moved.state, by_process(environment="production")
     live = state.environments.current()
     async with state.database.read(None) as connection:
         earlier = await state.environments.move_writer.earlier(connection, "production", live.id)
     assert earlier
-    with gated(ready), operation("backup")(ready), ready.policy("readiness", gate={"production": ("rollback.backup",)}):
+    with gated(moved), operation("backup")(moved), moved.policy("readiness", gate={"production": ("rollback.backup",)}):
         with pytest.raises(NotReady, match=r"rollback\.backup"):
             await state.rollouts.activate("ana", earlier, "ship it")
         with pytest.raises(NotReady, match=r"rollback\.backup"):

@@ -192,8 +192,9 @@ async def test_a_fix_named_by_somebody_else_goes_live_and_the_audit_log_says_so(
     await budgets_of(here).allow(person("bob"), fix.id, "fix", "repairs the provider")
     await here.rollouts.activate("ana", fix.id, "repairs the provider")
     async with here.releases.database.read(None) as connection:
-        [line] = [line async for line in audit.lines(connection) if line.action == "release.allow_fix"]
-    assert (line.actor, line.reason, fix.id in line.subject) == ("bob", "repairs the provider", True)
+        allowed = [line async for line in audit.lines(connection) if line.action == "release.allow_fix"]
+    [line] = [line for line in allowed if fix.id in line.subject]
+    assert (line.actor, line.reason) == ("bob", "repairs the provider")
 
 
 async def test_an_exception_ends_and_is_for_one_release(house: Houses, empty: Urls) -> None:

@@ -41,7 +41,8 @@ async def test_an_erasure_is_queued_once_reports_its_progress_and_leaves_nothing
     assert (await client.get("/v1/privacy/requests")).json()["items"][0] == ended
     assert (await client.post("/v1/privacy/erasures", json=WANTED)).json()["code"] == "privacy_content_not_found"
     assert (await client.post(f"/v1/privacy/erasures/{ended['id']}/resume")).json()["state"] == "done"
-    [line] = [each for each in await audited(client) if each["action"] == "privacy.erase"]
+    requested = [each for each in await audited(client) if each["action"] == "privacy.erase"]
+    [line] = [each for each in requested if each["after"] == f"request {ended['id']}"]
     assert line["reason"] == "request 17"
     assert (await privacy.erasure.find(tenant, UUID(ended["id"]))).requested_by == line["actor"]
 

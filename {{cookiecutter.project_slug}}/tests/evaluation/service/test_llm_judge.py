@@ -133,4 +133,5 @@ async def test_no_judge_is_asked_that_there_is_no_money_for(house: House, opened
     await state.costs.budgets.set("tests", tenant, "day", 1, "a test needs it")
     with pytest.raises(BudgetUsedUp):
         await judged(state)
+    await state.costs.budgets.set("tests", tenant, "day", None, "other tests need more")
     assert [call for call in arbiter.calls if "You check" in str(call.body)] == []
