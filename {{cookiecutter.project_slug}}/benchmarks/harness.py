@@ -34,23 +34,27 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 
 MIGRATED = "BENCHMARKS_MIGRATED_DATABASE"
-"""An environment variable with the name of a migrated database to copy, so that none is migrated anew."""
+"""An environment variable with the name of a migrated database to copy, so that none is migrated anew. Who set it drops
+the copies, which begin with the same words.
+"""
 
 
 @contextmanager
 def fresh_databases(count: int) -> Iterator[list[Urls]]:
     """Create `count` migrated databases, and drop them at the end."""
     server = start_embedded(Path(os.environ.get("APP_DATA_DIR", ROOT / ".data")))
-    names = [f"bench_{uuid4().hex[:12]}" for _ in range(count)]
+    migrated = os.environ.get(MIGRATED, "")
+    names = [f"{migrated.rpartition('_')[0] or 'bench'}_{uuid4().hex[:12]}" for _ in range(count)]
     try:
-        if migrated := os.environ.get(MIGRATED):
-            for name in names:
+        for name in names:
+            if migrated:
                 _copy(server, migrated, name)
-        for urls in map(server.urls, names):
-            migrate(urls.owner, urls.service, ROOT)
+            else:
+                urls = server.urls(name)
+                migrate(urls.owner, urls.service, ROOT)
         yield [server.urls(name) for name in names]
     finally:
-        for name in names:
+        for name in [] if migrated else names:
             server.drop(name)
         server.stop()
 

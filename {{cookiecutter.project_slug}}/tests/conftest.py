@@ -261,7 +261,7 @@ FreshDatabase = Callable[[], AbstractContextManager[Urls]]
 @pytest.fixture(scope="session")
 def databases(embedded: EmbeddedPostgres) -> Iterator[Databases]:
     those = Databases(embedded)
-    those.drop_of_killed_runs()
+    those.drop()
     yield those
     those.drop()
 
@@ -269,7 +269,7 @@ def databases(embedded: EmbeddedPostgres) -> Iterator[Databases]:
 @pytest.fixture(scope="session")
 def migrated_database(databases: Databases) -> str:
     """The name of a database to copy, which is migrated and otherwise empty."""
-    name = databases.name()
+    name = databases.new_name()
     urls = databases.server.urls(name)
     migrate(urls.owner, urls.service, ROOT)
     return name

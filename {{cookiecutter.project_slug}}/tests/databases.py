@@ -6,7 +6,7 @@ dropped one by one, databases took a tenth of the processor time of a run.
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import uuid4
 
 import psutil
@@ -19,31 +19,25 @@ NAME = re.compile(r"test_(\d+)_[0-9a-f]{12}")
 """Of which process it is, and which one."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Databases:
     server: EmbeddedPostgres
-    made: list[str] = field(default_factory=list)
 
-    def name(self) -> str:
-        """Of a database that does not exist yet."""
-        self.made.append(f"test_{os.getpid()}_{uuid4().hex[:12]}")
-        return self.made[-1]
+    def new_name(self) -> str:
+        return f"test_{os.getpid()}_{uuid4().hex[:12]}"
 
     def copy(self, template: str) -> Urls:
-        name = self.name()
+        name = self.new_name()
         statement = sql.SQL("create database {} template {} strategy file_copy")
         with psycopg.connect(self.server.urls("postgres").owner, autocommit=True) as connection:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.server.urls(name)
 
     def drop(self) -> None:
-        while self.made:
-            self.server.drop(self.made.pop())
-
-    def drop_of_killed_runs(self) -> None:
+        """Those of this process, and of runs that were killed."""
         with psycopg.connect(self.server.urls("postgres").owner) as connection:
             names = [name for (name,) in connection.execute("select datname from pg_database").fetchall()]
         for name in names:
             found = NAME.fullmatch(name)
-            if found and not psutil.pid_exists(int(found[1])):
+            if found and (int(found[1]) == os.getpid() or not psutil.pid_exists(int(found[1]))):
                 self.server.drop(name)

@@ -47,7 +47,10 @@ class RandomOrder:
         return f"order of the tests: --order {self.seed}"
 
     def place(self, nodeid: str, as_written: bool = False) -> tuple[bytes, ...]:
-        """What tests are sorted by, in a sort that keeps the order of equals. Those of a folder and of a file stay together: they share what is set up once."""
+        """What tests are sorted by, in a sort that keeps the order of equals.
+
+        Those of a folder and of a file stay together: they share what is set up once.
+        """
         file = PurePosixPath(nodeid.split("::", 1)[0])
         folders = (self._drawn(str(above)) for above in (*reversed(file.parents), file))
         return *folders, b"" if as_written else self._drawn(nodeid)

@@ -57,6 +57,7 @@ def test_the_plan_is_written_and_the_next_one_says_what_moved(
     run: CliRunner, tmp_path: Path, database_urls: Urls
 ) -> None:
     with psycopg.connect(database_urls.owner) as connection:
+        connection.execute("set session_replication_role = replica")  # plans are kept for good
         connection.execute("delete from readiness_plans")
     first, second, load = (tmp_path / name for name in ("first.md", "second.md", "load.json"))
     assert run.invoke(app, ["plan", "--out", str(first)]).exit_code == 0
