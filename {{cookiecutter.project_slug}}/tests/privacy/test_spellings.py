@@ -36,6 +36,11 @@ FORMS: dict[str, Callable[[str], str]] = {
 }
 
 
+async def comment(client: httpx.AsyncClient, answer_id: str, text: str) -> None:
+    body = {"helpful": False, "comment": text}
+    (await client.post(f"/v1/answers/{answer_id}/feedback", json=body)).raise_for_status()
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_name_is_erased_in_every_spelling_of_its_characters(
     state: State, tenant: UUID, client: httpx.AsyncClient, database_urls: Urls, name: str
@@ -50,8 +55,12 @@ async def test_a_name_is_erased_in_every_spelling_of_its_characters(
     for word, said in spellings.items():
         body = {"question": f"Who keeps the {word} harbour, {said}?", "conversation": f"about {said} {word}"}
         asked = await client.post("/v1/answers", json=body, headers={"Idempotency-Key": uuid4().hex})
-        comment = {"helpful": False, "comment": f"It is {said}, {word}."}
-        (await client.post(f"/v1/answers/{asked.json()['id']}/feedback", json=comment)).raise_for_status()
-    assert left(garden) == set(spellings)
+        await comment(client, asked.json()["id"], f"It is {said}, {word}.")
+    # Nothing else leads to these; questions are stored composed.
+    alone = {garden.word(f"{form}, in a comment").split()[-1]: spell(name) for form, spell in FORMS.items()}
+    for word, said in alone.items():
+        asked = await client.post("/v1/answers", json={"question": "Which volcano of Peru is the highest?"})
+        await comment(client, asked.json()["id"], f"Ask {said}, {word}.")
+    assert left(garden) == {*spellings, *alone}
     await state.privacy.erasure.erase(tenant, Selection("subject", name), "officer", WHY)
     assert garden.by_store(left(garden)) == {}
