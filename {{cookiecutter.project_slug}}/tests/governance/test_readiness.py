@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 from uuid import uuid4
@@ -18,7 +17,6 @@ from app.core.clock import ManualClock
 from app.core.embedded import Urls
 from app.core.rls import CURRENT_TENANT
 from app.costs.domain.budgets import SERVICE
-from app.governance.domain.approval_rules import NotReady
 from app.governance.domain.readiness.catalogue import CHECKS
 from app.governance.domain.readiness.statements import NeverWaived, NotAttested, StatementExpiry
 from app.governance.domain.readiness.vocabulary import QUESTIONS
@@ -210,14 +208,6 @@ async def ready(
         yield service
 
 
-@pytest_asyncio.fixture
-async def moved(fresh_database: FreshDatabase, settings: Settings, tmp_path: Path) -> AsyncIterator[ReadyService]:
-    """One whose releases a test moves: the next rollback of it has no target."""
-    with fresh_database() as urls:
-        async with open_ready_service(settings, urls, tmp_path / "moved") as service:
-            yield service
-
-
 def test_every_check_is_detached_here() -> None:
     assert len(CHECKS) >= 30
     assert BREAKS.keys() | set(ATTESTED) == {check.id for check in CHECKS}
@@ -344,25 +334,6 @@ async def test_a_source_that_fails_or_takes_too_long_makes_its_checks_red(
     assert report.find("review.queue").status == report.find("latency.objective").status == "red"
     assert "the disk is gone" in report.find("review.queue").found
     assert "took longer than 0.01 s" in report.find("latency.objective").found
-
-
-async def test_the_gate_of_production_refuses_a_release_by_the_name_of_the_red_check(moved: ReadyService) -> None:
-    state, gated = moved.state, by_process(environment="production")
-    live = state.environments.current()
-    async with state.database.read(None) as connection:
-        earlier = await state.environments.move_writer.earlier(connection, "production", live.id)
-    assert earlier
-    with gated(moved), operation("backup")(moved), moved.policy("readiness", gate={"production": ("rollback.backup",)}):
-        with pytest.raises(NotReady, match=r"rollback\.backup"):
-            await state.rollouts.activate("ana", earlier, "ship it")
-        with pytest.raises(NotReady, match=r"rollback\.backup"):
-            await state.rollouts.start_canary("ana", earlier, 10, "try it")
-        await state.rollouts.activate("ana", earlier, "production is on fire", break_glass=True)
-    assert state.environments.current().id == earlier
-    (emergency, *_) = await state.approvals.emergencies()
-    assert (emergency.approval.release_id, emergency.review) == (earlier, None)
-    await state.rollouts.rollback("ana", "the fire is out")
-    assert state.environments.current().id == live.id
 
 
 async def test_readiness_over_http(ready: ReadyService) -> None:
