@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,6 +14,9 @@ from app.settings import Settings
 @asynccontextmanager
 async def running(server: uvicorn.Server) -> AsyncIterator[int]:
     """The port of a server that accepts connections until the end of the block."""
+    # Servers of a run do not end in the order in which they began: each would leave the signal handlers of another one
+    # behind, by which streams of the next ones are ended.
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     task = asyncio.ensure_future(server.serve())
     while not server.started:  # noqa: ASYNC110, uvicorn has no event for it
         await asyncio.sleep(0.005)
