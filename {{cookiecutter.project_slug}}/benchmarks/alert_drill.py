@@ -25,7 +25,7 @@ from app.monitoring.domain.rules import alerts_of, rule_files
 FIRING = 'count by (alertname) (ALERTS{alertstate="firing"}) or vector(0)'
 _ALERT = re.compile(r'alertname="(\w+)"')
 PROMTOOL = {"GOGC": "400"}
-"""Variables of promtool: it looks for garbage less often, which took a third of its time."""
+"""Variables of promtool: it looks for garbage less often."""
 
 
 @dataclass(frozen=True)

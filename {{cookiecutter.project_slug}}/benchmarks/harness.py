@@ -48,7 +48,7 @@ def fresh_databases(count: int) -> Iterator[list[Urls]]:
     try:
         for name in names:
             if migrated:
-                _copy(server, migrated, name)
+                copy_database(server, migrated, name)
             else:
                 urls = server.urls(name)
                 migrate(urls.owner, urls.service, ROOT)
@@ -59,10 +59,10 @@ def fresh_databases(count: int) -> Iterator[list[Urls]]:
         server.stop()
 
 
-def _copy(server: EmbeddedPostgres, migrated: str, name: str) -> None:
+def copy_database(server: EmbeddedPostgres, template: str, name: str) -> None:
     statement = sql.SQL("create database {} template {} strategy file_copy")
     with psycopg.connect(server.urls("postgres").owner, autocommit=True) as connection:
-        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(migrated)))
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
 
 @contextmanager
