@@ -137,6 +137,7 @@ class Proxy:
 
 JSON = {"content-type": "application/json"}
 LONGEST_SECONDS = 600
+TRIES = 10
 PATIENT = {"idle_seconds": 120, "timeout_seconds": LONGEST_SECONDS}
 """A model on a machine with other work is slow, and nothing here is about speed."""
 
@@ -167,9 +168,7 @@ class Asker:
         number = self.asked.total()
         body = {"question": QUESTIONS[number % len(QUESTIONS)], "max_tokens": self.tokens, "stream": stream}
         if not leave:
-            reply = await self.client.post("/v1/answers", json=body)
-            if reply.is_error:
-                sys.exit(f"{kind}: {reply.status_code} {reply.text}")
+            await self._answer(kind, body)
         else:
             seen, enough = 0, self.chance.randint(1, 6)
             async with self.client.stream("POST", "/v1/answers", json=body) as reply:
@@ -178,6 +177,21 @@ class Asker:
                     if seen >= enough:
                         break
         self.proxy.faults.clear()
+
+    async def _answer(self, kind: str, body: dict[str, Any]) -> None:
+        """Beside a busy model the service may have no connection in time: then no call was made, and it is asked again.
+
+        Errors: SystemExit.
+        """
+        calls = len(self.proxy.calls)
+        for _ in range(TRIES):
+            reply = await self.client.post("/v1/answers", json=body)
+            if not reply.is_error:
+                return
+            if reply.json()["code"] != "database_unavailable" or len(self.proxy.calls) > calls:
+                break
+            await asyncio.sleep(float(reply.headers["retry-after"]))
+        sys.exit(f"{kind}: {reply.status_code} {reply.text}")
 
 
 async def main(url: str | None, model: str, rounds: int, seed: int, short: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sse_starlette.sse import AppStatus
 
 from app.cli import serve
 from app.core.event_loop import loop_factory
@@ -22,7 +23,9 @@ from tests.e2e.conftest import environment
 
 
 @pytest.fixture(autouse=True)
-def same_handler() -> Iterator[None]:
+def no_trace_of_signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The library of event streams notes that the process ends, and would end every stream of later tests."""
+    monkeypatch.setattr(AppStatus, "should_exit", False)
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)

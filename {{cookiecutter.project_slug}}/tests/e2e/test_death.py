@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
@@ -45,8 +46,10 @@ class Wire:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
         listener = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        yield listener.sockets[0].getsockname()[1]
-        listener.close()
+        try:
+            yield listener.sockets[0].getsockname()[1]
+        finally:
+            listener.close()
 
     async def _carry(self, reader: StreamReader, writer: StreamWriter) -> None:
         from_server, to_server = await asyncio.open_unix_connection(str(self.server))
@@ -114,12 +117,23 @@ async def rows(state: State, tenant: UUID, sql: str) -> list[tuple[Any, ...]]:
     return await cursor.fetchall()
 
 
-async def go_live_with(model: StandIn, state: State, urls: Urls) -> dict[str, str]:
+def with_review(rules: str, root: Path, old: Path) -> Path:
+    """The service's files in the folder `root`, with these rules of review."""
+    for name in ("policies", "prompts", "migrations", "evals"):
+        shutil.copytree(old / name, root / name)
+    policy = root / "policies" / "review.yaml"
+    policy.write_text(f"{policy.read_text().partition('rules:')[0]}rules:{rules}\n")
+    return root
+
+
+async def go_live_with(model: StandIn, state: State, urls: Urls, root: Path | None = None) -> dict[str, str]:
     """Makes a release with this model live. Returns the environment of processes that serve it."""
     chain = ModelChoice(model=MODEL, base_url=model.url)
-    async with build(state.settings.model_copy(update={"model_chain": (chain,)}), urls) as written:
+    chosen = {"model_chain": (chain,), "root": root or state.settings.root}
+    async with build(state.settings.model_copy(update=chosen), urls) as written:
         await adopt(written)
     return {
+        "APP_ROOT": str(chosen["root"]),
         "APP_EMBEDDER": "none",
         "APP_MODEL_CHAIN": json.dumps([{"model": MODEL, "base_url": model.url}]),
         "APP_KEY_PEPPER": state.settings.pepper().decode(),
@@ -144,7 +158,9 @@ async def test_an_answer_stored_by_a_process_that_died_is_replayed_and_charged_o
     folder = str(direct.query["host"])
     wire = Wire(Path(folder) / ".s.PGSQL.5432")
     async with StandIn(MODEL) as model, wire.listening() as port:
-        common = await go_live_with(model, state, database_urls)
+        # An answer that is drawn for review is stored statement by statement.
+        root = with_review(" []", tmp_path / "root", state.settings.root)
+        common = await go_live_with(model, state, database_urls, root)
         through = (
             f"postgresql://{direct.username}@127.0.0.1:{port}/{direct.database}?sslmode=disable&gssencmode=disable"
         )

@@ -5,7 +5,6 @@ without a decision.
 import asyncio
 import json
 import random
-import shutil
 from asyncio.subprocess import DEVNULL
 from contextlib import suppress
 from pathlib import Path
@@ -20,25 +19,17 @@ from app.wiring import State, build
 from tests.clock import until
 from tests.conftest import ROOT, adopt
 from tests.e2e.conftest import environment
-from tests.e2e.test_death import api, live_again, publish, rows
+from tests.e2e.test_death import api, live_again, publish, rows, with_review
 from tests.forks import KILL, Forks
 
 __all__ = ["live_again"]
 
-HOLD_ALL = "\nrules:\n  - {name: all, send: before, due_minutes: 60}\n"
+HOLD_ALL = " [{name: all, send: before, due_minutes: 60}]"
 KILLS, ASKERS = 4, 6
 COUNTS = """
 select (select count(*) from answers), (select count(*) from reviewed_answers where state = 'held'),
        (select count(*) from review_items where kind = 'answer'), (select count(*) from ledger)
 """
-
-
-def holding(root: Path, old: Path) -> Path:
-    for name in ("policies", "prompts", "migrations", "evals"):
-        shutil.copytree(old / name, root / name)
-    policy = root / "policies" / "review.yaml"
-    policy.write_text(policy.read_text().partition("\nrules:")[0] + HOLD_ALL)
-    return root
 
 
 async def ask_until_dead(client: httpx.AsyncClient, key: str, stop: asyncio.Event, said: list[int]) -> None:
@@ -66,7 +57,7 @@ async def test_every_recorded_answer_enters_the_queue_once(
     state: State, tenant: UUID, key: str, database_urls: Urls, tmp_path: Path, forks: Forks
 ) -> None:
     await publish(state, tenant)
-    root = holding(tmp_path / "root", state.settings.root)
+    root = with_review(HOLD_ALL, tmp_path / "root", state.settings.root)
     async with build(state.settings.model_copy(update={"root": root}), database_urls) as written:
         await adopt(written)
     common = {"APP_EMBEDDER": "none", "APP_ROOT": str(root), "APP_KEY_PEPPER": state.settings.pepper().decode()}

@@ -14,7 +14,7 @@ from app.identity.domain import generate_key
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import leap, until
-from tests.inference.conftest import TOWER, Open, Service, loaded
+from tests.inference.conftest import TOWER, Open, Service, SharedServices, loaded
 
 WHO = "Who built the lighthouse of Karlen?"
 DEADLINE = 600
@@ -165,7 +165,9 @@ async def test_a_refusal_by_screening_has_no_fallback(open_service: Open) -> Non
     assert not service.models[1].calls
 
 
-async def test_a_database_outage_during_an_answer_loses_nothing_and_recovers(open_service: Open, state: State) -> None:
+async def test_a_database_outage_during_an_answer_loses_nothing_and_recovers(
+    open_service: Open, shared_services: SharedServices, state: State
+) -> None:
     service = await open_service()
     await service.publish(TOWER)
     assert (await service.ask(WHO)).status_code == 200
@@ -186,9 +188,10 @@ async def test_a_database_outage_during_an_answer_loses_nothing_and_recovers(ope
     assert again.status_code == 200
     answers, charges = [await service.rows(f"select 1 from {table}") for table in ("answers", "ledger")]
     assert len(answers) == len(charges) == 2 + (reply.status_code == 200)
-    # The state that other tests share lost its connections to the same stroke.
-    await state.database.engine.dispose()
-    await state.database.pool.check()
+    # What other tests share lost its connections to the same stroke.
+    for each in (state, *(shared.state for shared in shared_services.started.values())):
+        await each.database.engine.dispose()
+        await each.database.pool.check()
 
 
 async def test_without_a_database_the_answer_is_a_503(house: Path, settings: Settings, nowhere: Urls) -> None:

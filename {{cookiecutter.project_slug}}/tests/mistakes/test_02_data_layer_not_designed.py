@@ -4,7 +4,7 @@ import pytest
 from app.core.embedded import Urls
 from app.retrieval.domain import EmbedderMismatch
 from app.settings import Settings
-from app.wiring import build
+from app.wiring import State, build
 from tests.ingestion.test_gates import FILES
 
 
@@ -29,12 +29,13 @@ async def test_a_bad_file_is_kept_with_the_reason_and_is_never_served(
 
 
 async def test_an_index_refuses_questions_that_another_embedder_would_measure(
-    settings: Settings, database_urls: Urls
+    state: State, settings: Settings, database_urls: Urls
 ) -> None:
+    await state.retrieval.ready()
     other = settings.model_copy(update={"embedder": "openai"})
-    async with build(other, database_urls) as state:
+    async with build(other, database_urls) as with_other:
         with pytest.raises(EmbedderMismatch, match="built with the embedder none"):
-            await state.retrieval.ready()
+            await with_other.retrieval.ready()
 
 
 async def test_a_document_that_is_nearly_another_one_waits_for_a_person(ingest, search) -> None:
