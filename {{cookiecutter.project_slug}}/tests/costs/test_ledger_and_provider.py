@@ -112,11 +112,12 @@ LABELS = 10
 
 
 def labelled(folder: Path) -> SuiteFiles:
-    """Suites with labels of people, with whom a model agrees that reads them."""
+    """Suites with labels of people, with whom a model agrees that reads them; no judge has judged them before."""
     shutil.copy(ROOT / "evals" / "judge.md", folder / "judge.md")
+    asked = uuid4().hex
     pairs = ((number, number + number % 2) for number in range(LABELS))
     people = [
-        {"id": f"l{n}", "question": "?", "right": f"{n} metres", "given": f"{said} metres", "good": n == said}
+        {"id": f"l{n}", "question": asked, "right": f"{n} metres", "given": f"{said} metres", "good": n == said}
         for n, said in pairs
     ]
     (folder / "judge_labels.jsonl").write_text("\n".join(map(json.dumps, people)), encoding="utf-8")

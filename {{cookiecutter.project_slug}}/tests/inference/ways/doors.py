@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ HELD_TEXT = "This answer waits for a person to look at it."
 class Seen:
     """What a caller gets. text: all text that a reader is shown. body: the answer, or the notice of a held one.
     problem: in its place. pieces: the pieces of a stream. finish, usage, heads: of the OpenAI format; a head is the id,
-    the time and the model of a reply or of one of its chunks.
+    the time and the model of a reply or of one of its chunks. came: when the whole of it was there.
     """
 
     status: int
@@ -35,6 +36,7 @@ class Seen:
     usage: Json | None = None
     heads: tuple[tuple[str, int, str], ...] = ()
     raw: str = ""
+    came: datetime = field(default_factory=partial(datetime.now, UTC))
 
     @property
     def replayed(self) -> bool:

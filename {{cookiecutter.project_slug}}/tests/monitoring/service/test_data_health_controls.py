@@ -110,6 +110,7 @@ async def test_a_deleted_document_waits_for_nothing(
 
 
 async def test_a_live_index_of_other_dimensions_is_of_another_embedder(health: DataHealth, tenant: UUID) -> None:
+    await health.indexes.live()  # built as the file says
     first = health.indexes.first
     other = replace(health.indexes, first=replace(first, dimensions=first.dimensions + 1))
     rows = await checked(replace(health, indexes=other), tenant)
