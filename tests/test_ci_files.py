@@ -22,7 +22,7 @@ CHECKS = {
     "make types",
     "make imports",
     "make schema",
-    "make test",
+    "make test-all",
     "make audit",
     "make secrets",
     "make sbom",

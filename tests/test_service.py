@@ -95,7 +95,7 @@ def test_a_sample_of_its_tests_pass_with_other_answers(capfd: pytest.CaptureFixt
 def test_its_own_tests_pass(service: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         print()
-        assert make(service, "test") == 0
+        assert make(service, "test-all") == 0
 
 
 def test_all_of_that_left_its_working_copy_clean(service: Path) -> None:

@@ -195,8 +195,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
         items[:] = chosen
     if hasattr(config, "workerinput"):
-        slow = {share_of(item.nodeid) for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: share_of(item.nodeid) not in slow)
+        marked = [{share_of(item.nodeid) for item in items if item.get_closest_marker(name)} for name in ("long", "slow")]
+        items.sort(key=lambda item: [share_of(item.nodeid) not in shares for shares in marked])
 
 
 GARBAGE = 50_000

@@ -11,7 +11,7 @@ FEW = 3
 
 
 def quick_part(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Without a server or marked quick, not marked slow, and a few cases of each table; of `tests/house` all."""
+    """Without a server or marked quick, not marked slow or long, and a few cases of each table; of `tests/house` all."""
     tables: dict[str, list[pytest.Item]] = {}
     for item in filter(is_quick, items):
         tables.setdefault(test_of(item), []).append(item)
@@ -22,7 +22,8 @@ def is_quick(item: pytest.Item) -> bool:
     if item.get_closest_marker("quick"):
         return True
     used = set(item.fixturenames) if isinstance(item, pytest.Function) else set()
-    return not item.get_closest_marker("slow") and used.isdisjoint(NEEDS_SERVERS)
+    takes_long = any(item.get_closest_marker(name) for name in ("slow", "long"))
+    return not takes_long and used.isdisjoint(NEEDS_SERVERS)
 
 
 def test_of(item: pytest.Item) -> str:

@@ -15,7 +15,7 @@ PARTS = {"ingest_driver", "load_driver", "pass_through", "unmonitored"}  # what 
 BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")} - PARTS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_a_benchmark_runs(name: str, forks: Forks, migrated_database: str) -> None:
     if name == "real_model_ledger" and not installed():

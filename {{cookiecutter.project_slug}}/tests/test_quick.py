@@ -15,7 +15,8 @@ def test_of_a_table_it_runs_the_ends_and_the_middle_in_any_order(request: pytest
 
     rows = [case(f"tests/test_a.py::test_table[{number}]") for number in range(9)]
     rules = [case(f"tests/house/test_b.py::test_rule[{number}]") for number in range(9)]
-    slow, alone = case("tests/test_a.py::test_slow"), case("tests/test_a.py::test_alone")
+    slow, long, alone = (case(f"tests/test_a.py::test_{name}") for name in ("slow", "long", "alone"))
     slow.add_marker("slow")
-    mixed = [*rows[:2], slow, *rules[:5], *rows[2:], alone, *rules[5:]]
+    long.add_marker("long")
+    mixed = [*rows[:2], slow, *rules[:5], *rows[2:], alone, long, *rules[5:]]
     assert quick_part(mixed) == [rows[0], rows[4], rows[8], *rules, alone]

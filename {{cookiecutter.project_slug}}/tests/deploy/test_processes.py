@@ -146,7 +146,7 @@ def until(true: Any) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_the_compose_file_starts_answers_over_both_api_processes(deployment: Deployment) -> None:
     migrated = deployment.run("migrate")
     assert migrated.returncode == 0, migrated.stderr

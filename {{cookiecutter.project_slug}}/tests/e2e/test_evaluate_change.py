@@ -55,7 +55,7 @@ def measure(repository: Path, base: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_change_of_code_that_breaks_answers_is_stopped_and_leaves_nothing_behind(repository: Path) -> None:
     grounds = repository / "app" / "inference" / "domain" / "grounding" / "answerability.py"
     broken = grounds.read_text().replace("words: float = 0.235", "words: float = 50").replace("= 0.6", "= 50")
@@ -69,7 +69,7 @@ def test_a_change_of_code_that_breaks_answers_is_stopped_and_leaves_nothing_behi
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_the_commit_floors_and_protected_cases_decide(repository: Path) -> None:
     done = measure(repository, "0" * 40)
     assert done.returncode == 0, done.stdout + done.stderr

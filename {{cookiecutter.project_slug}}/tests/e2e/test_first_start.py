@@ -7,9 +7,8 @@ import pytest
 
 from tests.e2e.conftest import App, app
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.long
 @pytest.mark.parametrize("variables", [{"LC_ALL": "xx_YY.UTF-8"}, {"LANG": "tlh_KX"}, {"LC_COLLATE": "nowhere"}])
 def test_a_locale_that_does_not_exist_does_not_break_it(
     variables: dict[str, str], tmp_path: Path, forked_app: App
@@ -22,6 +21,7 @@ def test_a_locale_that_does_not_exist_does_not_break_it(
     assert forked_app(tmp_path, "migrate", **(none | variables)).returncode == 0
 
 
+@pytest.mark.slow
 def test_starts_at_the_same_moment_share_one_server_and_migrate_it_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor() as threads:
         done = list(threads.map(lambda _: app(tmp_path, "migrate"), range(2)))

@@ -13,7 +13,7 @@ from tests.e2e.guide import Reader, blocks
 from tests.evaluation.corpus import keep_cited_pages, keep_some_cases, let_no_time_decide
 from tests.forks import Forks
 
-pytestmark = pytest.mark.in_order
+pytestmark = [pytest.mark.long, pytest.mark.in_order]
 
 DOCS = ROOT / "docs"
 TUTORIAL = [DOCS / "tutorial" / f"{name}.md" for name in ("first-answer", "own-documents", "own-model", "own-actions")]
@@ -70,14 +70,12 @@ def one_reader(tmp_path_factory: pytest.TempPathFactory, forks: Forks) -> Iterat
         yield there
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", TUTORIAL, ids=lambda page: page.stem)
 def test_the_commands_of_the_tutorial_work_in_order(one_reader: Reader, page: Path) -> None:
     failed = one_reader.read(page)
     assert failed == [], "\n".join(failed)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in HOW_TO if page.name not in DRAFT], ids=lambda page: page.stem)
 def test_the_commands_of_a_how_to_page_work_after_the_tutorial(one_reader: Reader, page: Path) -> None:
     one_reader.ready()
@@ -86,7 +84,6 @@ def test_the_commands_of_a_how_to_page_work_after_the_tutorial(one_reader: Reade
     assert failed == [], "\n".join(failed)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("names", YOUNG, ids="+".join)
 def test_a_page_about_releases_works_on_a_young_service(tmp_path: Path, forks: Forks, names: tuple[str, ...]) -> None:
     with reader(tmp_path, forks) as there:

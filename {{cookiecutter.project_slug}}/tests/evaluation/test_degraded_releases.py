@@ -30,7 +30,7 @@ from tests.evaluation.corpus import keep_cited_pages, keep_some_cases
 from tests.evaluation.prompt_following_model import follow_prompt
 from tests.evaluation.service.test_evaluations import beside
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 PRICES = """
   careful: {local: true}

@@ -16,7 +16,7 @@ import pytest
 from benchmarks.processes import free_port
 from tests.extensions.extended_service import PLACES, ExtendedService, Serving, examples
 
-pytestmark = [pytest.mark.slow, pytest.mark.in_order]
+pytestmark = [pytest.mark.long, pytest.mark.in_order]
 KEY = re.compile(r"sk_[a-z0-9]{12}_[a-z2-7]{32}")
 ASKED = 'Please request a callback at +4930123456 about "the lens".'
 

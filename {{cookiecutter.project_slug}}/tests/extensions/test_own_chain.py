@@ -116,7 +116,7 @@ def test_a_chain_is_read_however_its_names_are_quoted(root: Path) -> None:
     assert newest(ROOT) in reached(root, ["x0002"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_new_migration_takes_no_revision_that_is_there(tmp_path: Path) -> None:
     service = ExtendedService.make(tmp_path)
     own(service.folder, "1", FIRST)

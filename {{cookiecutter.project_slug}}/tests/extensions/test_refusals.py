@@ -11,7 +11,7 @@ import pytest
 from tests.extensions.extended_service import ExtendedService, examples
 from tests.forks import PATIENCE
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 CASES = {
     "a module that nothing reads": ("action", "ACTIONS = ()", "app/extensions/action.py: nothing reads this module"),

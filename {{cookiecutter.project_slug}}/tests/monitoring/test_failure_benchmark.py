@@ -10,7 +10,7 @@ from app.monitoring.domain.failures.patterns import FailurePattern, FailureWindo
 from benchmarks.failure_patterns import KINDS, Planted, measure, members, plant
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 POLICY = FailurePolicy()
 

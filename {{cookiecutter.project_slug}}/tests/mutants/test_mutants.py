@@ -110,7 +110,7 @@ def run_in(folder: Path) -> tuple[int, dict[str, float], list[str]]:
     return done.returncode, result["rooms"]["purses"], result["survivors"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_line_that_no_test_guards_survives_and_a_guarded_one_does_not(planted: Path) -> None:
     status, row, survivors = run_in(planted)
     assert (status, row["open"], row["killed"], row["not_tried"]) == (1, 1, row["tried"] - 1, 0)
