@@ -111,8 +111,8 @@ async def _compare(watched: Load, bare: Load, connections: int, rounds: int) -> 
 
 def _summary(pairs: list[tuple[Measured, Measured]]) -> dict[str, Any]:
     # Every turn has as many answers: the harmonic mean is all answers by all seconds.
-    rate, rate_without = (statistics.harmonic_mean([turn[0].per_second for turn in turns]) for turns in zip(*pairs))
-    cpu, cpu_without = (statistics.fmean([turn[1]["api"] for turn in turns]) for turns in zip(*pairs))
+    rate, rate_without = (statistics.harmonic_mean([pair[side][0].per_second for pair in pairs]) for side in (0, 1))
+    cpu, cpu_without = (statistics.fmean([pair[side][1]["api"] for pair in pairs]) for side in (0, 1))
     return {
         "answers_per_second": round(rate, 1),
         "answers_per_second_without": round(rate_without, 1),

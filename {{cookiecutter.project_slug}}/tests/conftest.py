@@ -195,8 +195,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(set(items).difference(chosen)))
         items[:] = chosen
     if hasattr(config, "workerinput"):
-        marked = [{share_of(item.nodeid) for item in items if item.get_closest_marker(name)} for name in ("long", "slow")]
-        items.sort(key=lambda item: [share_of(item.nodeid) not in shares for shares in marked])
+        first = [
+            {share_of(each.nodeid) for each in items if each.get_closest_marker(mark)} for mark in ("long", "slow")
+        ]
+        items.sort(key=lambda item: [share_of(item.nodeid) not in shares for shares in first])
 
 
 GARBAGE = 50_000

@@ -11,7 +11,7 @@ FEW = 3
 
 
 def quick_part(items: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Without a server or marked quick, not marked slow or long, and a few cases of each table; of `tests/house` all."""
+    """Without a server or marked quick, neither slow nor long, and a few cases of each table; of `tests/house` all."""
     tables: dict[str, list[pytest.Item]] = {}
     for item in filter(is_quick, items):
         tables.setdefault(test_of(item), []).append(item)
