@@ -6,16 +6,20 @@ from app.core.json_types import JsonObject
 
 Json = dict[str, Any]
 
-MAX_CALLS = 32
+MAX_CALLS, MAX_NAME_CHARACTERS = 32, 1000
 
 
 class CallPieces:
-    """Puts tool calls together from the deltas of a stream. At most MAX_CALLS + 1, of max_characters in all."""
+    """Puts tool calls together from the deltas of a stream. At most MAX_CALLS + 1, of max_characters in all.
+
+    by_delta: whether there were any in a delta so far.
+    """
 
     def __init__(self, max_characters: int) -> None:
         self._left = max_characters
         self._calls: list[Json] = []
         self._places: dict[object, int] = {}
+        self.by_delta = False
 
     def add(self, pieces: object) -> None:
         for piece in pieces if isinstance(pieces, list) else []:
@@ -29,13 +33,23 @@ class CallPieces:
         if call is None:
             return
         call["id"] = call["id"] or piece.get("id")
-        call["function"]["name"] = call["function"]["name"] or function.get("name")
+        self._name(call["function"], function.get("name"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             call["function"]["arguments"] = arguments
         elif isinstance(arguments, str) and isinstance(call["function"]["arguments"], str):
             call["function"]["arguments"] += arguments[: max(0, self._left + 1)]
             self._left -= len(arguments)
+
+    def _name(self, function: Json, piece: object) -> None:
+        """Some servers send a name in pieces, others repeat the whole name with each piece of the arguments."""
+        if not isinstance(piece, str):
+            return
+        known = function["name"] or ""
+        if piece.startswith(known):
+            function["name"] = piece or None
+        elif not function["arguments"]:
+            function["name"] = (known + piece)[:MAX_NAME_CHARACTERS]
 
     def _call_of(self, index: object, own: object, name: object) -> Json | None:
         """The call that a piece belongs to: by its index, else by its id; without both, the last one."""

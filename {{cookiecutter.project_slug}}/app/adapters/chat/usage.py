@@ -8,7 +8,7 @@ from app.llm.domain.messages import CHARACTERS_PER_TOKEN
 
 Json = dict[str, Any]
 
-MAX_TOKENS = 10**9
+MAX_TOKENS, MAX_DIGITS = 10**9, 9
 
 
 def usage_in(body: Json) -> Usage | None:
@@ -51,6 +51,8 @@ def _detail(usage: Json, within: str, name: str) -> int:
 
 def _count(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    elif isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 
