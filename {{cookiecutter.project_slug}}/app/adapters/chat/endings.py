@@ -7,16 +7,77 @@ from app.adapters.chat.errors import failure_in
 from app.llm.domain.messages import Finish
 
 _FILTERED: Final = frozenset(
-    "block blocked blocklist contentfilter filter filtered guardrail guardrails inspection jailbreak language"
-    " moderated moderation policy prohibited recitation refusal refused safety sensitive spii toxic violation".split()
+    [
+        "block",
+        "blocked",
+        "blocklist",
+        "contentfilter",
+        "filter",
+        "filtered",
+        "guardrail",
+        "guardrails",
+        "inspection",
+        "jailbreak",
+        "language",
+        "moderated",
+        "moderation",
+        "policy",
+        "prohibited",
+        "recitation",
+        "refusal",
+        "refused",
+        "safety",
+        "sensitive",
+        "spii",
+        "toxic",
+        "violation",
+    ]
 )
 _INCOMPLETE: Final = frozenset(
-    "cancel context cutoff exceeded incomplete length limit max maxtokens not other partial pause repetition truncated"
-    " truncation unfinished unknown unspecified".split()
+    [
+        "cancel",
+        "context",
+        "cutoff",
+        "exceeded",
+        "incomplete",
+        "length",
+        "limit",
+        "max",
+        "maxtokens",
+        "not",
+        "other",
+        "partial",
+        "pause",
+        "repetition",
+        "truncated",
+        "truncation",
+        "unfinished",
+        "unknown",
+        "unspecified",
+    ]
 )
 _FAILED: Final = frozenset(
-    "abort aborted canceled cancelled error exception failed failure fault insufficient interrupted malformed many"
-    " overloaded rate timed timeout unavailable unexpected".split()
+    [
+        "abort",
+        "aborted",
+        "canceled",
+        "cancelled",
+        "error",
+        "exception",
+        "failed",
+        "failure",
+        "fault",
+        "insufficient",
+        "interrupted",
+        "malformed",
+        "many",
+        "overloaded",
+        "rate",
+        "timed",
+        "timeout",
+        "unavailable",
+        "unexpected",
+    ]
 )
 """Words of which one is enough, in this order; a reason with none of them is a stop."""
 _BETWEEN = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")

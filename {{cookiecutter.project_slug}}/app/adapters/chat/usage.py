@@ -50,9 +50,9 @@ def _detail(usage: Json, within: str, name: str) -> int:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    elif isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit():
+    if (isinstance(value, float) and value.is_integer()) or (
+        isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit()
+    ):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 

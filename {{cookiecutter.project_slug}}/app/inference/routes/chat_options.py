@@ -20,13 +20,19 @@ from app.inference.domain.client_tools import (
 )
 from app.inference.domain.conversations.turns import Turn, turns_of
 from app.inference.routes.ignored_fields import WHOLE_CHAIN, question_place, warnings_of
-from app.inference.schemas import ChatCompletionRequest, ChatMessageRequest, ChatToolRequest
+from app.inference.schemas import TEXT_PARTS, ChatCompletionRequest, ChatMessageRequest, ChatToolRequest
 from app.llm.domain.messages import DEFAULT_SAMPLING, Message, Sampling, Tool, ToolCall
 
-UNREADABLE = {
-    "image_url": ("Images", "Describe the image in words, or send it as a document to POST /v1/documents."),
+_IMAGE = ("Images", "Describe the image in words, or send it as a document to POST /v1/documents.")
+_FILE = ("Files in messages", "Send the file to POST /v1/documents, then ask.")
+_UNREADABLE = {
+    "image": _IMAGE,
+    "image_url": _IMAGE,
+    "input_image": _IMAGE,
     "input_audio": ("Audio", "Send the question as text."),
-    "file": ("Files in messages", "Send the file to POST /v1/documents, then ask."),
+    "document": _FILE,
+    "file": _FILE,
+    "input_file": _FILE,
 }
 
 OPTIONS = frozenset({"stop", "seed", "top_p", "frequency_penalty", "presence_penalty", "response_format", "tools"})
@@ -102,8 +108,11 @@ def _sampling(body: ChatCompletionRequest) -> Sampling:
 def _check_parts(messages: Sequence[ChatMessageRequest]) -> None:
     for message in messages:
         for part in message.content if isinstance(message.content, list) else ():
-            if unreadable := UNREADABLE.get(str(part.get("type"))):
-                raise ContentUnreadable(f"{unreadable[0]} cannot be read here.", action=unreadable[1])
+            kind = str(part.get("type"))
+            # An assistant's other parts are what a client repeats of earlier replies.
+            if kind in _UNREADABLE or (part.get("type") not in TEXT_PARTS and message.role != "assistant"):
+                what, action = _UNREADABLE.get(kind, (f"Parts of the type {kind[:80]}", "Send text."))
+                raise ContentUnreadable(f"{what} cannot be read here.", action=action)
 
 
 def _format(wanted: Mapping[str, Any] | None) -> AnswerFormat | None:
