@@ -23,7 +23,7 @@ class _Wrong:
 
 
 def field_errors(error: RequestValidationError) -> list[dict[str, str]]:
-    """field, message and kind of each error. Of a field whose type has alternatives, those of the one that was meant."""
+    """field, message and kind of each error; of a type with alternatives, those of the one that was meant."""
     found = [_wrong(each, error.body) for each in error.errors()]
     meant = {each.alternatives for each in found if not each.is_of_another_type}
     kept = [each for each in found if not each.is_of_another_type or each.alternatives not in meant]
@@ -35,7 +35,8 @@ def _wrong(item: dict[str, Any], body: Any) -> _Wrong:
     message, kind = str(item["msg"]), str(item["type"])
     if not place or place[0] != "body" or not isinstance(body, dict | list):
         return _Wrong(".".join(map(str, place)), message, kind)
-    kept, alternatives, value = ["body"], None, body
+    kept, alternatives = ["body"], None
+    value: Any = body
     for number, part in enumerate(place[1:], 2):
         if isinstance(value, dict) and (part in value or (kind == "missing" and number == len(place))):
             value = value.get(part)
