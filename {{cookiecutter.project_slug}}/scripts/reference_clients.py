@@ -30,8 +30,8 @@ def clients_page() -> str:
     return page(
         "Clients",
         "Clients that others have written, each run by `make clients` in a process of its own against the service "
-        "over real HTTP. `yes`: it works. `refused`: the service says in its own words that it does not do this. Empty: "
-        "the client has no such thing, or it is not run.",
+        "over real HTTP. `yes`: it works. `refused`: the service says in its own words that it does not do this. "
+        "Empty: the client has no such thing, or it is not run.",
         table(("client", "version", *CHECKS), [_row(program.name, clients.get(program.name)) for program in PROGRAMS]),
         "## What is tried",
         table(("", "what must happen"), MEANINGS),

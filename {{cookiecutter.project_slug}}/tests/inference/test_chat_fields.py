@@ -132,6 +132,11 @@ async def test_more_tokens_than_allowed_are_capped_and_said(service: Service) ->
         ({"top_p": 1.5}, "invalid", "top_p"),
         ({"stop": ["x"] * 17}, "invalid", "stop"),
         ({"response_format": {"type": "xml"}}, "response_format_invalid", "response_format"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "array"}}}},
+            "response_format_invalid",
+            "response_format",
+        ),
         ({"citations": "footnotes"}, "invalid", "citations"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "content_unreadable", "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "file"}]}, USER]}, "content_unreadable", "messages"),

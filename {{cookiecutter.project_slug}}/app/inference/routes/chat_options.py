@@ -128,6 +128,8 @@ def _format(wanted: Mapping[str, Any] | None) -> AnswerFormat | None:
     if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
         raise FormatInvalid("`json_schema.name` is 1 to 64 letters, digits, dashes and underscores.")
     check_schema(described["schema"])
+    if described["schema"].get("type", "object") not in ("object", ["object"]):
+        raise FormatInvalid("The schema at its top is of an object, because the answer is one.")
     return AnswerFormat(name, described["schema"], strict if isinstance(strict, bool) else None)
 
 

@@ -18,8 +18,8 @@ def model(name: str = "default", key: str = KEY, **more: Any) -> OpenAILike:
 
 def structured() -> object:
     described = {"type": "json_schema", "json_schema": {"name": "Builder", "schema": Builder.schema()}}
-    asked = model(additional_kwargs={"response_format": described})
-    return asked.as_structured_llm(Builder).complete(WHO).raw
+    # as_structured_llm would write the schema into the question, which is then searched for.
+    return Builder.parse_raw(model(additional_kwargs={"response_format": described}).complete(WHO).text)
 
 
 run(

@@ -2,7 +2,22 @@ import json
 from typing import Any
 
 import openai
-from common import BUILDER, KEY, NO_MODEL, NO_MONEY, NORTH, OFF_TOPIC, POOR, REFUSAL, URL, WHO, error_of, has, optional, run
+from common import (
+    BUILDER,
+    KEY,
+    NO_MODEL,
+    NO_MONEY,
+    NORTH,
+    OFF_TOPIC,
+    POOR,
+    REFUSAL,
+    URL,
+    WHO,
+    error_of,
+    has,
+    optional,
+    run,
+)
 from pydantic import BaseModel
 
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0)

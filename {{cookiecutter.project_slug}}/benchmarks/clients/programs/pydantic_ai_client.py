@@ -1,6 +1,21 @@
 import asyncio
 
-from common import BUILDER, KEY, NO_MODEL, NO_MONEY, NORTH, OFF_TOPIC, POOR, REFUSAL, URL, WHO, error_of, has, optional, run
+from common import (
+    BUILDER,
+    KEY,
+    NO_MODEL,
+    NO_MONEY,
+    NORTH,
+    OFF_TOPIC,
+    POOR,
+    REFUSAL,
+    URL,
+    WHO,
+    error_of,
+    has,
+    optional,
+    run,
+)
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent
