@@ -10,19 +10,20 @@ MAX_CALLS, MAX_NAME_CHARACTERS = 32, 1000
 
 
 class CallPieces:
-    """Puts tool calls together from the deltas of a stream. At most MAX_CALLS + 1, of max_characters in all.
-
-    by_delta: whether there were any in a delta so far.
-    """
+    """Puts tool calls together from the deltas of a stream. At most MAX_CALLS + 1, of max_characters in all."""
 
     def __init__(self, max_characters: int) -> None:
         self._left = max_characters
         self._calls: list[Json] = []
         self._places: dict[object, int] = {}
-        self.by_delta = False
+        self._by_delta = False
 
-    def add(self, pieces: object) -> None:
-        for piece in pieces if isinstance(pieces, list) else []:
+    def add(self, pieces: object, whole: bool = False) -> None:
+        """whole: the calls are in a full message, in which some servers repeat those of the deltas."""
+        if not isinstance(pieces, list) or (whole and self._by_delta):
+            return
+        self._by_delta |= bool(pieces) and not whole
+        for piece in pieces:
             if isinstance(piece, dict):
                 self._add(piece)
 

@@ -385,6 +385,23 @@ QUIRKS = (
         tools=True,
     ),
     Quirk(
+        "a gateway",
+        "empty lists of tool calls, and the calls in its last chunk alone",
+        Gives("", calls=(("open_gate", "{}"),)),
+        (
+            streamed(
+                piece("", tool_calls=[]),
+                _choice(
+                    index=0,
+                    message={"tool_calls": [{"id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]},
+                    finish_reason="tool_calls",
+                ),
+                LAST,
+            ),
+        ),
+        tools=True,
+    ),
+    Quirk(
         "vLLM",
         "the arguments of a tool call encoded twice",
         Gives("", calls=(("open_gate", '{"gate":"G-7"}'),)),
