@@ -20,7 +20,7 @@ MEANINGS = (
     ("responses stream", "the same as a stream"),
     ("annotations", "the sources of the marks arrive as the client's own citations"),
     ("structured output", "an object by a schema of the client"),
-    ("own tools", "tools of the client's own"),
+    ("own tools", "the model calls a tool of the client, and the answer has its result"),
     ("tour", "every operation of the OpenAPI document"),
 )
 
@@ -30,9 +30,8 @@ def clients_page() -> str:
     return page(
         "Clients",
         "Clients that others have written, each run by `make clients` in a process of its own against the service "
-        "over real HTTP. `yes`: it works. `refused`: the service says in its own words that it does not do this. `no "
-        "effect`: the answer is text, and its `warnings` name the field. Empty: the client has no such "
-        "thing, or it is not run.",
+        "over real HTTP. `yes`: it works. `refused`: the service says in its own words that it does not do this. "
+        "Empty: the client has no such thing, or it is not run.",
         table(("client", "version", *CHECKS), [_row(program.name, clients.get(program.name)) for program in PROGRAMS]),
         "## What is tried",
         table(("", "what must happen"), MEANINGS),
@@ -50,4 +49,4 @@ def _row(name: str, result: dict[str, Any] | None) -> tuple[str, ...]:
 
 def _word(outcome: str) -> str:
     kind = outcome.partition(":")[0]
-    return {"works": "yes", "refused": "refused", "without effect": "no effect", "failed": "**no**", "": ""}[kind]
+    return {"works": "yes", "refused": "refused", "failed": "**no**", "": ""}[kind]

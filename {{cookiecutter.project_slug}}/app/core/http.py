@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from app.core.cancellation import was_cancelled
 from app.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound, Problem, TooLarge
+from app.core.field_errors import field_errors
 from app.core.logging import log_failure
 from app.core.problems import problem_response
 from app.core.telemetry import current_trace_id, histogram, mark_failed, span, untraced
@@ -93,13 +94,16 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def _invalid(error: RequestValidationError) -> Problem:
-    errors = [
-        {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"], "kind": item["type"]}
-        for item in error.errors()
-    ]
+    errors = field_errors(error)
     first = errors[0]
     if first["kind"] == "json_invalid":
         return BadRequest(f"The body is not valid JSON: {first['message']}.")
+    if isinstance(error.body, bytes) and first["field"] == "body":
+        return Invalid(
+            "The body is not read as JSON, because the header Content-Type does not name it.",
+            action="Send the header Content-Type: application/json.",
+            errors=errors,
+        )
     return Invalid(
         f"{first['field']}: {first['message']}.",
         action="Correct the fields named in 'errors'.",

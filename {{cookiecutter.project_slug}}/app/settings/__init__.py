@@ -83,7 +83,7 @@ class Settings(
         """The secrets among the settings, so that they can be masked; none that an ordinary word might equal."""
         given = (getattr(self, name) for name in type(self).model_fields)
         values = [each.get_secret_value() for each in given if isinstance(each, SecretStr)]
-        values += [key for each in self.model_chain for key in each.keys]
+        values += [*self.embedder_keys, *(key for each in self.model_chain for key in each.keys)]
         values += [each.get_secret_value() for each in self.mcp_secrets.values()]
         passwords = (urlsplit(value).password for value in values if "://" in value)
         return frozenset(value for value in (*values, *passwords) if value and len(value) >= MIN_SECRET_CHARACTERS)

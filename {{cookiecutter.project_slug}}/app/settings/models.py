@@ -47,7 +47,11 @@ class SearchSettings(BaseModel):
     embedder_batch: int = Field(
         64, ge=1, le=2048, description="Most texts of one request to the embedding provider; fewer where it refuses."
     )
-    embedder_key: SecretStr | None = Field(None, description="API key of the embedding provider.")
+    embedder_key: SecretStr | None = Field(
+        None,
+        description="API key of the embedding provider; several, separated by commas, are used in turn, and one that "
+        "it rejects rests for a while.",
+    )
     ocr_languages: str = Field(
         "",
         pattern=r"^([A-Za-z_]+(\+[A-Za-z_]+)*)?$",
@@ -57,3 +61,9 @@ class SearchSettings(BaseModel):
     text_search: str = Field(
         "english", description="PostgreSQL text-search configuration of new indexes: english, german, simple, …"
     )
+
+    @property
+    def embedder_keys(self) -> tuple[str, ...]:
+        """Each key of the embedding provider once."""
+        given = self.embedder_key.get_secret_value().split(",") if self.embedder_key else []
+        return tuple(dict.fromkeys(key for each in given if (key := each.strip())))

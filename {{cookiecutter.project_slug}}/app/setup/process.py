@@ -118,7 +118,7 @@ def make_embedders(settings: Settings, protection: PersonalDataProtection = DEFA
         url=settings.embedder_url,
         model=settings.embedder_model,
         dimensions=settings.embedder_dimensions,
-        key=settings.embedder_key,
+        keys=settings.embedder_keys,
         batch=settings.embedder_batch,
         outbound=settings.outbound,
     )

@@ -48,7 +48,8 @@ PROGRAMS = (
     ClientProgram(
         "LlamaIndex",
         "llama_index_client.py",
-        'OpenAILike(model="default", api_base="…/v1", api_key="sk_…", is_chat_model=True)',
+        'OpenAILike(model="default", api_base="…/v1", api_key="sk_…", is_chat_model=True); for objects with '
+        'additional_kwargs={"response_format": {"type": "json_schema", …}}',
     ),
     ClientProgram(
         "LiteLLM", "litellm_sdk.py", 'completion(model="openai/default", api_base="…/v1", api_key="sk_…", messages=[…])'

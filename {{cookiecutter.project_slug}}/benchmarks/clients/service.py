@@ -1,6 +1,7 @@
 """The service that the clients talk to: a real server, a model that answers over HTTP, two documents and two keys."""
 
 import asyncio
+import json
 import re
 import shutil
 import tempfile
@@ -61,9 +62,29 @@ async def served() -> AsyncIterator[Served]:
                     yield await _furnish(state, url)
 
 
+BUILT = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm [1]."
+GIVEN = {"name": "Marta Holm", "place": "Karlen"}
+"""What the model gives for arguments of these names."""
+
+
 def _mind(body: dict[str, Any]) -> str | dict[str, Any]:
-    """As a model that can write objects: the builder, where the request asks for one."""
-    return '{"name": "Marta Holm"}' if body.get("response_format") else reply_to(body)
+    """As a model that can write objects and call tools: the builder, where the request asks for one; a call of each
+    tool of the client, and then an answer with its results.
+    """
+    if body.get("response_format"):
+        return '{"name": "Marta Holm"}'
+    results = [str(each["content"]) for each in body["messages"] if each["role"] == "tool"]
+    if results:
+        return " ".join((BUILT, *results))
+    if tools := [each["function"] for each in body.get("tools", ())]:
+        return {"content": None, "tool_calls": [_call(tool, place) for place, tool in enumerate(tools)]}
+    return reply_to(body)
+
+
+def _call(tool: dict[str, Any], place: int) -> dict[str, Any]:
+    arguments = {name: GIVEN[name] for name in tool["parameters"].get("properties", {})}
+    function = {"name": tool["name"], "arguments": json.dumps(arguments)}
+    return {"id": f"call-{place}", "type": "function", "function": function}
 
 
 @asynccontextmanager

@@ -258,7 +258,7 @@ async def test_texts_go_to_the_embedding_provider_of_the_environment(changed: Ch
             "APP_EMBEDDER_MODEL": "of-the-fields",
             "APP_EMBEDDER_DIMENSIONS": str(SIZE),
             "APP_EMBEDDER_BATCH": "2",
-            "APP_EMBEDDER_KEY": "of-the-provider",
+            "APP_EMBEDDER_KEY": "of-the-provider, and-another-key",
         }
         prices = {"prices": {"of-the-fields": {"input": 1, "output": 1}}}
         async with changed(variables, live=False, cost=prices) as state:
@@ -268,7 +268,9 @@ async def test_texts_go_to_the_embedding_provider_of_the_environment(changed: Ch
             result, _ = await state.retrieval.passages.embed(embedder.name, texts, tenant, uuid4())
     assert [len(request["input"]) for request in provider.requests] == [2, 1]
     assert {request["model"] for request in provider.requests} == {"of-the-fields"}
-    assert set(provider.keys) == {"Bearer of-the-provider"}
+    assert provider.keys == ["Bearer of-the-provider", "Bearer and-another-key"]
+    masked = load_settings(embedder_key="of-the-provider, and-another-key").secret_values()
+    assert {"of-the-provider", "and-another-key"} <= masked
     assert (embedder.dimensions, len(result.vectors)) == (SIZE, 3)
 
 

@@ -132,10 +132,17 @@ async def test_more_tokens_than_allowed_are_capped_and_said(service: Service) ->
         ({"top_p": 1.5}, "invalid", "top_p"),
         ({"stop": ["x"] * 17}, "invalid", "stop"),
         ({"response_format": {"type": "xml"}}, "response_format_invalid", "response_format"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "array"}}}},
+            "response_format_invalid",
+            "response_format",
+        ),
         ({"citations": "footnotes"}, "invalid", "citations"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "content_unreadable", "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "file"}]}, USER]}, "content_unreadable", "messages"),
         ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "content_unreadable", "messages"),
+        ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}, USER]}, "content_unreadable", "messages"),
+        ({"messages": [{"role": "assistant", "content": [{"type": "image"}]}, USER]}, "content_unreadable", "messages"),
         (
             {"messages": [USER, {"role": "tool", "content": "x", "tool_call_id": "1"}]},
             "tool_results_invalid",
@@ -149,6 +156,29 @@ async def test_what_cannot_be_done_is_refused_with_the_field(
     status, given, of = await refused(service, **body)
     assert (status, given) == (422, code)
     assert (of or "").startswith(param)
+
+
+async def test_a_wrong_field_is_named_by_its_place_in_the_request(service: Service) -> None:
+    for body, place, about in (
+        ({"stop": [None]}, "stop.0", "string"),
+        ({"stop": 5}, "stop", "string"),
+        ({"tool_choice": 5}, "tool_choice", "string"),
+        ({"messages": [{"role": "user", "content": [WHO]}]}, "messages.0.content.0", "dictionary"),
+        ({"messages": [{"content": WHO}]}, "messages.0.role", "required"),
+    ):
+        async with service.client() as client:
+            error = (await client.post(CHAT, json={"model": "default", "messages": [USER], **body})).json()["error"]
+        assert error["param"] == place
+        assert about in error["message"]
+    async with service.client() as client:
+        texts = (await client.post("/v1/embeddings", json={"model": "default", "input": []})).json()["error"]
+        items = (await client.post("/v1/responses", json={"input": []})).json()["error"]
+        stops = (await client.post("/v1/responses", json={"input": WHO, "stop": [None]})).json()["error"]
+        form = (await client.post(CHAT, content=b'{"model": "default"}', headers={"content-type": "text/plain"})).json()
+    assert (texts["param"], items["param"], stops["param"]) == ("input", "input", "stop.0")
+    assert "at least 1 item" in texts["message"]
+    assert "at least 1 item" in items["message"]
+    assert form["action"] == "Send the header Content-Type: application/json."
 
 
 async def test_sources_are_listed_on_request_and_by_policy(service: Service) -> None:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from app.adapters.chat.standin import Fault
 from app.inference.domain.human_review import ReviewPolicy
+from app.safety.domain.policy import SecurityPolicy
 from tests.conftest import override
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import WHO, ask, events
@@ -113,6 +114,35 @@ async def test_the_real_client_reads_the_stream(client: openai.AsyncOpenAI) -> N
         pieces = [each.delta async for each in stream if each.type == "response.output_text.delta"]
         final = await stream.get_final_response()
     assert "".join(pieces) == final.output_text != ""
+
+
+async def test_sources_are_listed_on_request_and_by_policy(service: Service) -> None:
+    listed = "\n\nSources:\n- [1] Lighthouse, tower.md"
+    plain = await created(service)
+    key = uuid4().hex
+    seen = [
+        await created(service, citations="list"),
+        (await streamed(service, citations="list"))[-1]["response"],
+        (await streamed(service, key=key, citations="list"))[-1]["response"],
+        (await streamed(service, key=key, citations="list"))[-1]["response"],
+    ]
+    for each in seen:
+        assert text_of(each) == text_of(plain) + listed
+        assert each["answer"]["text"] == text_of(plain)
+        [part] = each["output"][0]["content"]
+        assert part["annotations"] == plain["output"][0]["content"][0]["annotations"]
+    deltas = [each["delta"] for each in await streamed(service, citations="list") if "delta" in each]
+    assert "".join(deltas) == text_of(plain) + listed
+    assert "Sources:" not in text_of(await created(service, input="How do volcanoes form on Io?", citations="list"))
+    async with service.client() as client:
+        by_header = await client.post(RESPONSES, json={"input": WHO}, headers={"x-citations": "list"})
+        wrong = await client.post(RESPONSES, json={"input": WHO}, headers={"x-citations": "all"})
+    assert text_of(by_header.json()).endswith(listed)
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "citations_unknown")
+    policy = SecurityPolicy.model_validate({"owner": "tests", "output": {"sources": "list"}})
+    change_serving(service.state, security=policy)
+    assert text_of(await created(service)).endswith(listed)
+    assert "Sources:" not in text_of(await created(service, citations="marks"))
 
 
 async def test_a_refusal_is_text_in_both_forms(service: Service) -> None:

@@ -76,7 +76,7 @@ async def test_without_a_trace_no_header_is_sent(vectors: tuple[Provider, str]) 
     from app.adapters.embeddings.openai import make_openai_embedder
 
     provider, url = vectors
-    embedder = make_openai_embedder(url, None, "m", SIZE)
+    embedder = make_openai_embedder(url, (), "m", SIZE)
     await embedder.embed_passages(["alone"])
     await embedder.close()
     assert provider.traces == [None]

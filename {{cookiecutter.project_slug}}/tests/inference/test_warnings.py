@@ -30,7 +30,14 @@ SENT: dict[str, tuple[dict[str, Any], list[str]]] = {
     "history": (messages(USER, {"role": "assistant", "content": "Marta."}), []),
     "tools before": (messages(USER, {"role": "tool", "content": "Marta."}), ["history"]),
     "both": (messages({"role": "system", "content": "Rhyme."}, *[USER] * 3), []),
-    "part": (messages(last={"role": "user", "content": [SAY, {"type": "video"}]}), ["messages.video"]),
+    "part": (messages(last={"role": "user", "content": [{**SAY, "cache_control": {"type": "ephemeral"}}]}), []),
+    "parts before": (
+        messages(USER, {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm."}, SAY]}),
+        ["history"],
+    ),
+    "a part of the other format": (messages(last={"role": "user", "content": [{**SAY, "type": "input_text"}]}), []),
+    "system last": ({"messages": [USER, {"role": "system", "content": "Rhyme."}]}, []),
+    "nulls": ({"stream": None, "n": None, "tools": None, "temperature": None}, []),
     "name": (messages(last={**USER, "name": "Bo"}), ["messages.name"]),
     "members": (
         {"seed": 7, "top_p": 0.5, "user": "bo", "metadata": {"a": "b"}, "logprobs": True},

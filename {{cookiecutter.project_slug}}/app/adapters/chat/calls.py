@@ -6,7 +6,7 @@ from app.core.json_types import JsonObject
 
 Json = dict[str, Any]
 
-MAX_CALLS = 32
+MAX_CALLS, MAX_NAME_CHARACTERS = 32, 1000
 
 
 class CallPieces:
@@ -16,9 +16,14 @@ class CallPieces:
         self._left = max_characters
         self._calls: list[Json] = []
         self._places: dict[object, int] = {}
+        self._by_delta = False
 
-    def add(self, pieces: object) -> None:
-        for piece in pieces if isinstance(pieces, list) else []:
+    def add(self, pieces: object, whole: bool = False) -> None:
+        """whole: the calls are in a full message, in which some servers repeat those of the deltas."""
+        if not isinstance(pieces, list) or (whole and self._by_delta):
+            return
+        self._by_delta |= bool(pieces) and not whole
+        for piece in pieces:
             if isinstance(piece, dict):
                 self._add(piece)
 
@@ -29,13 +34,23 @@ class CallPieces:
         if call is None:
             return
         call["id"] = call["id"] or piece.get("id")
-        call["function"]["name"] = call["function"]["name"] or function.get("name")
+        self._name(call["function"], function.get("name"))
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             call["function"]["arguments"] = arguments
         elif isinstance(arguments, str) and isinstance(call["function"]["arguments"], str):
             call["function"]["arguments"] += arguments[: max(0, self._left + 1)]
             self._left -= len(arguments)
+
+    def _name(self, function: Json, piece: object) -> None:
+        """Some servers send a name in pieces, others repeat the whole name with each piece of the arguments."""
+        if not isinstance(piece, str):
+            return
+        known = function["name"] or ""
+        if piece.startswith(known):
+            function["name"] = piece or None
+        elif not function["arguments"]:
+            function["name"] = (known + piece)[:MAX_NAME_CHARACTERS]
 
     def _call_of(self, index: object, own: object, name: object) -> Json | None:
         """The call that a piece belongs to: by its index, else by its id; without both, the last one."""

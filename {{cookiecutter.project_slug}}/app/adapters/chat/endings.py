@@ -1,78 +1,107 @@
 """What a finish_reason means, by the words of all providers."""
 
+import re
 from typing import Final
 
 from app.adapters.chat.errors import failure_in
 from app.llm.domain.messages import Finish
 
-_INCOMPLETE: Final = {
-    "error_limit",
-    "finish_reason_unspecified",
-    "incomplete",
-    "length",
-    "max_completion_tokens",
-    "max_length",
-    "max_new_tokens",
-    "max_output_tokens",
-    "max_time",
-    "max_tokens",
-    "model_context_window_exceeded",
-    "model_length",
-    "not_finished",
-    "other",
-    "pause_turn",
-    "repetition",
-    "time_limit",
-    "token_limit",
-    "truncated",
-    "unknown",
-    "user_cancel",
-}
-_FILTERED: Final = {
-    "blocked",
-    "blocklist",
-    "content_filter",
-    "content_filtered",
-    "error_toxic",
-    "guardrail_intervened",
-    "image_safety",
-    "jailbreak",
-    "language",
-    "moderation",
-    "prohibited_content",
-    "recitation",
-    "refusal",
-    "refused",
-    "safety",
-    "sensitive",
-    "spii",
-}
-_FAILED: Final = {
-    "abort",
-    "aborted",
-    "cancelled",
-    "error",
-    "failed",
-    "insufficient_system_resource",
-    "malformed_function_call",
-    "malformed_model_output",
-    "malformed_response",
-    "malformed_tool_use",
-    "network_error",
-    "timeout",
-    "too_many_tool_calls",
-    "unexpected_tool_call",
-}
+_FILTERED: Final = frozenset(
+    [
+        "block",
+        "blocked",
+        "blocklist",
+        "contentfilter",
+        "filter",
+        "filtered",
+        "guardrail",
+        "guardrails",
+        "inspection",
+        "jailbreak",
+        "language",
+        "moderated",
+        "moderation",
+        "policy",
+        "prohibited",
+        "recitation",
+        "refusal",
+        "refused",
+        "safety",
+        "sensitive",
+        "spii",
+        "toxic",
+        "violation",
+    ]
+)
+_INCOMPLETE: Final = frozenset(
+    [
+        "cancel",
+        "context",
+        "cutoff",
+        "exceeded",
+        "incomplete",
+        "length",
+        "limit",
+        "max",
+        "maxtokens",
+        "not",
+        "other",
+        "partial",
+        "pause",
+        "repetition",
+        "truncated",
+        "truncation",
+        "unfinished",
+        "unknown",
+        "unspecified",
+    ]
+)
+_FAILED: Final = frozenset(
+    [
+        "abort",
+        "aborted",
+        "canceled",
+        "cancelled",
+        "error",
+        "exception",
+        "failed",
+        "failure",
+        "fault",
+        "insufficient",
+        "interrupted",
+        "malformed",
+        "many",
+        "overloaded",
+        "rate",
+        "timed",
+        "timeout",
+        "unavailable",
+        "unexpected",
+    ]
+)
+"""Words of which one is enough, in this order; a reason with none of them is a stop."""
+_BETWEEN = re.compile(r"[\W_]+|(?<=[a-z])(?=[A-Z])")
+MAX_CHARACTERS = 100
 
 
 def finish_of(reason: object) -> Finish:
     """The finish of a finish_reason. Errors: ModelFailure, for a reason that means an error."""
-    word = str(reason).strip().lower().replace("-", "_").replace(" ", "_")
-    word = word.rpartition(".")[2]
-    if word in _FAILED:
-        failure = failure_in({"type": word})
+    words = [word.lower() for word in _BETWEEN.split(_text_of(reason)[:MAX_CHARACTERS]) if word]
+    if not _FILTERED.isdisjoint(words):
+        return "content_filter"
+    if not _INCOMPLETE.isdisjoint(words):
+        return "length"
+    if not _FAILED.isdisjoint(words):
+        failure = failure_in({"type": "_".join(words)})
         failure.may_be_charged = True
         raise failure
-    if word in _FILTERED:
-        return "content_filter"
-    return "length" if word in _INCOMPLETE else "stop"
+    return "stop"
+
+
+def _text_of(reason: object) -> str:
+    """Some gateways put it into an object or a list."""
+    if isinstance(reason, dict):
+        reason = next((each for name in ("type", "reason", "finish_reason") if (each := reason.get(name))), None)
+    elif isinstance(reason, list):
+        reason = reason[0] if reason else None
+    return reason if isinstance(reason, str) else ""

@@ -73,7 +73,7 @@ def _failure(status: int, error: object, wait: float | None, body: Json) -> Mode
 def error_in(body: Json) -> object | None:
     """The error of a reply or a chunk of a stream, at its top level or in its choice."""
     error: object = body.get("error")
-    if error:
+    if error and not (body.get("choices") and _is_none(error)):
         # Some put the code beside a message.
         return {"message": error, **body} if isinstance(error, str) and len(body) > 1 else error
     if body.get("object") == "error" or body.get("type") == "error":
@@ -84,6 +84,14 @@ def error_in(body: Json) -> object | None:
     first = choices[0] if isinstance(choices, list) and choices else None
     within: object = _dict(first).get("error")
     return within or None
+
+
+def _is_none(error: object) -> bool:
+    """Whether an error beside choices says that there was none."""
+    if not isinstance(error, dict):
+        return False
+    values = {str(value).lower() for value in error.values() if value}
+    return values <= {"ok", "success"}
 
 
 def _error_of_gateway(body: Json) -> object | None:

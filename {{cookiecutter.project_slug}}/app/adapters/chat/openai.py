@@ -203,7 +203,7 @@ class OpenAIChat:
         return retry_after(response.headers.get("retry-after"), self.clock.now())
 
     async def _open(self, tries: Tries) -> httpx.Response:
-        response = await self._send(tries.body(), tries.key)
+        response = await self._send(tries.body(), tries.keys.key)
         if 200 <= response.status_code < 300:
             return response
         try:

@@ -224,7 +224,7 @@ class StreamReading:
         self._by_delta |= bool(text) and not chunk.whole
         self._chunks += bool(text or chunk.reasoning or chunk.refused)
         self._logprobs.add(chunk)
-        self._call_pieces.add(chunk.calls)
+        self._call_pieces.add(chunk.calls, chunk.whole)
         pieces = self._keep(self._visible(clean(self._characters.feed(text))))
         if self._reasoned > self._request.max_characters and not self.done:
             return pieces + self._cut()

@@ -12,7 +12,28 @@ from typing import Literal
 MAX_TAG_CHARACTERS = 128
 """Of a tag with its attributes. At most so much text is buffered until it is known whether it is a tag."""
 
-_NAMES = ("think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "scratchpad", "antthinking")
+_NAMES = (
+    "think",
+    "thinking",
+    "thinking_process",
+    "thought",
+    "thoughts",
+    "thought_process",
+    "chain_of_thought",
+    "inner_thoughts",
+    "inner_monologue",
+    "internal_thoughts",
+    "internal_monologue",
+    "monologue",
+    "reason",
+    "reasoning",
+    "reflection",
+    "reflections",
+    "analysis",
+    "deliberation",
+    "scratchpad",
+    "antthinking",
+)
 _NAME = rf"(?:[a-z]+:)?(?:{'|'.join(_NAMES)})"
 _HEADER = r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*"
 _OPENING = (
@@ -25,8 +46,11 @@ _CLOSING = (
 )
 _ANSWER = rf"{_HEADER}final[^<]*<\|message\|>|<\|(?:begin|start)_(?:of_)?(?:solution|answer|response)\|>"
 _END = r"<\|(?:end|return|call|end_(?:of_)?(?:solution|answer|response))\|>"
+_TURN = r"<\|(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_turn)\|>|<end_of_turn>"
+"""The end of a model's turn, which a server with the wrong template leaves in the text, and what the model wrote on."""
 _TAG = re.compile(
-    rf"(?P<opening>{_OPENING})|(?P<closing>{_CLOSING})|(?P<answer>{_ANSWER})|(?P<end>{_END})", re.IGNORECASE
+    rf"(?P<opening>{_OPENING})|(?P<closing>{_CLOSING})|(?P<answer>{_ANSWER})|(?P<end>{_END})|(?P<turn>{_TURN})",
+    re.IGNORECASE,
 )
 _PART_OF_TAG = re.compile(
     rf"<\s*\|?\s*/?\s*[\w:]*\s*[|/]?|<\s*{_NAME}\s[^<>]*|[\[◁]\s*/?\s*[a-z:]*\s*"
@@ -51,7 +75,7 @@ class ReasoningFilter:
         self._begins_inside = inside
         self._buffer = self._visible = self._before = ""
         self._depth = self._opened = self._shown = 0
-        self._fenced = self._last = False
+        self._fenced = self._last = self._turned = False
         self.characters = 0
         self.found = False
         self.unopened = False
@@ -106,15 +130,15 @@ class ReasoningFilter:
 
     def _tag_in_reasoning(self, tag: re.Match[str], quoted: bool) -> None:
         self._hide(len(tag[0]))
-        if quoted or tag[0].endswith("/>"):
+        if quoted or tag["turn"] or tag[0].endswith("/>"):
             return
         self._depth = 0 if tag["answer"] else self._depth + (1 if tag["opening"] else -1)
         if self._depth == 0:
             self._state = "start"
 
     def _tag_in_answer(self, tag: re.Match[str], quoted: bool) -> None:
-        if tag["end"] and self.found:
-            self._state = "over"
+        if (tag["end"] and self.found) or (tag["turn"] and not quoted):
+            self._state, self._turned = "over", tag["turn"] is not None
         elif tag["opening"] and not quoted and not tag[0].endswith("/>") and self._begins_sentence:
             self._hide(len(tag[0]))
             self._state, self._depth, self.found = "reasoning", 1, True
@@ -153,7 +177,8 @@ class ReasoningFilter:
         return after == closing if after or self._last else None
 
     def _hide(self, characters: int) -> None:
-        self.characters += characters
+        # What follows the model's turn is not its reasoning.
+        self.characters += 0 if self._turned else characters
         self._pass(characters)
 
     def _show(self, characters: int) -> None:

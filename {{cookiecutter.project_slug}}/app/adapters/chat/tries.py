@@ -6,19 +6,16 @@ import orjson
 import structlog
 
 from app.adapters.chat.fields import LIMITS, FieldRules, LearnedRules
-from app.adapters.chat.keys import KeyRing
+from app.adapters.chat.keys import KeyRing, KeyTries
 from app.adapters.chat.refusals import lasts, loggable, refused_fields
 from app.adapters.chat.wire import body_of
 from app.core.telemetry import counter
-from app.llm.domain.errors import AuthenticationFailed, ContentFiltered, ErrorReply, ModelFailure, ModelOverloaded
+from app.llm.domain.errors import ContentFiltered, ErrorReply, ModelFailure
 from app.llm.domain.messages import ChatRequest, CompletionEnd
 
 MAX_REFUSALS = 6
-_OF_A_KEY = (401, 402, 403, 429)
-_OF_THE_PROVIDER = ("overload", "capacity")
 
 REFUSED = counter("app_model_fields_refused_total", "Request fields that a model refused", ("model", "field"))
-SET_ASIDE = counter("app_model_keys_set_aside_total", "API keys that a provider rejected", ("model", "reason"))
 log = structlog.get_logger(__name__)
 
 
@@ -40,12 +37,10 @@ class Tries:
     _left_out: tuple[str, ...] = ()
     _refused: set[str] = field(default_factory=set)
     _learnt: FieldRules = field(default_factory=FieldRules)
-    _rejected: set[int] = field(default_factory=set)
-    _overload: ModelFailure | None = None
 
     def __post_init__(self) -> None:
         self.rules = self.learned.of(self.url, self.model, self.rules)
-        self.key = self.ring.take() or 0
+        self.keys = KeyTries(self.ring, self.name)
 
     def body(self) -> bytes:
         asked = body_of(self.request, self.model, self.stream)
@@ -72,14 +67,11 @@ class Tries:
         """Whether the call can be tried in another way after this failure."""
         if failure.reply is None or isinstance(failure, ContentFiltered):
             return False
-        return self._without_fields(failure.reply) or self._with_another_key(failure, failure.reply)
+        return self._without_fields(failure.reply) or self.keys.another(failure)
 
     def final(self, failure: ModelFailure) -> ModelFailure:
-        """The failure of the call after its last try: an overload, if it was one with any key."""
-        if len(self.ring) > 1 and self._rejected and isinstance(failure, AuthenticationFailed | ModelOverloaded):
-            failure = self._overload or failure
-            failure.retry_after = self.ring.wait or failure.retry_after
-        return failure
+        """The failure of the call after its last try."""
+        return self.keys.final(failure)
 
     def _without_fields(self, error: ErrorReply) -> bool:
         changes = {name: change for name in self._new(error) if (change := self.rules.change_for(name))}
@@ -111,30 +103,3 @@ class Tries:
             words=loggable(error, self.request, self._sent),
             advice=f"To save the refused call, {option} for this model in APP_MODEL_CHAIN.",
         )
-
-    def _with_another_key(self, failure: ModelFailure, error: ErrorReply) -> bool:
-        if len(self.ring) < 2 or not _is_of_the_key(failure, error):
-            return False
-        self._rejected.add(self.key)
-        if isinstance(failure, ModelOverloaded):
-            self._overload = failure
-        seconds = self.ring.set_aside(self.key, failure.retry_after)
-        SET_ASIDE.labels(self.name, failure.reason).inc()
-        place = f"{self.key + 1} of {len(self.ring)}"
-        log.warning(
-            "llm.key_set_aside", model=self.name, key=place, reason=failure.reason, status=error.status, seconds=seconds
-        )
-        other = self.ring.take(self._rejected)
-        if other is None or self.ring.rests(other):
-            return False
-        self.key = other
-        return True
-
-
-def _is_of_the_key(failure: ModelFailure, error: ErrorReply) -> bool:
-    """Whether another key may help: not where the provider itself has too much to do."""
-    words = f"{failure} {error.text}".lower()
-    return error.status in _OF_A_KEY and (
-        isinstance(failure, AuthenticationFailed)
-        or (isinstance(failure, ModelOverloaded) and not any(word in words for word in _OF_THE_PROVIDER))
-    )

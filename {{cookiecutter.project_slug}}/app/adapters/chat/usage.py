@@ -8,7 +8,7 @@ from app.llm.domain.messages import CHARACTERS_PER_TOKEN
 
 Json = dict[str, Any]
 
-MAX_TOKENS = 10**9
+MAX_TOKENS, MAX_DIGITS = 10**9, 9
 
 
 def usage_in(body: Json) -> Usage | None:
@@ -50,7 +50,9 @@ def _detail(usage: Json, within: str, name: str) -> int:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
+    if (isinstance(value, float) and value.is_integer()) or (
+        isinstance(value, str) and len(value) <= MAX_DIGITS and value.isascii() and value.isdigit()
+    ):
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 

@@ -113,9 +113,9 @@ def _parse(raw: bytes) -> object:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as strict:
-        # NaN, half of a character at the end of a piece, or bytes that are not UTF-8.
+        # NaN, half of a character, bytes that are not UTF-8, or control characters that are not escaped.
         try:
-            return json.loads(raw.decode(errors="replace"))
+            return json.loads(raw.decode(errors="replace"), strict=False)
         except (ValueError, RecursionError):
             raise InvalidResponse("the reply is not JSON") from strict
 
@@ -135,7 +135,7 @@ def _completion(body: Json, request: ChatRequest, dialect: Dialect, wait: float 
     message = None if choice is None else _message_in(choice)
     if choice is None or message is None:
         raise InvalidResponse("the reply has no choices")
-    content, finish = _content(message), finish_of(choice.get("finish_reason"))
+    content, finish = _content(message), _finish_of(choice)
     calls = calls_of(calls_in(message), request)
     reasoning = ReasoningFilter(dialect.starts_with_reasoning)
     text = reasoning.feed(clean(joined(content.text))) + reasoning.end()
@@ -192,10 +192,22 @@ def _call(call: object, place: int, request: ChatRequest) -> ToolCall:
     arguments, own = function.get("arguments"), call.get("id")
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
+    arguments = _once(arguments)
     if len(arguments) > request.max_characters or len(function["name"]) > MAX_NAME_CHARACTERS:
         raise InvalidResponse("the reply calls a tool with too long arguments")
     name = own if isinstance(own, str) and 0 < len(own) <= MAX_NAME_CHARACTERS else f"call_{place}"
     return ToolCall(clean(name), clean(function["name"]), clean(arguments))
+
+
+def _once(arguments: str) -> str:
+    """The object in arguments that were encoded twice."""
+    if arguments.lstrip().startswith('"'):
+        try:
+            inner = orjson.loads(arguments)
+        except orjson.JSONDecodeError:
+            return arguments
+        return inner if inner.lstrip().startswith("{") else arguments
+    return arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +239,7 @@ def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
     # Azure's filter reports in chunks without a delta; some servers repeat the full reply at the end.
     delta, message = _dict(choice.get("delta")), _message_in(choice) or {}
     content = _content(delta or message)
-    finish, failure = _finish(choice.get("finish_reason"))
+    finish, failure = _finish(choice)
     logprobs, model = logprobs_of(choice), model_of(body)
     return StreamChunk(
         content.text,
@@ -243,9 +255,22 @@ def parse_chunk(body: Json, wait: float | None = None) -> StreamChunk:
     )
 
 
-def _finish(reason: object) -> tuple[Finish | None, ModelFailure | None]:
+def _finish_of(choice: Json) -> Finish:
+    """Errors: ModelFailure, for a reason that means an error."""
+    return "content_filter" if _is_filtered(choice) else finish_of(choice.get("finish_reason"))
+
+
+def _is_filtered(choice: Json) -> bool:
+    """Whether a result of Azure's filter says that the text was filtered; the finish reason may still be a stop."""
+    results = _dict(choice.get("content_filter_results"))
+    return any(_dict(result).get("filtered") is True for result in results.values())
+
+
+def _finish(choice: Json) -> tuple[Finish | None, ModelFailure | None]:
+    if choice.get("finish_reason") is None and not _is_filtered(choice):
+        return None, None
     try:
-        return (None if reason is None else finish_of(reason)), None
+        return _finish_of(choice), None
     except ModelFailure as failure:
         return None, failure
 

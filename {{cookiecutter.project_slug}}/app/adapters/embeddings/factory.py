@@ -2,8 +2,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
-
 from app.adapters.embeddings.deferred import DeferredEmbedder
 from app.adapters.embeddings.none import NoEmbedder
 from app.adapters.embeddings.weights import (
@@ -23,7 +21,7 @@ EmbedderKind = Literal["minilm", "e5", "openai", "none"]
 
 @dataclass(frozen=True)
 class EmbedderSettings:
-    """folder, threads: of the local embedder; url, model, dimensions, key, batch, outbound: of an
+    """folder, threads: of the local embedder; url, model, dimensions, keys, batch, outbound: of an
     OpenAI-compatible one, with the most texts of a request and the rules for outgoing calls.
     """
 
@@ -32,7 +30,7 @@ class EmbedderSettings:
     url: str = "https://api.openai.com/v1"
     model: str = "text-embedding-3-small"
     dimensions: int = 1536
-    key: SecretStr | None = None
+    keys: tuple[str, ...] = ()
     batch: int = 64
     outbound: OutboundRules = DIRECT
 
@@ -43,8 +41,9 @@ def make_embedder(kind: EmbedderKind, choice: EmbedderSettings) -> Embedder:
     if kind == "openai":
         from app.adapters.embeddings.openai import make_openai_embedder
 
-        key = choice.key.get_secret_value() if choice.key else None
-        return make_openai_embedder(choice.url, key, choice.model, choice.dimensions, choice.batch, choice.outbound)
+        return make_openai_embedder(
+            choice.url, choice.keys, choice.model, choice.dimensions, choice.batch, choice.outbound
+        )
     if kind == "minilm" and choice.folder:
         return _open_local(weights_in(choice.folder), choice.threads)
     if kind == "minilm":

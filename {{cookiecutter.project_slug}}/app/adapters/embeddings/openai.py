@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from app.adapters.chat.errors import error_in, failure_in, parse_failure
+from app.adapters.chat.keys import KeyRing, KeyTries
 from app.adapters.embeddings.reply import parse_response
 from app.adapters.outbound import BROKEN, Reuse, failure_reason, make_client
 from app.core.clock import Clock, Deadline, SystemClock
@@ -75,7 +76,8 @@ class _TooManyTexts(Exception):
 
 @dataclass(frozen=True)
 class OpenAIEmbedder:
-    """An embedder over HTTP. url: the full address of embeddings; headers: including the key.
+    """An embedder over HTTP. url: the full address of embeddings. keys: of the provider, used in turn; one that it
+    rejects rests for a while.
 
     A failed request is retried by the rules of chat models. A batch that is too large is halved, a text that is too
     long is shortened, and a field that the provider refuses is left out, for the life of the process.
@@ -83,7 +85,7 @@ class OpenAIEmbedder:
 
     client: httpx.AsyncClient
     url: str
-    headers: dict[str, str]
+    keys: tuple[str, ...]
     model: str
     dimensions: int
     provider: str = "openai"
@@ -126,16 +128,20 @@ class OpenAIEmbedder:
         await self.client.aclose()
 
     @cached_property
+    def _ring(self) -> KeyRing:
+        return KeyRing(len(self.keys), self.clock)
+
+    @cached_property
     def endpoint(self) -> ModelEndpoint:
         return ModelEndpoint.at(self.provider, self.model, self.url)
 
     async def _request(self, texts: Sequence[str], deadline: Deadline) -> EmbeddingResult:
         """Errors: EmbeddingFailed, OutOfTime, _TooManyTexts."""
         self.retries.deposit()
-        attempt = 1
+        attempt, keys = 1, KeyTries(self._ring, self.model)
         while True:
             try:
-                return await self._attempt(texts, deadline)
+                return await self._attempt(texts, deadline, keys.key)
             except _Refused as refused:
                 log.warning(
                     "retrieval.embedding_failed",
@@ -145,13 +151,14 @@ class OpenAIEmbedder:
                     texts=len(texts),
                     attempt=attempt,
                 )
-                if self._omits(refused):
+                if self._omits(refused) or keys.another(refused.failure):
                     continue
                 if shorter := self._shorter(texts, refused):
                     texts = shorter
                     continue
-                if not await self._may_retry(refused.failure, attempt, deadline):
+                if not await self._may_retry(keys.final(refused.failure), attempt, deadline):
                     raise self._failed(refused) from refused
+                keys = KeyTries(self._ring, self.model)
             attempt += 1
 
     def _omits(self, refused: _Refused) -> bool:
@@ -200,12 +207,12 @@ class OpenAIEmbedder:
         detail = f"{self.model} replied with {refused}."
         return EmbeddingFailed(detail, reason="refused", provider_status=refused.status)
 
-    async def _attempt(self, texts: Sequence[str], deadline: Deadline) -> EmbeddingResult:
+    async def _attempt(self, texts: Sequence[str], deadline: Deadline, key: int) -> EmbeddingResult:
         """Errors: _Refused, EmbeddingFailed for a reply that cannot be used, OutOfTime."""
         with embeddings(self.endpoint, self.dimensions) as call:
             try:
                 async with asyncio.timeout(deadline.remaining()):
-                    response = await self._post(self._body(texts))
+                    response = await self._post(self._body(texts), key)
             except TimeoutError as error:
                 raise OutOfTime(f"{self.model} returned no embedding in time.") from error
             except BROKEN as error:
@@ -236,8 +243,10 @@ class OpenAIEmbedder:
             named = re.search(r"status (\d{3})", str(failure))
             raise _Refused(failure, int(named[1]) if named else status, words)
 
-    async def _post(self, body: bytes) -> httpx.Response:
-        headers = {"content-type": "application/json"} | self.headers
+    async def _post(self, body: bytes, key: int) -> httpx.Response:
+        headers = {"content-type": "application/json"}
+        if self.keys:
+            headers["authorization"] = f"Bearer {self.keys[key]}"
         if trace := traceparent():
             headers["traceparent"] = trace
         with Reuse() as reused:
@@ -261,13 +270,12 @@ def _object(raw: bytes) -> dict[str, Any] | None:
 
 
 def make_openai_embedder(
-    url: str, key: str | None, model: str, dimensions: int, batch: int = BATCH, rules: OutboundRules = DIRECT
+    url: str, keys: Sequence[str], model: str, dimensions: int, batch: int = BATCH, rules: OutboundRules = DIRECT
 ) -> OpenAIEmbedder:
     """An embedder of an OpenAI-compatible provider. url: of the API, as in https://host/v1. batch: the most texts of a
     request.
     """
-    headers = {"authorization": f"Bearer {key}"} if key else {}
     client = make_client(rules=rules, seconds=None)
     return OpenAIEmbedder(
-        client, f"{url.rstrip('/')}/embeddings", headers, model, dimensions, limits=LearnedLimits(batch)
+        client, f"{url.rstrip('/')}/embeddings", tuple(keys), model, dimensions, limits=LearnedLimits(batch)
     )

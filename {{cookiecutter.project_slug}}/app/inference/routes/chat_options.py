@@ -20,13 +20,19 @@ from app.inference.domain.client_tools import (
 )
 from app.inference.domain.conversations.turns import Turn, turns_of
 from app.inference.routes.ignored_fields import WHOLE_CHAIN, question_place, warnings_of
-from app.inference.schemas import ChatCompletionRequest, ChatMessageRequest, ChatToolRequest
+from app.inference.schemas import TEXT_PARTS, ChatCompletionRequest, ChatMessageRequest, ChatToolRequest
 from app.llm.domain.messages import DEFAULT_SAMPLING, Message, Sampling, Tool, ToolCall
 
-UNREADABLE = {
-    "image_url": ("Images", "Describe the image in words, or send it as a document to POST /v1/documents."),
+_IMAGE = ("Images", "Describe the image in words, or send it as a document to POST /v1/documents.")
+_FILE = ("Files in messages", "Send the file to POST /v1/documents, then ask.")
+_UNREADABLE = {
+    "image": _IMAGE,
+    "image_url": _IMAGE,
+    "input_image": _IMAGE,
     "input_audio": ("Audio", "Send the question as text."),
-    "file": ("Files in messages", "Send the file to POST /v1/documents, then ask."),
+    "document": _FILE,
+    "file": _FILE,
+    "input_file": _FILE,
 }
 
 OPTIONS = frozenset({"stop", "seed", "top_p", "frequency_penalty", "presence_penalty", "response_format", "tools"})
@@ -102,8 +108,11 @@ def _sampling(body: ChatCompletionRequest) -> Sampling:
 def _check_parts(messages: Sequence[ChatMessageRequest]) -> None:
     for message in messages:
         for part in message.content if isinstance(message.content, list) else ():
-            if unreadable := UNREADABLE.get(str(part.get("type"))):
-                raise ContentUnreadable(f"{unreadable[0]} cannot be read here.", action=unreadable[1])
+            kind = str(part.get("type"))
+            # An assistant's other parts are what a client repeats of earlier replies.
+            if kind in _UNREADABLE or (part.get("type") not in TEXT_PARTS and message.role != "assistant"):
+                what, action = _UNREADABLE.get(kind, (f"Parts of the type {kind[:80]}", "Send text."))
+                raise ContentUnreadable(f"{what} cannot be read here.", action=action)
 
 
 def _format(wanted: Mapping[str, Any] | None) -> AnswerFormat | None:
@@ -119,6 +128,8 @@ def _format(wanted: Mapping[str, Any] | None) -> AnswerFormat | None:
     if not isinstance(name, str) or not TOOL_NAME.fullmatch(name):
         raise FormatInvalid("`json_schema.name` is 1 to 64 letters, digits, dashes and underscores.")
     check_schema(described["schema"])
+    if described["schema"].get("type", "object") not in ("object", ["object"]):
+        raise FormatInvalid("The schema at its top is of an object, because the answer is one.")
     return AnswerFormat(name, described["schema"], strict if isinstance(strict, bool) else None)
 
 

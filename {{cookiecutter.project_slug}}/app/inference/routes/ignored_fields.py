@@ -50,20 +50,19 @@ def _each_once(warnings: Sequence[RequestWarning] | Iterator[RequestWarning]) ->
 
 
 def question_place(messages: Sequence[ChatMessageRequest]) -> int | None:
-    """Where the question is: the last message, or the one before calls of tools and their results."""
+    """Where the question is: the last message, or the one before calls of tools and their results. Instructions may
+    follow it.
+    """
     asked = [place for place, each in enumerate(messages) if each.role == "user"]
-    return asked[-1] if asked and messages[-1].role in ("user", "tool") else None
+    last = [each.role for each in messages if not each.is_instruction][-1:]
+    return asked[-1] if asked and last[0] in ("user", "tool") else None
 
 
 def _of_messages(messages: Sequence[ChatMessageRequest]) -> Iterator[RequestWarning]:
     at = question_place(messages) or 0
-    if any(each.role in ("tool", "function") for each in messages[:at]):
+    if any(each.role in ("tool", "function") or each.has_other_parts for each in messages[:at]):
         yield RequestWarning("history", "Of earlier messages only the texts of user and assistant are read.")
-    question = messages[at]
-    for part in question.content if isinstance(question.content, list) else ():
-        if (kind := str(part.get("type"))) != "text":
-            yield RequestWarning(f"messages.{kind}"[:LONGEST_NAME], "Only text is read in messages.")
-    for name in _set(question.model_extra):
+    for name in _set(messages[at].model_extra):
         yield RequestWarning(f"messages.{name}"[:LONGEST_NAME], f"`{name[:LONGEST_NAME]}` of a message has no effect.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Request
@@ -35,7 +35,7 @@ from app.inference.routes.events import (
 from app.inference.routes.ignored_fields import WHOLE_CHAIN
 from app.inference.routes.openai_schemas import COMPLETIONS
 from app.inference.routes.replies import WAITS, repetition, reply_response
-from app.inference.schemas import ChatCompletionRequest, ModelListResponse, ModelResponse
+from app.inference.schemas import ChatCompletionRequest, Citations, ModelListResponse, ModelResponse
 from app.inference.service import Answers, AssignedRelease, IdempotentReply
 from app.inference.service.delivery import Reply, StreamStart
 from app.llm.domain.messages import ToolCall
@@ -93,12 +93,12 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     conversation, webhook = request.headers.get(CONVERSATION), request.headers.get(WEBHOOK)
     environment = environment_of(request)
     assigned = await answers.assign(caller, environment, conversation)
-    body.citations = _citations(request, body)
+    body.citations = citations_of(request, body.citations)
     actions = answers.action_names(assigned) if body.tools else ()
     asked = question_of(body, actions)
     question = replace(asked, webhook=webhook, conversation=conversation)
     answers.check(assigned, question)
-    form = _form(body, question, assigned)
+    form = form_of(body.citations, question, assigned)
     headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
     if claimed.stored:
@@ -140,16 +140,17 @@ class ReplyForm:
 
     def ending(self, reply: Reply) -> str:
         """What stands below the text."""
-        if self.sources is None or isinstance(reply, HeldAnswer) or reply.refusal:
+        if self.sources is None or isinstance(reply, HeldAnswer) or reply.refusal or reply.tool_calls:
             return ""
         return self.sources(reply)
 
 
-def _form(body: ChatCompletionRequest, question: Question, assigned: AssignedRelease) -> ReplyForm:
+def form_of(citations: Citations, question: Question, assigned: AssignedRelease) -> ReplyForm:
+    """citations: as the request asks for them; None for those of the policy."""
     loaded = assigned.loaded
     if question.options.format is not None:
         return ReplyForm(structured=True)
-    if (body.citations or loaded.security.output.sources) == "marks":
+    if (citations or loaded.security.output.sources) == "marks":
         return PLAIN_TEXT
     return ReplyForm(sources=lambda answer: source_list(answer, loaded.output_filter))
 
@@ -157,11 +158,14 @@ def _form(body: ChatCompletionRequest, question: Question, assigned: AssignedRel
 PLAIN_TEXT = ReplyForm()
 
 
-def _citations(request: Request, body: ChatCompletionRequest) -> Literal["marks", "list"] | None:
-    """Of the body or else of the header; in the body, it distinguishes requests with one Idempotency-Key."""
+def citations_of(request: Request, given: Citations) -> Citations:
+    """Of the body or else of the header; in the body, it distinguishes requests with one Idempotency-Key.
+
+    Errors: CitationsUnknown.
+    """
     sent = request.headers.get(CITATIONS)
-    if body.citations or sent is None:
-        return body.citations
+    if given or sent is None:
+        return given
     if sent == "list":
         return "list"
     if sent == "marks":

@@ -22,7 +22,7 @@ from app.inference.routes.chat_options import question_of
 from app.inference.routes.continued_calls import messages_before_results
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
-from app.inference.routes.openai_api import CONVERSATION, WEBHOOK
+from app.inference.routes.openai_api import CONVERSATION, WEBHOOK, ReplyForm, citations_of, form_of
 from app.inference.routes.openai_schemas import RESPONSES, RETRIEVED
 from app.inference.routes.replies import WAITS, repetition, reply_response
 from app.inference.routes.responses_format import (
@@ -57,13 +57,15 @@ async def create(
 ) -> Response:
     """Answers the last message of the user from the caller's documents, in the OpenAI Responses format.
 
-    `annotations` of the text have the sources of its marks. The additional field `answer` has citations, cost and the
+    `annotations` of the text have the sources of its marks; `citations: list` or the header `X-Citations: list` asks
+    for them at the end of the text, too. The additional field `answer` has citations, cost and the
     rest of POST /v1/answers. `previous_response_id` continues a response of the same key. `tools` name actions of this
     service, which run here, and whose states `answer.actions` has; or describe tools of the client, whose calls are
     items of the output. A held answer is `incomplete` with status 202;
     GET /v1/responses/{response_id} shows it once it is decided.
     """
     options = Options.of(body)
+    body.citations = citations_of(request, body.citations)
     conversation, webhook = request.headers.get(CONVERSATION), request.headers.get(WEBHOOK)
     environment = environment_of(request)
     assigned = await answers.assign(caller, environment, conversation)
@@ -71,13 +73,14 @@ async def create(
         asked = await _question(body, caller, answers, archive, assigned)
         question = replace(asked, webhook=webhook, conversation=conversation)
         answers.check(assigned, question)
+    form = form_of(body.citations, question, assigned)
     headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
     if claimed.stored:
         return repetition(claimed.stored, partial(_streamed, claimed.stored, options) if body.stream else None)
 
     def render(reply: Reply) -> bytes:
-        return orjson.dumps(_response(reply, options))
+        return orjson.dumps(_response(reply, options, form))
 
     idempotent = IdempotentReply(claimed.claim, render) if claimed.claim else None
 
@@ -85,7 +88,7 @@ async def create(
         if body.stream:
             events = ResponseEvents(options)
             pieces = answers.stream(caller, question, idempotent, assigned)
-            guarded = claimed.guard(_events(events, pieces, options))
+            guarded = claimed.guard(_events(events, pieces, options, form))
             return await start_after_first_event(error_as_final_event(guarded, events.fail))
         reply = await answers.answer(caller, question, idempotent, assigned)
         return reply_response(render(reply), reply)
@@ -121,12 +124,15 @@ async def _question(
     return replace(question, previous=previous, history=(*turns, *question.history), read_at=read_at)
 
 
-def _response(reply: Reply, options: Options) -> dict[str, Any]:
-    return response_of(orjson.loads(as_json(reply)), options)
+def _response(reply: Reply, options: Options, form: ReplyForm) -> dict[str, Any]:
+    return response_of(orjson.loads(as_json(reply)), options, form.ending(reply))
 
 
 async def _events(
-    events: ResponseEvents, pieces: AsyncGenerator[StreamStart | str | Reply, None], options: Options
+    events: ResponseEvents,
+    pieces: AsyncGenerator[StreamStart | str | Reply, None],
+    options: Options,
+    form: ReplyForm,
 ) -> AsyncGenerator[bytes, None]:
     async with aclosing(pieces):
         async for piece in pieces:
@@ -138,7 +144,7 @@ async def _events(
             else:
                 if isinstance(piece, HeldAnswer) and not options.structured:
                     yield events.text(WAITS)
-                yield events.end(_response(piece, options))
+                yield events.ending(form.ending(piece)) + events.end(_response(piece, options, form))
 
 
 def _streamed(stored: StoredResponse, options: Options) -> EventStream:

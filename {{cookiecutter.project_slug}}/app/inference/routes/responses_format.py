@@ -94,20 +94,20 @@ class ResponseHead:
         error = {"code": _error_code(problem.status), "message": problem.as_openai()["message"]}
         return self._response("failed", [], error=error)
 
-    def ended(self, text: str, finish: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """answer: as POST /v1/answers returns it, also a held one."""
+    def ended(self, text: str, finish: str, answer: Mapping[str, Any], ending: str = "") -> dict[str, Any]:
+        """answer: as POST /v1/answers returns it, also a held one. ending: stands below the text."""
         reason = _REASONS.get(finish)
         status = "incomplete" if reason else "completed"
         details = {"reason": reason} if reason else None
         usage = _usage(answer["usage"]) if "usage" in answer else None
         output = [self.call(call) for call in answer.get("tool_calls", ())]
         if not output:
-            output = [self.item(status, [self._content(text, answer)])]
+            output = [self.item(status, [self._content(text, answer, ending)])]
         return self._response(status, output, incomplete_details=details, usage=usage, answer=answer)
 
-    def _content(self, text: str, answer: Mapping[str, Any]) -> dict[str, Any]:
+    def _content(self, text: str, answer: Mapping[str, Any], ending: str) -> dict[str, Any]:
         if not self.options.structured:
-            return _part(text, annotations_of(text, answer.get("citations", ())))
+            return _part(text + ending, annotations_of(text, answer.get("citations", ())))
         refused = answer["status"] != "answered" or answer.get("refusal")
         return {"type": "refusal", "refusal": text} if refused else _part(text, [])
 
@@ -135,14 +135,16 @@ class ResponseHead:
         }
 
 
-def response_of(answer: Mapping[str, Any], options: Options) -> dict[str, Any]:
-    """The response for an answer, as POST /v1/answers or GET /v1/answers/{answer_id} return it."""
+def response_of(answer: Mapping[str, Any], options: Options, ending: str = "") -> dict[str, Any]:
+    """The response for an answer, as POST /v1/answers or GET /v1/answers/{answer_id} return it. ending: stands below
+    the text.
+    """
     hex_id, created_at = str(answer["id"]).replace("-", ""), _seconds(answer["created_at"])
     if answer["status"] in ("held", "rejected"):
         text = WAITS if answer["status"] == "held" else REJECTED
         return ResponseHead(hex_id, created_at, str(answer["status"]), options).ended(text, "content_filter", answer)
     head = ResponseHead(hex_id, created_at, str(answer["model"]), options)
-    return head.ended(str(answer["text"]), str(answer["finish_reason"]), answer)
+    return head.ended(str(answer["text"]), str(answer["finish_reason"]), answer, ending)
 
 
 def annotations_of(text: str, citations: Any) -> list[dict[str, Any]]:
@@ -180,6 +182,10 @@ class ResponseEvents:
         added = b"" if self._in_message else self._message_added(_part("", []))
         self._in_message = True
         return added + self._event("response.output_text.delta", delta=text, logprobs=[], **self._place)
+
+    def ending(self, text: str) -> bytes:
+        """What stands below a text that was sent in pieces."""
+        return self.text(text) if text and self._in_message else b""
 
     def end(self, response: Mapping[str, Any]) -> bytes:
         items = (

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from app.core.errors import Invalid, Problem
 from app.core.text import LARGEST
 from app.inference.domain.answer import RequestWarning
-from app.inference.schemas import ActionName, ChatCompletionRequest
+from app.inference.schemas import CITATIONS, ActionName, ChatCompletionRequest, Citations
 
 MAX_CHARACTERS = 1_000_000
 """Of one text; a longer one does not fit into a request either."""
@@ -129,6 +129,7 @@ class CreateResponseRequest(BaseModel):
     tools: list[ResponseToolRequest] | None = Field(None, max_length=50, description="Actions; they run here.")
     tool_choice: Annotated[str, Field(max_length=200)] | dict[str, Any] | None = None
     text: ResponseTextRequest | None = None
+    citations: Citations = Field(None, description=CITATIONS)
 
     @property
     def only_results(self) -> bool:
@@ -160,7 +161,9 @@ class CreateResponseRequest(BaseModel):
         try:
             return ChatCompletionRequest.model_validate({name: each for name, each in body.items() if each is not None})
         except ValidationError as error:
-            raise RequestValidationError([_renamed(each) for each in error.errors(include_url=False)]) from None
+            errors = [_renamed(each) for each in error.errors(include_url=False)]
+            sent = {_FIELDS.get(name, name): each for name, each in body.items()}
+            raise RequestValidationError(errors, body=sent) from None
 
     @property
     def own_warnings(self) -> tuple[RequestWarning, ...]:
@@ -230,7 +233,6 @@ _WITHOUT_EFFECT: dict[str, tuple[str, Sequence[Any]]] = {
     "messages": ("The conversation is in `input`.", ()),
     "response_format": ("The format is in `text.format`.", ()),
     "max_completion_tokens": ("`max_output_tokens` counts in its place.", ()),
-    "citations": ("`annotations` have the sources.", ("marks",)),
     "background": ("The answer is complete when the response arrives.", (False,)),
     "conversation": ("`previous_response_id` continues a conversation.", ()),
     "include": ("The member `answer` has citations, usage and times.", ([],)),

@@ -292,6 +292,11 @@ class FeedbackRequest(ExactModel):
 StopText = Annotated[str, Field(max_length=200)]
 
 
+Citations = Literal["marks", "list"] | None
+CITATIONS = "list: the sources stand at the end of the text too. As the header X-Citations."
+TEXT_PARTS = (None, "text", "input_text", "output_text")
+
+
 class ChatMessageRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -301,13 +306,18 @@ class ChatMessageRequest(BaseModel):
     tool_call_id: str | None = Field(None, max_length=200)
 
     @property
+    def has_other_parts(self) -> bool:
+        """Whether it has more than text."""
+        return isinstance(self.content, list) and any(part.get("type") not in TEXT_PARTS for part in self.content)
+
+    @property
     def is_instruction(self) -> bool:
         return self.role in ("system", "developer")
 
     @property
     def text(self) -> str:
         if isinstance(self.content, list):
-            return "".join(str(part.get("text") or "") for part in self.content if part.get("type") == "text")
+            return "".join(str(part.get("text") or "") for part in self.content if part.get("type") in TEXT_PARTS)
         return self.content or ""
 
 
@@ -345,7 +355,7 @@ class ChatCompletionRequest(BaseModel):
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
     messages: Annotated[list[ChatMessageRequest], Field(min_length=1, max_length=1000)]
-    stream: bool = False
+    stream: bool | None = False
     stream_options: StreamOptionsRequest | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, le=LARGEST, description="More than the most that is allowed is capped.")
@@ -365,13 +375,11 @@ class ChatCompletionRequest(BaseModel):
         None, max_length=50, description="Actions, which run here, and tools of the client, which it runs."
     )
     tool_choice: str | dict[str, Any] | None = None
-    citations: Literal["marks", "list"] | None = Field(
-        None, description="list: the sources stand at the end of the text too. As the header X-Citations."
-    )
+    citations: Citations = Field(None, description=CITATIONS)
 
     @property
     def wants_usage(self) -> bool:
-        return self.stream and self.stream_options is not None and self.stream_options.include_usage
+        return bool(self.stream) and self.stream_options is not None and self.stream_options.include_usage
 
     @property
     def token_limit(self) -> int | None:

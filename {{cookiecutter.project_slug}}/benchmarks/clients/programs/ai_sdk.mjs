@@ -1,8 +1,8 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateObject, generateText, streamText } from "ai";
+import { generateObject, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
-import { BUILDER, KEY, NO_MODEL, NO_MONEY, OFF_TOPIC, POOR, REFUSAL, URL_V1, WHO, errorOf, has, optional, run } from "./common.mjs";
+import { BUILDER, KEY, NO_MODEL, NO_MONEY, NORTH, OFF_TOPIC, POOR, REFUSAL, URL_V1, WHO, errorOf, has, optional, run } from "./common.mjs";
 
 const compatible = (key = KEY) => createOpenAICompatible({ name: "service", baseURL: URL_V1, apiKey: key });
 const responses = createOpenAI({ baseURL: URL_V1, apiKey: KEY });
@@ -13,6 +13,12 @@ async function stream(model) {
   for await (const piece of streamText({ model, prompt: WHO, maxRetries: 0 }).textStream) text += piece;
   return text;
 }
+
+const map = tool({
+  description: "Looks a place up in a map.",
+  inputSchema: z.object({ place: z.string() }),
+  execute: async ({ place }) => `${place} is north.`,
+});
 
 await run("ai", {
   answer: async () => has((await ask()).text),
@@ -30,4 +36,6 @@ await run("ai", {
           .object.name,
       BUILDER,
     ),
+  "own tools": () =>
+    optional(async () => (await ask(WHO, undefined, { tools: { look_in_a_map: map }, stopWhen: stepCountIs(3) })).text, NORTH),
 });

@@ -9,6 +9,7 @@ export const BUILDER = "Marta Holm";
 export const OFF_TOPIC = "How do volcanoes form on Io?";
 export const REFUSAL = "nothing in the documents";
 export const NO_MODEL = "there is no model";
+export const NORTH = "Karlen is north";
 export const NO_MONEY = "budget";
 
 export const has = (text, words = BUILDER) =>
@@ -27,7 +28,7 @@ export async function optional(call, words = BUILDER) {
     return has(await call(), words);
   } catch (error) {
     const refused = [400, 422].includes(error.status ?? error.statusCode ?? 0);
-    return refused ? `refused: ${String(error).slice(0, 200)}` : `without effect: ${error.name}`;
+    return refused ? `refused: ${String(error).slice(0, 200)}` : `failed: ${String(error).slice(0, 300)}`;
   }
 }
 

@@ -10,6 +10,8 @@ WHO, BUILDER = "Who built the lighthouse of Karlen?", "Marta Holm"
 OFF_TOPIC, REFUSAL = "How do volcanoes form on Io?", "nothing in the documents"
 NO_MODEL, NO_MONEY = "There is no model", "budget"
 WORKS = "works"
+NORTH = "Karlen is north"
+"""The result of the tool of each client, which the answer repeats."""
 
 Check = Callable[[], str]
 
@@ -40,9 +42,11 @@ def error_of(call: Callable[[], object], words: str) -> str:
 
 
 def optional(call: Callable[[], object], words: str = BUILDER) -> str:
-    """What a model of the chain may not be able to do: it works, or the service refuses it with its own words."""
+    """What a model of the chain may not be able to do: it works, or the service refuses it with its own words. words:
+    of what comes of it.
+    """
     try:
         return has(call(), words)
     except Exception as error:
         refused = any(getattr(each, "status_code", 0) in (400, 422) for each in (error, error.__cause__))
-        return f"refused: {str(error)[:200]}" if refused else f"without effect: {type(error).__name__}"
+        return f"refused: {str(error)[:200]}" if refused else f"failed: {type(error).__name__}: {str(error)[:300]}"

@@ -1,6 +1,22 @@
 from typing import Any
 
-from common import BUILDER, KEY, NO_MODEL, NO_MONEY, OFF_TOPIC, POOR, REFUSAL, URL, WHO, error_of, has, optional, run
+from common import (
+    BUILDER,
+    KEY,
+    NO_MODEL,
+    NO_MONEY,
+    NORTH,
+    OFF_TOPIC,
+    POOR,
+    REFUSAL,
+    URL,
+    WHO,
+    error_of,
+    has,
+    optional,
+    run,
+)
+from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
@@ -22,6 +38,13 @@ def model(name: str = "default", key: str = KEY, **more: Any) -> ChatOpenAI:
     return ChatOpenAI(model=name, base_url=f"{URL}/v1", api_key=key, max_retries=0, **more)
 
 
+def tools() -> Any:
+    ready, messages = model().bind_tools([look_in_a_map]), [HumanMessage(WHO)]
+    messages.append(ready.invoke(messages))
+    messages += [look_in_a_map.invoke(call) for call in messages[-1].tool_calls]
+    return ready.invoke(messages).content
+
+
 def annotations() -> Any:
     return model("extractive", use_responses_api=True).invoke(WHO).content
 
@@ -39,7 +62,7 @@ run(
         ),
         "annotations": lambda: has(annotations(), "https://docs.example.org/lighthouse"),
         "structured output": lambda: optional(lambda: model().with_structured_output(Builder).invoke(WHO), BUILDER),
-        "own tools": lambda: optional(lambda: model().bind_tools([look_in_a_map]).invoke(WHO)),
+        "own tools": lambda: optional(tools, NORTH),
     },
     "langchain-openai",
 )

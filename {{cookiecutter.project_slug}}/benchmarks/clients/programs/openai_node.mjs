@@ -1,5 +1,5 @@
 import OpenAI from "openai";
-import { BUILDER, KEY, NO_MODEL, NO_MONEY, OFF_TOPIC, POOR, REFUSAL, URL_V1, WHO, errorOf, has, optional, run } from "./common.mjs";
+import { BUILDER, KEY, NO_MODEL, NO_MONEY, NORTH, OFF_TOPIC, POOR, REFUSAL, URL_V1, WHO, errorOf, has, optional, run } from "./common.mjs";
 
 const client = new OpenAI({ baseURL: URL_V1, apiKey: KEY, maxRetries: 0 });
 const poor = new OpenAI({ baseURL: URL_V1, apiKey: POOR, maxRetries: 0 });
@@ -21,7 +21,16 @@ async function responsesStream() {
 
 const schema = { type: "object", properties: { name: { type: "string" } }, required: ["name"], additionalProperties: false };
 const format = { type: "json_schema", json_schema: { name: "builder", schema, strict: true } };
-const tool = { type: "function", function: { name: "look_in_a_map", parameters: { type: "object", properties: {} } } };
+const place = { type: "object", properties: { place: { type: "string" } }, required: ["place"] };
+const tool = { type: "function", function: { name: "look_in_a_map", parameters: place } };
+
+async function tools() {
+  const called = (await ask(WHO, { tools: [tool] })).choices[0].message;
+  const [call] = called.tool_calls;
+  const result = { role: "tool", tool_call_id: call.id, content: `${JSON.parse(call.function.arguments).place} is north.` };
+  const messages = [{ role: "user", content: WHO }, called, result];
+  return (await client.chat.completions.create({ model: "default", messages, tools: [tool] })).choices[0].message.content;
+}
 
 await run("openai", {
   answer: async () => has((await ask()).choices[0].message.content),
@@ -36,5 +45,5 @@ await run("openai", {
     has(JSON.stringify((await client.responses.create({ model: "extractive", input: WHO })).output), "url_citation"),
   "structured output": () =>
     optional(async () => JSON.parse((await ask(WHO, { response_format: format })).choices[0].message.content).name, BUILDER),
-  "own tools": () => optional(async () => JSON.stringify((await ask(WHO, { tools: [tool] })).choices[0].message)),
+  "own tools": () => optional(tools, NORTH),
 });

@@ -1,7 +1,23 @@
+import json
 from typing import Any
 
 import openai
-from common import BUILDER, KEY, NO_MODEL, NO_MONEY, OFF_TOPIC, POOR, REFUSAL, URL, WHO, error_of, has, optional, run
+from common import (
+    BUILDER,
+    KEY,
+    NO_MODEL,
+    NO_MONEY,
+    NORTH,
+    OFF_TOPIC,
+    POOR,
+    REFUSAL,
+    URL,
+    WHO,
+    error_of,
+    has,
+    optional,
+    run,
+)
 from pydantic import BaseModel
 
 client = openai.OpenAI(base_url=f"{URL}/v1", api_key=KEY, max_retries=0)
@@ -40,11 +56,17 @@ def structured() -> Any:
 
 
 def tools() -> Any:
-    tool = {
-        "type": "function",
-        "function": {"name": "look_in_a_map", "parameters": {"type": "object", "properties": {}}},
+    parameters = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+    asked = {
+        "model": "default",
+        "tools": [{"type": "function", "function": {"name": "look_in_a_map", "parameters": parameters}}],
     }
-    return chat(tools=[tool]).choices[0].message
+    messages: list[Any] = [{"role": "user", "content": WHO}]
+    called = client.chat.completions.create(messages=messages, **asked).choices[0].message
+    [call] = called.tool_calls
+    result = f"{json.loads(call.function.arguments)['place']} is north."
+    messages += [called, {"role": "tool", "tool_call_id": call.id, "content": result}]
+    return client.chat.completions.create(messages=messages, **asked).choices[0].message.content
 
 
 run(
@@ -59,7 +81,7 @@ run(
         "responses stream": lambda: has(responses_stream()),
         "annotations": lambda: has(annotations(), "https://docs.example.org/lighthouse"),
         "structured output": lambda: optional(structured, BUILDER),
-        "own tools": lambda: optional(tools),
+        "own tools": lambda: optional(tools, NORTH),
     },
     "openai",
 )

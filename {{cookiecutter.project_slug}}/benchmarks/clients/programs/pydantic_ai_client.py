@@ -1,6 +1,21 @@
 import asyncio
 
-from common import BUILDER, KEY, NO_MODEL, NO_MONEY, OFF_TOPIC, POOR, REFUSAL, URL, WHO, error_of, has, optional, run
+from common import (
+    BUILDER,
+    KEY,
+    NO_MODEL,
+    NO_MONEY,
+    NORTH,
+    OFF_TOPIC,
+    POOR,
+    REFUSAL,
+    URL,
+    WHO,
+    error_of,
+    has,
+    optional,
+    run,
+)
 from openai import AsyncOpenAI
 from pydantic import BaseModel
 from pydantic_ai import Agent
@@ -49,7 +64,7 @@ run(
         "structured output": lambda: optional(
             lambda: Agent(model(), output_type=Builder, retries=0).run_sync(WHO).output, BUILDER
         ),
-        "own tools": lambda: optional(tools),
+        "own tools": lambda: optional(tools, NORTH),
     },
     "pydantic-ai-slim",
 )

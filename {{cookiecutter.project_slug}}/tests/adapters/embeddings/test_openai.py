@@ -69,7 +69,7 @@ class Provider:
 async def provider() -> AsyncIterator[tuple[Provider, OpenAIEmbedder]]:
     stand_in = Provider()
     async with stand_in.listening() as url:
-        embedder = make_openai_embedder(f"{url}/", "secret", "some-model", SIZE)
+        embedder = make_openai_embedder(f"{url}/", ("secret",), "some-model", SIZE)
         yield stand_in, embedder
         await embedder.close()
 
@@ -223,7 +223,7 @@ async def test_an_error_status_is_reported(provider):
 
 
 async def test_an_unavailable_provider_is_unreachable():
-    embedder = make_openai_embedder("http://127.0.0.1:9/v1", None, "m", SIZE)
+    embedder = make_openai_embedder("http://127.0.0.1:9/v1", (), "m", SIZE)
     with pytest.raises(EmbeddingFailed) as failed:
         await embedder.embed_query("a", soon())
     assert failed.value.extra["reason"] == "unreachable"

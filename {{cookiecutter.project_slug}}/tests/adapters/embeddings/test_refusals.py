@@ -33,7 +33,7 @@ FIELD_CASE = Path(__file__).parents[2] / "data" / "embeddings" / "first-index-mi
 async def provider() -> AsyncIterator[tuple[Provider, OpenAIEmbedder]]:
     stand_in = Provider()
     async with stand_in.listening() as url:
-        embedder = make_openai_embedder(url, "secret", "some-model", SIZE, batch=8)
+        embedder = make_openai_embedder(url, ("secret",), "some-model", SIZE, batch=8)
         yield stand_in, replace(embedder, random_fraction=lambda: 0.0)
         await embedder.close()
 
@@ -317,3 +317,24 @@ def test_doubled_and_foreign_indices_are_named(indices: list[Any], why: str) -> 
     data = [{"index": index, "embedding": [1.0] * SIZE} for index in indices]
     with pytest.raises(EmbeddingFailed, match=why):
         parse_response(json.dumps({"data": data}).encode(), 2, SIZE, "m")
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429])
+async def test_a_rejected_key_rests_and_the_request_is_made_with_the_next(provider, logged, status: int) -> None:
+    stand_in, embedder = provider
+    embedder = replace(embedder, keys=("key-one", "key-two", "key-three"))
+    stand_in.instead = at_first(1, lambda: error(status, "no", type="rejected"))
+    for _ in range(3):
+        await embedder.embed_passages(["a"])
+    assert stand_in.keys == [f"Bearer key-{each}" for each in ("one", "two", "three", "two")]
+    assert events(logged).count("key_set_aside") == 1
+    assert "key-one" not in str(logged)
+
+
+async def test_when_every_key_is_rejected_the_failure_says_so(provider) -> None:
+    stand_in, embedder = provider
+    embedder = replace(embedder, keys=("key-one", "key-two"))
+    stand_in.instead = lambda body: error(401, "no")
+    with pytest.raises(EmbeddingFailed, match="401"):
+        await embedder.embed_passages(["a"])
+    assert stand_in.keys == ["Bearer key-one", "Bearer key-two"]

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOST = "provider.test"
-HOSTS = (HOST, "embedder.test", "issuer.test", "hooks.test", "localhost")
+HOSTS = (HOST, "embedder.test", "issuer.test", "hooks.test", "room.test", "tools.test", "localhost")
 PASSWORD = "let-me-" + "through"
 DIMENSIONS = 8
 

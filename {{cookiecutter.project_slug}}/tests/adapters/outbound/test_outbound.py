@@ -63,7 +63,7 @@ async def chat(rules: OutboundRules, url: str) -> object:
 
 async def embed(rules: OutboundRules, url: str) -> object:
     embedder = replace(
-        make_openai_embedder(f"{url}/v1", None, "m", DIMENSIONS, rules=rules), retries=NO_RETRIES(), random_fraction=int
+        make_openai_embedder(f"{url}/v1", (), "m", DIMENSIONS, rules=rules), retries=NO_RETRIES(), random_fraction=int
     )
     try:
         return (await embedder.embed_passages(["a"])).tokens

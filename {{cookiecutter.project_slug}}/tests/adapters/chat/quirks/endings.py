@@ -40,6 +40,7 @@ def _failed(provider: str, reason: str, plain: type[ModelFailure] = ServerError)
     )
 
 
+FOUND = {"hate": {"filtered": True, "severity": "high"}, "violence": {"filtered": False, "severity": "safe"}}
 TRUNCATED, FILTERED = Gives(finish="length"), Gives(failure=OutputFiltered)
 
 QUIRKS = (
@@ -54,18 +55,41 @@ QUIRKS = (
     _ends("Anthropic", "pause_turn", TRUNCATED),
     _ends("watsonx", "time_limit", TRUNCATED),
     _ends("Gemini", "OTHER", TRUNCATED),
+    _ends("Vertex", "FINISH_REASON_MAX_TOKENS", TRUNCATED),
+    _ends("an SDK", "MaxTokens", TRUNCATED),
+    _ends("a gateway", "context_length_exceeded", TRUNCATED),
+    _ends("a gateway", "token limit reached", TRUNCATED),
+    _ends("an SDK", "EndTurn", FINE),
+    _ends("a gateway", "stop_sequence", FINE),
     _ends("Azure", "content_filter", FILTERED, text=False),
     _ends("Gemini", "SAFETY", FILTERED, text=False),
     _ends("Zhipu", "sensitive", FILTERED, text=False),
     _ends("Bedrock", "guardrail_intervened", FILTERED, text=False),
     _ends("Anthropic", "refusal", FILTERED, text=False),
     _filtered_after_text("Azure", "content_filter"),
+    _ends("an SDK", "ContentFiltered", FILTERED, text=False),
+    _ends("a gateway", "content_policy_violation", FILTERED, text=False),
     _filtered_after_text("Gemini", "RECITATION"),
+    _filtered_after_text("Vertex", "FINISH_REASON_SAFETY"),
     *_failed("OpenRouter", "error"),
     *_failed("Zhipu", "network_error"),
     *_failed("DeepSeek", "insufficient_system_resource"),
     *_failed("vLLM", "abort"),
     *_failed("Gemini", "MALFORMED_FUNCTION_CALL"),
+    *_failed("a gateway", "internal_error"),
+    Quirk(
+        "a gateway",
+        "the finish reason length in an object",
+        TRUNCATED,
+        (sent(reply() | {"choices": [{"message": {"content": "Good day."}, "finish_reason": {"type": "length"}}]}),),
+        (streamed(*HELLO, {"choices": [{"index": 0, "delta": {}, "finish_reason": {"type": "length"}}]}, LAST),),
+    ),
+    Quirk(
+        "Azure",
+        "that its asynchronous filter found something, and a stop all the same",
+        Gives(finish="content_filter"),
+        stream=(streamed(*HELLO, {"choices": [{"index": 0, "content_filter_results": FOUND}]}, STOP, LAST),),
+    ),
     Quirk(
         "OpenAI",
         "a refusal in a field of its own",

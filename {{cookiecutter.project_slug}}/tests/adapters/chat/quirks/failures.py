@@ -10,7 +10,7 @@ from app.llm.domain.errors import (
     RequestRejected,
     ServerError,
 )
-from tests.adapters.chat.quirks.provider import EVENTS, HELLO, Gives, Quirk, Sent, sent, streamed
+from tests.adapters.chat.quirks.provider import EVENTS, HELLO, LAST, STOP, Gives, Quirk, Sent, reply, sent, streamed
 
 LATE = "Fri, 01 Jan 2100 00:00:00 GMT"
 
@@ -197,6 +197,13 @@ QUIRKS = (
         "an error with its kind beside it",
         ModelOverloaded,
         {"error": "Model is overloaded", "error_type": "overloaded"},
+    ),
+    Quirk(
+        "a gateway",
+        "an error without a word beside the reply",
+        Gives(),
+        (sent(reply() | {"error": {"code": None, "message": None}}),),
+        (streamed(*(each | {"error": {"code": 0, "message": "success"}} for each in (*HELLO, STOP)), LAST),),
     ),
     Quirk(
         "OpenRouter",

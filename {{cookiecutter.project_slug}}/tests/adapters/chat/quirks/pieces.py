@@ -138,6 +138,13 @@ QUIRKS = (
     ),
     Quirk(
         "a gateway",
+        "counts that are texts",
+        FINE,
+        (sent(reply(usage={"prompt_tokens": "7", "completion_tokens": "3"})),),
+        (streamed(*HELLO, STOP, {"choices": [], "usage": {"prompt_tokens": "7", "completion_tokens": "3"}}),),
+    ),
+    Quirk(
+        "a gateway",
         "counts by the names of another interface",
         FINE,
         (sent(reply(usage={"input_tokens": 7, "output_tokens": 3})),),
@@ -274,6 +281,25 @@ QUIRKS = (
         (streamed(b'data: {"choices": [{"delta": {"content": "Good \xf0\\u0000."}}]}', STOP, LAST),),
     ),
     Quirk(
+        "a gateway",
+        "control characters that are not escaped",
+        Gives("Good\tday."),
+        (
+            sent(
+                b'{"choices": [{"message": {"content": "Good\tday."}}], "usage":'
+                b' {"prompt_tokens": 7, "completion_tokens": 3}}'
+            ),
+        ),
+        (streamed(b'data: {"choices": [{"delta": {"content": "Good\tday."}}]}', STOP, LAST),),
+    ),
+    Quirk(
+        "llama.cpp",
+        "the token that ends its turn, and what it writes after it",
+        FINE,
+        (sent(reply("Good day.<|im_end|>\n<|im_start|>user\nWhy?")),),
+        (streamed(*HELLO, piece("<|im_"), piece("end|>\n<|im_start|>user\nWhy?"), STOP, LAST),),
+    ),
+    Quirk(
         "SGLang",
         "NaN among the logprobs",
         FINE,
@@ -321,6 +347,71 @@ QUIRKS = (
                 piece(tool_calls=[{"id": "b", "function": {"name": "open_gate", "arguments": "{}"}}]),
                 piece(finish="stop"),
                 LAST,
+            ),
+        ),
+        tools=True,
+    ),
+    Quirk(
+        "a gateway",
+        "the name of a tool in two pieces, then with each piece of the arguments",
+        Gives("", calls=(("open_gate", '{"gate": "G-7"}'),)),
+        (
+            streamed(
+                piece(tool_calls=[{"index": 0, "id": "c", "function": {"name": "open_", "arguments": ""}}]),
+                piece(tool_calls=[{"index": 0, "function": {"name": "gate"}}]),
+                piece(tool_calls=[{"index": 0, "function": {"name": "open_gate", "arguments": '{"gate": '}}]),
+                piece(tool_calls=[{"index": 0, "function": {"name": "open_gate", "arguments": '"G-7"}'}}]),
+                piece(finish="tool_calls"),
+                LAST,
+            ),
+        ),
+        tools=True,
+    ),
+    Quirk(
+        "a gateway",
+        "the whole tool calls again in its last chunk",
+        Gives("", calls=(("open_gate", "{}"),)),
+        (
+            streamed(
+                piece(tool_calls=[{"index": 0, "id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]),
+                _choice(
+                    index=0,
+                    message={"tool_calls": [{"id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]},
+                    finish_reason="tool_calls",
+                ),
+                LAST,
+            ),
+        ),
+        tools=True,
+    ),
+    Quirk(
+        "a gateway",
+        "empty lists of tool calls, and the calls in its last chunk alone",
+        Gives("", calls=(("open_gate", "{}"),)),
+        (
+            streamed(
+                piece("", tool_calls=[]),
+                _choice(
+                    index=0,
+                    message={"tool_calls": [{"id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]},
+                    finish_reason="tool_calls",
+                ),
+                LAST,
+            ),
+        ),
+        tools=True,
+    ),
+    Quirk(
+        "vLLM",
+        "the arguments of a tool call encoded twice",
+        Gives("", calls=(("open_gate", '{"gate":"G-7"}'),)),
+        (
+            sent(
+                reply(
+                    None,
+                    "tool_calls",
+                    tool_calls=[{"function": {"name": "open_gate", "arguments": '"{\\"gate\\":\\"G-7\\"}"'}}],
+                )
             ),
         ),
         tools=True,

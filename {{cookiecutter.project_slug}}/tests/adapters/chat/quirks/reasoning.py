@@ -147,6 +147,8 @@ QUIRKS = (
     _tagged("Qwen", "<think>\n\n</think>\n\n", "an empty thought"),
     _tagged("Claude", f"<thinking>{THOUGHT}</thinking>\n", "thoughts between `<thinking>` tags"),
     _tagged("Gemini", f"<thought>{THOUGHT}</thought>", "thoughts between `<thought>` tags"),
+    _tagged("a prompt", f"<inner_monologue>{THOUGHT}</inner_monologue>", "thoughts between `<inner_monologue>` tags"),
+    _tagged("a prompt", f"<analysis>\n{THOUGHT}\n</analysis>\n", "thoughts between `<analysis>` tags"),
     _tagged("Magistral", f"[THINK]{THOUGHT}[/THINK]", "thoughts between `[THINK]` tags"),
     _tagged("Kimi", f"◁think▷{THOUGHT}◁/think▷", "thoughts between other brackets"),
     _tagged("Seed", f"<seed:think>{THOUGHT}</seed:think>", "thoughts between tags with a prefix"),
