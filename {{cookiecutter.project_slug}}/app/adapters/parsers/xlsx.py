@@ -5,7 +5,10 @@ from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
-from app.adapters.parsers.drawings import drawing_places, write_shapes
+from app.adapters.parsers.drawing_colours import WHITE
+from app.adapters.parsers.drawing_styles import DrawingStyles
+from app.adapters.parsers.drawing_visibility import take_unseen
+from app.adapters.parsers.drawings import HIDDEN_TEXT, drawing_places, write_shapes
 from app.adapters.parsers.number_formats import BUILT_IN, hides_numbers, shown_number, shown_text
 from app.adapters.parsers.office import core_facts, office_parts, report_active_content
 from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MAX_SPAN_CELLS, MergedCells, Row, write_rows
@@ -27,6 +30,7 @@ _WHITE = frozenset({"FFFFFFFF", "00FFFFFF"})
 class _Style:
     code: str
     white: bool = False
+    filled: bool = False
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class _Book:
     strings: list[str]
     styles: list[_Style]
     since_1904: bool
+    theme: Element | None = None
     uncalculated: int = 0
 
 
@@ -64,6 +69,7 @@ def parse_xlsx(data: bytes, *, repair: bool) -> ParsedDocument:
             _strings(parts, by_kind.get("sharedStrings", "")),
             _styles(parts, by_kind.get("styles", "")),
             since_1904=properties is not None and properties.get("date1904") in _TRUE,
+            theme=parts.xml(by_kind["theme"]) if by_kind.get("theme", "") in parts else None,
         )
         read: set[str] = set()
         for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
@@ -107,6 +113,7 @@ def _styles(parts: Parts, name: str) -> list[_Style]:
         _Style(
             codes.get(int(each.get("numFmtId", 0)), ""),
             _at(white, each.get("fontId")) and _at(plain, each.get("fillId")),
+            not _at(plain, each.get("fillId")),
         )
         for each in root.iterfind("{*}cellXfs/{*}xf")
     ]
@@ -137,7 +144,15 @@ def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
         if kind == "comments":
             _write_comments(book, target)
         else:
-            write_shapes(book.builder, book.parts, target, book.parts.xml(target))
+            _write_drawing(book, target, described)
+
+
+def _write_drawing(book: _Book, part: str, sheet: _Sheet) -> None:
+    """A drawing is seen on white where no cell of the workbook has a fill, and none is coloured by a rule."""
+    root, styles = book.parts.xml(part), DrawingStyles(book.theme)
+    plain = sheet.own_colours and not any(style.filled for style in book.styles)
+    book.builder.hide(take_unseen(root, styles, WHITE if plain else None), HIDDEN_TEXT)
+    write_shapes(book.builder, book.parts, part, root, styles)
 
 
 def _beside(parts: Parts, sheet: str) -> Iterator[tuple[str, str]]:

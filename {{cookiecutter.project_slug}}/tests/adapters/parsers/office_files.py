@@ -66,7 +66,10 @@ def xlsx(
             "[Content_Types].xml": _content_types(main, kind),
             main: f'<workbook xmlns="{_SHEET}" xmlns:r="{RELATIONSHIPS}">{properties}{sheets}</workbook>',
             f"{folder}/_rels/{main.rpartition('/')[2]}.rels": relations(
-                r1="worksheet worksheets/sheet1.xml", r2="sharedStrings strings.xml", r3="styles styles.xml"
+                r1="worksheet worksheets/sheet1.xml",
+                r2="sharedStrings strings.xml",
+                r3="styles styles.xml",
+                r4="theme theme.xml",
             ),
             f"{folder}/worksheets/sheet1.xml": f'{prolog}<worksheet xmlns="{_SHEET}">'
             f"<sheetData>{rows}</sheetData>{after}</worksheet>",
