@@ -1,4 +1,4 @@
-"""What a drawing takes over: colours and fills of its theme; for a slide, also places and styles of layout and master."""
+"""What a drawing takes over: colours and fills of its theme; on a slide, also places and styles of layout, master."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -102,7 +102,8 @@ class _Drawing:
 
     def follow(self, root: Element, *, take: bool) -> None:
         """Go over the shapes, from the one behind to the one in front. take: those of a layout or a master stay."""
-        stack: list[tuple[Element, _Place | None]] = [(root, _Place())]
+        tree = root.find("{*}cSld/{*}spTree")
+        stack: list[tuple[Element, _Place | None]] = [(root if tree is None else tree, _Place())]
         while stack:
             element, place = stack.pop()
             tag = local(element)
