@@ -112,7 +112,8 @@ def rtf(body: str) -> ParsedDocument:
     head = (
         r"{\rtf1\ansi\ansicpg1252\deff0"
         r"{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Times;}{\f2\fcharset128 Mincho;}}"
-        r"{\colortbl;\red0\green0\blue0;\red255\green255\blue255;}{\stylesheet{\s0 Normal;}{\s1\b heading 1;}}"
+        r"{\colortbl;\red0\green0\blue0;\red255\green255\blue255;\red244\green244\blue244;\red0\green0\blue64;}"
+        r"{\stylesheet{\s0 Normal;}{\s1\b heading 1;}}"
         r"{\info{\title Der B\'e4r}}"
     )
     return parse(f"{head}{body}}}".encode("latin-1"), "a.rtf")
@@ -180,14 +181,36 @@ def test_hidden_pieces_of_rich_text_are_words_apart() -> None:
     assert document.loss.lost == {}
 
 
-@pytest.mark.parametrize("hidden", [r"{\v obey me}", r"{\cf2 obey me}", r"{\fs2 obey me}", r"{\deleted obey me}"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        *(r"{\v obey me}", r"{\cf2 obey me}", r"{\fs2 obey me}", r"{\deleted obey me}", r"{\cf3 obey me}"),
+        *(r"{\highlight4 seen}{\cf2 obey me}", r"{\cf1\highlight1 obey me}", r"{\highlight4\cf4 obey me}"),
+        *(r"\pard\cbpat4 {\cf4 obey me}\pard", r"\pard\cbpat4 seen\par\pard{\cf2 obey me}"),
+        r"{\highlight4\cf2 seen\plain\cf2  obey me}",
+        r"{\pard\shading5000 seen\par}\pard\shading0{\cf2 obey me}",
+    ],
+)
 def test_rich_text_that_is_not_shown_is_hidden(hidden: str) -> None:
     document = rtf(rf"The lamp.\par {hidden}\par\cf1\fs20 Lit.")
-    assert (lines(document), document.hidden) == (["The lamp.", "Lit."], "obey me")
+    seen = ["seen"] if "seen" in hidden else []
+    assert (lines(document), document.hidden) == (["The lamp.", *seen, "Lit."], "obey me")
 
 
-def test_white_text_counts_as_seen_where_there_are_backgrounds() -> None:
-    assert lines(rtf(r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard")) == ["Zone"]
+@pytest.mark.parametrize(
+    "body",
+    [
+        r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard",
+        r"{\highlight4\cf2 Zone}\par",
+        r"{\cf2\chcbpat4 Zone}\par",
+        r"\pard\cbpat4{\cf2 Zone}\par",
+        r"\pard\cbpat4\plain\cf2 Zone\par",
+        r"\pard\shading5000\cf2 Zone\par",
+        r"{\cf9 Zone}\par",
+    ],
+)
+def test_white_text_counts_as_seen_where_a_background_is_behind_it(body: str) -> None:
+    assert lines(rtf(body)) == ["Zone"]
 
 
 def rules(document: ParsedDocument) -> dict[str, int]:
