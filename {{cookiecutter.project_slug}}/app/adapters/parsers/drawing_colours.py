@@ -56,6 +56,12 @@ def mixed(front: Colour, back: Colour, weight: float) -> Colour:
     return red, green, blue
 
 
+def lightened(colour: Colour, share: float) -> Colour:
+    """Lighter by this share of what is left to white; darker by a share below zero."""
+    hue, light, saturation = rgb_to_hls(*colour)
+    return hls_to_rgb(hue, _within(light * (1 + share) if share < 0 else light + (1 - light) * share), saturation)
+
+
 def hex_colour(text: str | None) -> Colour | None:
     if not text or not _HEX.fullmatch(text):
         return None
