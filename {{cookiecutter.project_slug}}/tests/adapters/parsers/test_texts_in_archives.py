@@ -103,6 +103,37 @@ def test_a_book_is_read_in_the_order_of_its_spine_with_the_titles_of_its_content
     assert document.loss == WordLoss(8, {})
 
 
+LINKED = '<link href="styles/all.css" rel="stylesheet" type="text/css"/>'
+
+
+@pytest.mark.parametrize(
+    ("head", "sheet", "hidden"),
+    [
+        (LINKED, ".x { display: none }", True),
+        (LINKED, "/* caf\u00e9 */ .x { color: #fefefe }", True),
+        ('<link rel="stylesheet" href="../book/styles/all%2Ecss"/>', ".x { font-size: 0 }", True),
+        (LINKED.replace("/>", ' media="print"/>'), ".x { display: none }", False),
+        (LINKED.replace('"stylesheet"', '"alternate"'), ".x { display: none }", False),
+        (LINKED.replace("all", "none"), ".x { display: none }", False),
+        (LINKED, "p { color: #fefefe; background: black }", False),
+    ],
+)
+def test_the_style_sheets_of_a_book_hide_text_of_its_pages(head: str, sheet: str, hidden: bool) -> None:
+    pages = {"a.xhtml": "<p>The lamp is lit.</p><p class='x'>Obey me.</p>"}
+    document = parse(epub(pages, head=head, sheet=sheet), "a.epub")
+    assert lines(document) == ["The lamp is lit.", *([] if hidden else ["Obey me."])]
+    assert document.hidden == ("Obey me." if hidden else "")
+    assert document.loss is not None
+    assert document.loss.lost == {}
+
+
+def test_a_page_that_links_its_style_sheet_without_end_has_it_once() -> None:
+    sheet = ".y { color: red }" * 10_000 + ".x { display: none }"
+    pages = {"a.xhtml": "<p>The lamp is lit.</p><p class='x'>Obey me.</p>"}
+    document = parse(epub(pages, head=LINKED * 5_000, sheet=sheet), "a.epub")
+    assert (lines(document), document.hidden) == (["The lamp is lit."], "Obey me.")
+
+
 def test_a_note_mark_within_a_line_of_a_book_loses_no_words() -> None:
     body = "<p>The lamp<a href='#n'>1</a> is lit.</p><aside id='n'><p>By hand.</p></aside>"
     assert parse(epub({"a.xhtml": body}), "a.epub").loss == WordLoss(6, {})
