@@ -99,6 +99,7 @@ class _Drawing:
     ground: Colour | None
     taken: list[str] = field(default_factory=list)
     _painted: list[_Painted] = field(default_factory=list)
+    _texts: list[tuple[Element, _Box]] = field(default_factory=list)
 
     def follow(self, root: Element, *, take: bool) -> None:
         """Go over the shapes, from the one behind to the one in front. take: those of a layout or a master stay."""
@@ -142,6 +143,18 @@ class _Drawing:
         if tag != "cxnSp" and (fill is None or fill.alpha > 0) and len(self._painted) <= _MAX_PAINTED:
             whole_box = box is not None and box.exact and _is_rectangle(shape)
             self._painted.append(_Painted(box, _seen(fill, self._behind(box)) if whole_box else None))
+            if box is not None and whole_box and take and fill is not None and fill.on(None) is not None:
+                self._cover(box)
+        if take and tag == "sp" and box is not None and len(self._texts) < _MAX_PAINTED:
+            self._texts.append((shape, box))
+
+    def _cover(self, box: _Box) -> None:
+        """Take the texts out that an opaque shape is drawn over, unless one of them may leave its place."""
+        root = self.styles.slide
+        if root is not None and root.find("{*}timing") is None:
+            for shape, _ in [each for each in self._texts if box.holds(each[1])]:
+                for body in shape.iterfind("{*}txBody"):
+                    self._take(body)
 
     def _cells(self, frame: Element, box: _Box | None) -> None:
         for table in frame.iterfind(".//{*}tbl"):
@@ -169,7 +182,7 @@ class _Drawing:
             level = min(level, MAX_LEVEL)
             if level not in levels:
                 levels[level] = self.styles.text_levels(body, level)
-            self.look_at(paragraph, levels[level], scale or 1.0, ground)
+            self.look_at(paragraph, levels[level], 1.0 if scale is None else scale, ground)
 
     def _fill(self, shape: Element) -> Paint | None:
         """None when it is not one known colour."""

@@ -214,6 +214,16 @@ def panel(
     return change
 
 
+def see_through(slide: Any) -> None:
+    """The last shape is half transparent."""
+    colour = slide.shapes[-1]._element.find(f".//{{{_A}}}srgbClr")
+    etree.SubElement(colour, f"{{{_A}}}alpha", {"val": "50000"})
+
+
+def moving(slide: Any) -> None:
+    slide._element.append(etree.fromstring(f"<p:timing {_SPACES}/>"))
+
+
 def on_the_layout(change: Change) -> Change:
     """As the change makes it, but on the layout of the slide."""
 
@@ -276,6 +286,7 @@ UNSEEN: dict[str, tuple[Change, ...]] = {
     "tiny": (properties("", sz="100"),),
     "nearly two points": (properties("", sz="199"),),
     "shrunk to fit": (shrunk("5%"),),
+    "shrunk to nothing": (shrunk("0"),),
     "on a white shape": (shape_of(WHITE, NEARLY_WHITE),),
     "on a dark shape": (shape_of(NAVY, RGBColor(0, 0, 70)),),
     "in a shape without fill": (shape_of(None, WHITE),),
@@ -310,6 +321,8 @@ UNSEEN: dict[str, tuple[Change, ...]] = {
     "outside, below": (at(1, 7.5),),
     "in a group outside": (in_a_group(-20),),
     "in a group without size": (in_a_group(1, scale=0),),
+    "below another shape": (written, panel(NAVY)),
+    "in a shape below another": (shape_of(NAVY, WHITE), panel(WHITE, (0, 2, 9, 4))),
     "no size": (at(1, 1, 0, 0),),
     "no width": (at(1, 1, 0, 1),),
     "no height, cut off": (at(1, 1, 5, 0, vertOverflow="clip"),),
@@ -353,6 +366,10 @@ SEEN: dict[str, tuple[Change, ...]] = {
     ),
     "on a slide of swapped colours": (mapped, coloured(SRGB.format("FFFFFF"))),
     "list style of another level": (list_style(f"<a:solidFill>{GREY}</a:solidFill>", level=1),),
+    "partly below another shape": (written, panel(NAVY, (0.5, 0.5, 2, 3))),
+    "below an ellipse": (written, panel(NAVY, kind=MSO_SHAPE.OVAL)),
+    "below a shape of glass": (written, panel(NAVY), see_through),
+    "below a shape that moves": (written, panel(NAVY), moving),
     "partly outside": (at(-4, 1),),
     "in a group": (in_a_group(2),),
     "in a small group": (in_a_group(2, scale=0.2),),
