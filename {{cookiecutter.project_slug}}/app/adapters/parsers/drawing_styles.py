@@ -184,8 +184,9 @@ class SlideStyles:
             theme = self._target(master, "theme")
             if len(self._layers) >= _MAX_LAYOUTS:
                 self._layers.clear()
-            layers = tuple(Layer(self.parts.xml(each)) for each in (layout, master) if each)
-            self._layers[layout] = (layers, self.parts.xml(theme) if theme else None)
+            roots = (self.parts.look(each) for each in (layout, master))
+            layers = tuple(Layer(root) for root in roots if root is not None)
+            self._layers[layout] = (layers, self.parts.look(theme))
         layers, scheme = self._layers[layout]
         return DrawingStyles(scheme, layers, slide, self._presentation.find("{*}defaultTextStyle"), self._size)
 

@@ -56,7 +56,7 @@ def parse_xlsx(data: bytes, *, repair: bool) -> ParsedDocument:
         by_kind = {each.kind: each.target for each in relations.values()}
         workbook = parts.xml(main)
         properties = workbook.find("{*}workbookPr")
-        look = DrawingStyles(parts.xml(by_kind["theme"]) if by_kind.get("theme", "") in parts else None)
+        look = DrawingStyles(parts.look(by_kind.get("theme", "")))
         book = _Book(
             parts,
             builder,

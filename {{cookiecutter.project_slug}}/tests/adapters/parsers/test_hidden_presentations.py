@@ -1,6 +1,7 @@
 """What a person does not see on a slide is no text of the presentation, but it is screened."""
 
 import io
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,8 @@ from pptx.enum.shapes import MSO_SHAPE
 from pptx.util import Inches, Pt
 
 from app.adapters.parsers.dispatch import parse
-from app.ingestion.domain.parsed_document import ParsedDocument
-from tests.adapters.parsers.office_files import relations, text_cells, xlsx
+from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
+from tests.adapters.parsers.office_files import relations, text_cells, xlsx, zipped
 
 SAID = "Lamps burn all night"
 _A = "http://schemas.openxmlformats.org/drawingml/2006/main"
@@ -429,6 +430,22 @@ def test_only_the_unseen_words_of_a_line_are_left_out() -> None:
 
     document = made(mixed)
     assert (document.text, document.hidden) == ("Slide 1\nThe berth is free.", "never")
+
+
+@pytest.mark.parametrize(
+    "broken", ["slideLayouts/slideLayout7.xml", "slideMasters/slideMaster1.xml", "theme/theme1.xml"]
+)
+def test_a_layout_that_is_broken_costs_no_words(broken: str) -> None:
+    talk = Presentation()
+    written(talk.slides.add_slide(talk.slide_layouts[6]))
+    out = io.BytesIO()
+    talk.save(out)
+    with zipfile.ZipFile(out) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    document = parse(zipped(parts | {f"ppt/{broken}": b"<p:sld"}), "a.pptx")
+    assert (SAID in document.text, document.hidden) == (True, "")
+    with pytest.raises(Unparsable, match="document type"):
+        parse(zipped(parts | {f"ppt/{broken}": b"<!DOCTYPE x [<!ENTITY e 'lamp'>]><x>&e;</x>"}), "a.pptx")
 
 
 def test_more_shapes_than_are_compared_hide_nothing() -> None:

@@ -119,6 +119,20 @@ def test_shows_and_presentations_with_macros_are_presentations(ending: str) -> N
     assert {finding.rule for finding in document.findings} == {"macros"}
 
 
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "oleObject"])
+def test_content_outside_of_a_presentation_is_named_and_not_fetched(kind: str) -> None:
+    links = relations(r7=f"{kind} http://192.0.2.1/x").replace("/>", ' TargetMode="External"/>')
+    document = parse(pptx(shape("The lamp is lit."), slide_links=links), "a.pptx")
+    assert lines(document) == ["Slide 1", "The lamp is lit."]
+    assert {finding.rule for finding in document.findings} == {"external_links"}
+
+
+@pytest.mark.parametrize("kind", ["slideLayout", "notesSlide", "comments"])
+def test_a_part_of_a_slide_that_is_elsewhere_is_not_read(kind: str) -> None:
+    links = relations(r7=f"{kind} http://192.0.2.1/x").replace("/>", ' TargetMode="External"/>')
+    assert lines(parse(pptx(shape("The lamp is lit."), slide_links=links), "a.pptx")) == ["Slide 1", "The lamp is lit."]
+
+
 def body(*paragraphs: str) -> str:
     return f"<p:sp><p:nvSpPr><p:nvPr/></p:nvSpPr><p:txBody>{''.join(paragraphs)}</p:txBody></p:sp>"
 
