@@ -89,7 +89,7 @@ class Parts:
         return parse_xml(self.read(name), document_type=document_type)
 
     def look(self, name: str) -> Element | None:
-        """The root of a part that only says how others look; None where it is missing or not well-formed, as it costs no
+        """The root of a part that only says how others look; None where it is missing or broken, which costs no
         words. Errors: Unparsable.
         """
         try:
