@@ -53,11 +53,8 @@ def applied_declarations(tree: LexborHTMLParser, scoped: str = "") -> Applied:
     """scoped: an attribute of style sheets that count within their parent only."""
     by_node: dict[int, list[tuple[tuple[int, int, int], int, _Rule]]] = defaultdict(list)
     shown = [style for style in tree.css("style") if _on_screen(style.attributes.get("media") or "")]
-    read: dict[str, tuple[_Rule, ...]] = {}
     for scope, sheets in _sheets(tree, shown, scoped):
-        if sheets not in read:
-            read[sheets] = tuple(_rules(tinycss2.parse_stylesheet(sheets, True, True)))
-        for place, rule in enumerate(read[sheets]):
+        for place, rule in enumerate(_sheet(sheets)):
             for selector in _selectors(rule.selector):
                 try:
                     nodes = _selected(selector, scope)
@@ -69,6 +66,12 @@ def applied_declarations(tree: LexborHTMLParser, scoped: str = "") -> Applied:
         node: tuple(declaration for _, _, rule in sorted(rules) for declaration in rule.declarations)
         for node, rules in by_node.items()
     }
+
+
+@lru_cache(8)
+def _sheet(text: str) -> tuple[_Rule, ...]:
+    """The rules of a style sheet, which the pages of a book have in common."""
+    return tuple(_rules(tinycss2.parse_stylesheet(text, True, True)))
 
 
 def _sheets(

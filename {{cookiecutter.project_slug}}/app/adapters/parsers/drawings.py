@@ -1,22 +1,24 @@
 """Text of DrawingML: shapes, groups, tables, charts and diagrams of presentations and spreadsheets."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
 from app.adapters.parsers.docx.equations import linear
+from app.adapters.parsers.drawing_styles import MAX_LEVEL, DrawingStyles
+from app.adapters.parsers.drawing_visibility import take_unseen_texts
 from app.adapters.parsers.list_numbers import formatted, whole
 from app.adapters.parsers.raised_digits import raise_digits
 from app.adapters.parsers.sheet_rows import MAX_SPAN_CELLS, MergedCells, Row, write_rows
 from app.adapters.parsers.xml_parts import Element, Parts, Relationship, attribute, local
 
-HIDDEN_SHAPES = "shapes that are not shown were left out"
+HIDDEN_TEXT = "text that is not visible to a reader of the slide or drawing was left out"
 
 _BREAKS = {"br": "\n", "tab": "\t"}
 _SKIPPED = frozenset({"Fallback"})
 _MAX_POINTS = 10_000
-_MAX_LEVEL = 8
+_BULLETS = frozenset({"buNone", "buAutoNum", "buChar", "buBlip"})
 _NUMBER_KINDS = {
     **{"arabic": "decimal", "alphaLc": "lowerLetter", "alphaUc": "upperLetter"},
     **{"romanLc": "lowerRoman", "romanUc": "upperRoman"},
@@ -24,7 +26,7 @@ _NUMBER_KINDS = {
 _AUTO_NUMBER = re.compile(rf"({'|'.join(_NUMBER_KINDS)})(ParenR|ParenBoth|Plain|Period)")
 
 
-def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element) -> None:
+def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element, styles: DrawingStyles) -> None:
     """Write the text of a part with drawings, in the order of the file. Errors: Unparsable."""
     related = parts.related(name)
     stack = [root]
@@ -32,23 +34,17 @@ def write_shapes(builder: TextBuilder, parts: Parts, name: str, root: Element) -
         element = stack.pop()
         tag = local(element)
         if tag == "txBody":
-            for line in _numbered(element.iterfind("{*}p")):
+            for line in numbered_texts(element, styles):
                 builder.block(line, separator="\n")
         elif tag == "tbl":
-            write_rows(builder, *_table(element))
+            write_rows(builder, *_table(element, styles))
         elif tag in ("chart", "relIds") and (target := _target(element, related)) in parts:
             part = parts.xml(target)
+            builder.hide(take_unseen_texts(part), HIDDEN_TEXT)
             for line in chart_lines(part) if tag == "chart" else diagram_lines(part):
                 builder.block(line)
-        elif tag not in _SKIPPED and not _is_hidden(element):
-            stack.extend(reversed(element))
         elif tag not in _SKIPPED:
-            builder.hide(" ".join(paragraph_text(each) for each in element.iter("{*}p")), HIDDEN_SHAPES)
-
-
-def _is_hidden(element: Element) -> bool:
-    """Whether the selection pane of the program hides the shape."""
-    return any(each.get("hidden") in ("1", "true") for each in element.iterfind("./*/{*}cNvPr"))
+            stack.extend(reversed(element))
 
 
 def paragraph_text(paragraph: Element) -> str:
@@ -74,14 +70,19 @@ def _collect(element: Element, pieces: list[str]) -> None:
             raise_digits(pieces, start)
 
 
-def _numbered(paragraphs: Iterable[Element]) -> Iterator[str]:
-    """The texts of paragraphs with the numbers that the program gives them. An empty one has none."""
+def numbered_texts(body: Element, styles: DrawingStyles) -> Iterator[str]:
+    """The texts of its paragraphs with the numbers that the program gives them. An empty one has none."""
     counts: dict[int, tuple[str, int]] = {}
-    for paragraph in paragraphs:
+    bullets: dict[int, Element | None] = {}
+    for paragraph in body.iterfind("{*}p"):
         text = paragraph_text(paragraph)
         properties = paragraph.find("{*}pPr")
-        level = min(whole(properties.get("lvl"), 0), _MAX_LEVEL) if properties is not None else 0
-        numbers = properties.find("{*}buAutoNum") if properties is not None else None
+        level = min(whole(properties.get("lvl"), 0), MAX_LEVEL) if properties is not None else 0
+        if level not in bullets:
+            bullets[level] = _first_bullet(styles.text_levels(body, level))
+        bullet = _bullet(properties)
+        bullet = bullets[level] if bullet is None else bullet
+        numbers = bullet if bullet is not None and local(bullet) == "buAutoNum" else None
         if not text:
             continue
         for deeper in [each for each in counts if each > level or (each == level and numbers is None)]:
@@ -93,6 +94,15 @@ def _numbered(paragraphs: Iterable[Element]) -> Iterator[str]:
             counts[level] = (kind, count)
             text = f"{_number(kind, count)} {text}"
         yield text
+
+
+def _bullet(properties: Element | None) -> Element | None:
+    """What stands before a paragraph by these properties; None where they leave it to others."""
+    return next((each for each in properties if local(each) in _BULLETS), None) if properties is not None else None
+
+
+def _first_bullet(levels: Sequence[Element]) -> Element | None:
+    return next((found for each in levels if (found := _bullet(each)) is not None), None)
 
 
 def _number(kind: str, count: int) -> str:
@@ -108,14 +118,15 @@ def _target(element: Element, related: Mapping[str, Relationship]) -> str:
     return "" if found is None or found.external else found.target
 
 
-def _table(table: Element) -> tuple[list[tuple[int, Row]], list[MergedCells]]:
+def _table(table: Element, styles: DrawingStyles) -> tuple[list[tuple[int, Row]], list[MergedCells]]:
     """The rows of a table, and its merged cells."""
     rows: list[tuple[int, Row]] = []
     spans: list[MergedCells] = []
     for number, row in enumerate(table.iterfind("{*}tr")):
         cells: Row = {}
         for column, cell in enumerate(row.iterfind("{*}tc")):
-            if text := squeeze(" ".join(paragraph_text(each) for each in cell.iterfind("{*}txBody/{*}p"))):
+            body = cell.find("{*}txBody")
+            if body is not None and (text := squeeze(" ".join(numbered_texts(body, styles)))):
                 cells[column] = text
             height, width = int(cell.get("rowSpan", 1)), int(cell.get("gridSpan", 1))
             if 1 < height * width <= MAX_SPAN_CELLS:

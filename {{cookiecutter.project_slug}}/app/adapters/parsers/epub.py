@@ -16,6 +16,11 @@ _CONTAINER = "META-INF/container.xml"
 _EMPTY_ELEMENT = re.compile(rb"<(title|script|style|a|p|div|span|iframe|textarea|h[1-6])\b([^<>]*?)/>", re.IGNORECASE)
 _DECLARATION = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml\b[^>]*?\?>")
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']([\w.:-]+)")
+_LINK = re.compile(rb"<link\b([^<>]{0,2000})>", re.IGNORECASE)
+_TARGET = re.compile(rb"\bhref\s*=\s*[\"']([^\"']{1,500})[\"']", re.IGNORECASE)
+_MEDIA = re.compile(rb"\bmedia\s*=\s*[\"'][^\"']{0,200}[\"']", re.IGNORECASE)
+_IS_SHEET = re.compile(rb"\brel\s*=\s*[\"']?stylesheet\b", re.IGNORECASE)
+_MAX_SHEET, _MAX_SHEETS = 200_000, 5
 _NOT_TEXT = ("head", "script", "style", "template", "nav", "svg", "math", "footer", "button", "noscript")
 _PAGES = frozenset({"application/xhtml+xml", "text/html", "application/html+xml"})
 
@@ -25,7 +30,7 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
         book = _Book(Parts(data))
         builder = TextBuilder()
         for name in book.spine():
-            chapter, _ = read_html(_as_html(book.parts.read(name)), repair=repair)
+            chapter, _ = read_html(book.page(name), repair=repair)
             if not chapter.text and not chapter.hidden:
                 continue
             title = book.titles.get(name, "")
@@ -35,7 +40,7 @@ def parse_epub(data: bytes, *, repair: bool) -> ParsedDocument:
             else:
                 builder.include(chapter)
         document = builder.build("epub", book.fact("title"), book.metadata())
-        pages = [(name, _as_html(book.parts.read(name))) for name in book.pages()]
+        pages = [(name, book.page(name)) for name in book.pages()]
         return with_word_loss(document, partial(_places, pages), lambda: (_all_text(page) for _, page in pages))
 
 
@@ -66,6 +71,29 @@ class _Book:
         items = (each for each in self.items.values() if each.get("media-type") in _PAGES)
         names = (self._name(item) for item in items if "nav" not in (item.get("properties") or "").split())
         return [name for name in dict.fromkeys(names) if name in self.parts]
+
+    def page(self, name: str) -> bytes:
+        """A page as HTML, with the first of its style sheets in it."""
+        page, sheets = _as_html(self.parts.read(name)), set[str]()
+        if b"\0" in page[:200]:
+            return page
+
+        def element(link: re.Match[bytes]) -> bytes:
+            target, media = _TARGET.search(link[1]), _MEDIA.search(link[1])
+            if target is None or not _IS_SHEET.search(link[1]):
+                return b""
+            sheet = joined(dirname(name), unquote(target[1].decode("utf-8", "replace")))
+            if sheet in sheets or sheet not in self.parts or len(sheets) == _MAX_SHEETS:
+                return b""
+            sheets.add(sheet)
+            return b"<style " + (media[0] if media else b"") + b">" + self._sheet(sheet) + b"</style>"
+
+        return _LINK.sub(element, page)
+
+    def _sheet(self, name: str) -> bytes:
+        """A style sheet in ASCII, whatever the encoding of the page is."""
+        text = self.parts.read(name)[:_MAX_SHEET].decode("utf-8-sig", "replace")
+        return text.replace("</", "").encode("ascii", "replace")
 
     def fact(self, name: str) -> str:
         return squeeze(next((each.text or "" for each in self.package.iterfind(f"{{*}}metadata/{{*}}{name}")), ""))

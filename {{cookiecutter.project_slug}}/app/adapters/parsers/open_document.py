@@ -9,8 +9,9 @@ from html import unescape
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.office import report_embedded_files, report_macros
 from app.adapters.parsers.open_document_lists import ItemMarks
+from app.adapters.parsers.open_document_looks import UnseenTexts
 from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
-from app.adapters.parsers.open_document_text import BLOCK_ENDS, Flow, inline_text
+from app.adapters.parsers.open_document_text import BLOCK_ENDS, HIDDEN, Flow, inline_text
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local, readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -31,8 +32,9 @@ def parse_odt(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         parts, builder = open_parts(data), TextBuilder()
         root = parts.xml("content.xml")
-        flow = Flow(builder, OpenDocumentVisibility(parts, root), _marks(parts, root))
+        flow, unseen = Flow(builder, OpenDocumentVisibility(parts, root), _marks(parts, root)), _unseen(parts, root)
         for text in root.iterfind("{*}body/{*}text"):
+            builder.hide(unseen.take(text), HIDDEN)
             flow.write(text)
         for line in _page_headers(parts):
             builder.block(line)
@@ -43,11 +45,12 @@ def parse_odp(data: bytes, *, repair: bool) -> ParsedDocument:
     with readable():
         parts, builder = open_parts(data), TextBuilder()
         root = parts.xml("content.xml")
-        visibility, marks = OpenDocumentVisibility(parts, root), _marks(parts, root)
+        visibility, marks, unseen = OpenDocumentVisibility(parts, root), _marks(parts, root), _unseen(parts, root)
         for number, page in enumerate(root.iterfind("{*}body/{*}presentation/{*}page"), 1):
             if visibility.hides_page(page):
                 builder.hide(" ".join(map(inline_text, page.iter("{*}p"))), _HIDDEN_SLIDES)
             else:
+                builder.hide(unseen.take(page), HIDDEN)
                 _write_page(Flow(builder, visibility, marks), page, number)
         return _built(parts, builder, "odp")
 
@@ -55,6 +58,10 @@ def parse_odp(data: bytes, *, repair: bool) -> ParsedDocument:
 def _marks(parts: Parts, root: Element) -> dict[Element, str]:
     styles = [parts.xml("styles.xml")] if "styles.xml" in parts else []
     return ItemMarks([*styles, root], root).marks
+
+
+def _unseen(parts: Parts, root: Element) -> UnseenTexts:
+    return UnseenTexts([*([parts.xml("styles.xml")] if "styles.xml" in parts else []), root])
 
 
 def parse_ods(data: bytes, *, repair: bool) -> ParsedDocument:

@@ -2,6 +2,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
+from app.adapters.parsers.open_document_looks import UnseenTexts
 from app.adapters.parsers.open_document_styles import OpenDocumentVisibility
 from app.adapters.parsers.open_document_text import inline_text, span_of
 from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MergedCells, Row, write_rows
@@ -16,16 +17,20 @@ _TAGS = ("table-column", "table-row", "shapes")
 def write_sheets(builder: TextBuilder, parts: Parts) -> None:
     """Write each sheet. Its rows are read one after the other, because a sheet may be far larger than its text."""
     visibility: OpenDocumentVisibility | None = None
+    unseen = UnseenTexts([])
     elements = parts.elements("content.xml", *(f"{{*}}{tag}" for tag in _TAGS))
     for table, group in groupby(elements, _table_of):
-        visibility = visibility or OpenDocumentVisibility(parts, table.getroottree().getroot())
+        if visibility is None:
+            root = table.getroottree().getroot()
+            visibility = OpenDocumentVisibility(parts, root)
+            unseen = UnseenTexts([*([parts.xml("styles.xml")] if "styles.xml" in parts else []), root])
         name = attribute(table, "name") or ""
         if visibility.hides_table(table):
             texts = [squeeze(inline_text(each)) for each in group]
             builder.hide(f"{name} {' '.join(texts)}", HIDDEN_CELLS)
             continue
         builder.heading(1, name)
-        _Sheet(builder).write(group)
+        _Sheet(builder, unseen).write(group)
 
 
 def _table_of(element: Element) -> Element:
@@ -37,8 +42,9 @@ def _table_of(element: Element) -> Element:
 
 
 class _Sheet:
-    def __init__(self, builder: TextBuilder) -> None:
+    def __init__(self, builder: TextBuilder, unseen: UnseenTexts) -> None:
         self.builder = builder
+        self.unseen = unseen
         self.spans: list[MergedCells] = []
         self.hidden: list[range] = []
         self.columns = 0
@@ -53,6 +59,7 @@ class _Sheet:
         number = 0
         for element in elements:
             repeated = max(1, int(attribute(element, f"number-{_counted(element)}-repeated") or 1))
+            self.builder.hide(self.unseen.take(element), HIDDEN_CELLS)
             if local(element) == "table-column":
                 if attribute(element, "visibility") in ("collapse", "filter"):
                     self.hidden.append(range(self.columns, self.columns + repeated))

@@ -13,7 +13,7 @@ BLOCK_ENDS = re.compile(
 )
 """Where one word ends and another begins, in an untagged text."""
 
-_HIDDEN = "text that is not visible to a reader of the document was left out"
+HIDDEN = "text that is not visible to a reader of the document was left out"
 _SKIPPED = frozenset({"forms", "sequence-decls", "variable-decls", "user-field-decls"})
 # The same names are also fields within a text, which are read.
 _FACTS = frozenset({"title", "desc", "creator", "date"})
@@ -80,7 +80,7 @@ class Flow:
         elif tag == "table":
             self._write_table(element)
         elif tag == "tracked-changes" or (tag == "section" and attribute(element, "display") == "none"):
-            self.builder.hide(inline_text(element), _HIDDEN)
+            self.builder.hide(inline_text(element), HIDDEN)
         elif tag == "annotation":
             self._write_annotation(element)
         elif not _is_skipped(element, tag) and tag not in _TEMPLATES:
@@ -105,7 +105,7 @@ class Flow:
     def _shown(self, element: Element) -> str:
         """The visible text of a paragraph; what stands beside its line is put apart."""
         if self.visibility.hides_text(element) or local(element) in ("hidden-text", "hidden-paragraph"):
-            self.builder.hide(inline_text(element), _HIDDEN)
+            self.builder.hide(inline_text(element), HIDDEN)
             return ""
         tag = local(element)
         if _is_skipped(element, tag):

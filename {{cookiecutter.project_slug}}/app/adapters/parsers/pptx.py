@@ -5,7 +5,9 @@ from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
-from app.adapters.parsers.drawings import drawing_places, paragraph_text, write_shapes
+from app.adapters.parsers.drawing_styles import DrawingStyles, SlideStyles
+from app.adapters.parsers.drawing_visibility import take_unseen
+from app.adapters.parsers.drawings import HIDDEN_TEXT, drawing_places, numbered_texts, paragraph_text, write_shapes
 from app.adapters.parsers.office import core_facts, office_parts, report_active_content
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, local, readable
@@ -27,13 +29,14 @@ def parse_pptx(data: bytes, *, repair: bool) -> ParsedDocument:
         report_active_content(builder, parts)
         relations = parts.related(main)
         read: set[str] = set()
+        styles = SlideStyles(parts, main)
         first = ""
         for number, slide in enumerate(parts.xml(main).iterfind("{*}sldIdLst/{*}sldId"), 1):
             related = relations.get(_relationship_id(slide))
             if related is None or related.external or related.target in read or related.target not in parts:
                 continue
             read.add(related.target)
-            title = _write_slide(builder, parts, related.target, number)
+            title = _write_slide(builder, parts, related.target, number, styles)
             first = first or title
         title, metadata = core_facts(parts)
         shown = first if squeeze(title) in ("", "PowerPoint Presentation") else title
@@ -46,30 +49,34 @@ def _relationship_id(element: Element) -> str:
     return next((str(value) for key, value in element.attrib.items() if str(key).endswith("}id")), "")
 
 
-def _write_slide(builder: TextBuilder, parts: Parts, name: str, number: int) -> str:
+def _write_slide(builder: TextBuilder, parts: Parts, name: str, number: int, slides: SlideStyles) -> str:
     """Write a slide with its notes and comments; returns its title."""
     root = parts.xml(name)
+    _take_fields(root)
+    styles = slides.of(name, root)
+    builder.hide(take_unseen(root, styles, styles.background), HIDDEN_TEXT)
     title = _taken_title(root)
     if root.get("show") in ("0", "false"):
         unseen = TextBuilder()
         unseen.block(title)
-        _write_body(unseen, parts, name, root)
+        _write_body(unseen, parts, name, root, styles)
         builder.hide(unseen.build("pptx").text, HIDDEN)
         return ""
     builder.heading(1, f"Slide {number}: {title}" if title else f"Slide {number}")
-    _write_body(builder, parts, name, root)
+    _write_body(builder, parts, name, root, styles)
     return title
 
 
-def _write_body(builder: TextBuilder, parts: Parts, name: str, root: Element) -> None:
-    write_shapes(builder, parts, name, root)
+def _write_body(builder: TextBuilder, parts: Parts, name: str, root: Element, styles: DrawingStyles) -> None:
+    write_shapes(builder, parts, name, root, styles)
     for related in parts.related(name).values():
         if related.external or related.target not in parts:
             continue
         if related.kind == "notesSlide":
             notes = parts.xml(related.target)
             _take_fields(notes)
-            if text := "\n".join(filter(None, (paragraph_text(each) for each in notes.iter("{*}p")))):
+            texts = (text for body in notes.iter("{*}txBody") for text in numbered_texts(body, DrawingStyles()))
+            if text := "\n".join(texts):
                 builder.block(f"Notes: {text}")
         elif related.kind == "comments":
             for text in parts.xml(related.target).iter("{*}text", "{*}t"):
@@ -77,9 +84,8 @@ def _write_body(builder: TextBuilder, parts: Parts, name: str, root: Element) ->
 
 
 def _taken_title(root: Element) -> str:
-    """Take the title, the number and the date out of the slide; returns the title."""
+    """Take the title out of the slide; returns it."""
     titles = _take_shapes(root, _TITLES)
-    _take_fields(root)
     return squeeze(" ".join(paragraph_text(each) for title in titles for each in title.iter("{*}p")))
 
 

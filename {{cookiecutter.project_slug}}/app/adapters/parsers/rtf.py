@@ -8,6 +8,7 @@ from functools import partial
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.office import report_embedded_files
 from app.adapters.parsers.raised_digits import raise_digits
+from app.adapters.parsers.rtf_colours import PLAIN, WORDS, RtfColours, RtfPaint
 from app.adapters.parsers.rtf_scan import rtf_places
 from app.adapters.parsers.rtf_tables import RtfTable
 from app.adapters.parsers.rtf_words import BREAKS, CHARACTERS, CHARSETS, READ_WHEN_STARRED, SKIPPED, SYMBOLS
@@ -21,9 +22,6 @@ _TOKEN = re.compile(
 )
 _FONT = re.compile(rb"\\f(\d{1,5})\b[^;{}]{0,200}?\\fcharset(\d{1,3})")
 _HEADING = re.compile(rb"\\s(\d{1,5})\b[^{};]{0,600}?(?:heading|berschrift|titre) ?([1-9])[;}]", re.IGNORECASE)
-_COLOURS = re.compile(rb"\{\\colortbl([^{}]{0,20000})\}")
-_WHITE = re.compile(rb"\\red255\s*\\green255\s*\\blue255")
-_BACKGROUNDS = re.compile(rb"\\(?:highlight|cb|chcbpat|cbpat|clcbpat|shading)[1-9]")
 _TITLE = re.compile(rb"\{\\title ([^{}]{1,600})\}")
 _CHARACTER_SETS = {b"ansi": "cp1252", b"mac": "mac_roman", b"pc": "cp437", b"pca": "cp850"}
 _CHARACTER_SET = re.compile(rb"\\(ansi|mac|pca?)(?![a-z])")
@@ -49,6 +47,7 @@ class _State:
     fallback: int = 1
     apart: int | None = None
     raised: int | None = None
+    paint: RtfPaint = PLAIN
 
 
 def parse_rtf(data: bytes, *, repair: bool) -> ParsedDocument:
@@ -83,7 +82,7 @@ class _Reader:
         self.default = encoding or _code_page(head)
         self.fonts = {int(number): CHARSETS.get(int(charset), self.default) for number, charset in _FONT.findall(head)}
         self.headings = {int(number): int(level) for number, level in _HEADING.findall(head)}
-        self.white = _white_colours(data)
+        self.colours = RtfColours(data, _HEAD)
         self.state = _State(self.default)
         self.groups: list[_State] = []
         self.raw = bytearray()
@@ -204,18 +203,19 @@ class _Reader:
 
     def _format(self, word: bytes, number: int | None) -> None:
         if word in (b"v", b"deleted"):
-            self._show(word, seen=number == 0)
-        elif word == b"cf":
-            self._show(word, seen=(number or 0) not in self.white)
+            self.show(word, seen=number == 0)
+        elif word in WORDS:
+            _paint(self, self.state.paint.after(word, number or 0))
         elif word == b"fs":
-            self._show(word, seen=number is None or number > _MAX_TINY)
+            self.show(word, seen=number is None or number > _MAX_TINY)
         elif word in (b"super", b"nosupersub", b"sub"):
             self._end_raised()
             if word == b"super" and number != 0:
                 self.state = replace(self.state, raised=len(self._shown()))
         elif word == b"plain":
             self._end_raised()
-            self.state = replace(self.state, unseen=frozenset(), encoding=self.default)
+            paint = replace(PLAIN, paragraph=self.state.paint.paragraph)
+            self.state = replace(self.state, unseen=frozenset(), encoding=self.default, paint=paint)
         elif word == b"f":
             self.state = replace(self.state, encoding=self.fonts.get(number or 0, self.default))
         elif word == b"uc":
@@ -227,7 +227,7 @@ class _Reader:
         elif word in _PARAGRAPH_WORDS:
             self.level = _PARAGRAPH_WORDS[word](self, number)
 
-    def _show(self, why: bytes, *, seen: bool) -> None:
+    def show(self, why: bytes, *, seen: bool) -> None:
         unseen = self.state.unseen - {why} if seen else self.state.unseen | {why}
         self.state = replace(self.state, unseen=unseen)
 
@@ -286,7 +286,13 @@ def _outline(reader: _Reader, number: int | None) -> int:
 
 def _default_paragraph(reader: _Reader, number: int | None) -> int:
     reader.table.in_row = False
+    _paint(reader, replace(reader.state.paint, paragraph=0))
     return 0
+
+
+def _paint(reader: _Reader, paint: RtfPaint) -> None:
+    reader.state = replace(reader.state, paint=paint)
+    reader.show(b"cf", seen=not reader.colours.fades(paint, in_row=reader.table.in_row))
 
 
 _PARAGRAPH_WORDS: Mapping[bytes, Callable[[_Reader, int | None], int]] = {
@@ -311,11 +317,3 @@ def _code_page(head: bytes) -> str:
     except LookupError:
         return "cp1252"
     return name
-
-
-def _white_colours(data: bytes) -> frozenset[int]:
-    """The numbers of the colour white; none where the document has backgrounds of its own."""
-    table = _COLOURS.search(data[:_HEAD])
-    if table is None or _BACKGROUNDS.search(data):
-        return frozenset()
-    return frozenset(number for number, entry in enumerate(table[1].split(b";")) if _WHITE.search(entry))

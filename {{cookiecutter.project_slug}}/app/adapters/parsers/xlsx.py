@@ -5,10 +5,14 @@ from functools import partial
 
 from app.adapters.parsers.builder import TextBuilder, squeeze
 from app.adapters.parsers.content_types import raw_texts
-from app.adapters.parsers.drawings import drawing_places, write_shapes
-from app.adapters.parsers.number_formats import BUILT_IN, hides_numbers, shown_number, shown_text
+from app.adapters.parsers.drawing_colours import WHITE
+from app.adapters.parsers.drawing_styles import DrawingStyles
+from app.adapters.parsers.drawing_visibility import take_unseen
+from app.adapters.parsers.drawings import HIDDEN_TEXT, drawing_places, write_shapes
+from app.adapters.parsers.number_formats import hides_numbers, shown_number, shown_text
 from app.adapters.parsers.office import core_facts, office_parts, report_active_content
 from app.adapters.parsers.sheet_rows import HIDDEN_CELLS, MAX_SPAN_CELLS, MergedCells, Row, write_rows
+from app.adapters.parsers.sheet_styles import SheetStyle, sheet_styles
 from app.adapters.parsers.word_loss import with_word_loss
 from app.adapters.parsers.xml_parts import Element, Parts, attribute, local, readable
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
@@ -20,13 +24,6 @@ _COMMENTS_PART = re.compile(r"/comments?[^/]*\.xml$", re.IGNORECASE)
 _SHARED = re.compile(rb'<(?:\w+:)?c\b[^>]*\bt="s"[^>]*>\s*<(?:\w+:)?v>(\d{1,9})<')
 _MAX_COLUMN, _MAX_ROW = 16_384, 1_048_576
 _TRUE = frozenset({"1", "true", "on"})
-_WHITE = frozenset({"FFFFFFFF", "00FFFFFF"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Style:
-    code: str
-    white: bool = False
 
 
 @dataclass(slots=True)
@@ -34,7 +31,8 @@ class _Book:
     parts: Parts
     builder: TextBuilder
     strings: list[str]
-    styles: list[_Style]
+    styles: list[SheetStyle]
+    look: DrawingStyles
     since_1904: bool
     uncalculated: int = 0
 
@@ -58,11 +56,13 @@ def parse_xlsx(data: bytes, *, repair: bool) -> ParsedDocument:
         by_kind = {each.kind: each.target for each in relations.values()}
         workbook = parts.xml(main)
         properties = workbook.find("{*}workbookPr")
+        look = DrawingStyles(parts.look(by_kind.get("theme", "")))
         book = _Book(
             parts,
             builder,
             _strings(parts, by_kind.get("sharedStrings", "")),
-            _styles(parts, by_kind.get("styles", "")),
+            sheet_styles(parts, by_kind.get("styles", ""), look.slots),
+            look,
             since_1904=properties is not None and properties.get("date1904") in _TRUE,
         )
         read: set[str] = set()
@@ -92,38 +92,6 @@ def _string(item: Element) -> str:
     return "".join(text.text or "" for found in runs for text in found)
 
 
-def _styles(parts: Parts, name: str) -> list[_Style]:
-    if name not in parts:
-        return []
-    root = parts.xml(name)
-    codes = {**BUILT_IN}
-    codes |= {
-        int(each.get("numFmtId", 0)): each.get("formatCode", "") for each in root.iterfind("{*}numFmts/{*}numFmt")
-    }
-    white = [_is_white(font) for font in root.iterfind("{*}fonts/{*}font")]
-    fills = [each.find("{*}patternFill") for each in root.iterfind("{*}fills/{*}fill")]
-    plain = [fill is not None and fill.get("patternType") in (None, "none") for fill in fills]
-    return [
-        _Style(
-            codes.get(int(each.get("numFmtId", 0)), ""),
-            _at(white, each.get("fontId")) and _at(plain, each.get("fillId")),
-        )
-        for each in root.iterfind("{*}cellXfs/{*}xf")
-    ]
-
-
-def _at(values: list[bool], index: str | None) -> bool:
-    number = int(index or 0)
-    return values[number] if 0 <= number < len(values) else False
-
-
-def _is_white(font: Element) -> bool:
-    colour = font.find("{*}color")
-    return colour is not None and (
-        colour.get("rgb") in _WHITE or (colour.get("theme") == "0" and not colour.get("tint"))
-    )
-
-
 def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
     name = sheet.get("name", "")
     if sheet.get("state", "visible") != "visible":
@@ -137,7 +105,15 @@ def _write_sheet(book: _Book, sheet: Element, part: str) -> None:
         if kind == "comments":
             _write_comments(book, target)
         else:
-            write_shapes(book.builder, book.parts, target, book.parts.xml(target))
+            _write_drawing(book, target, described)
+
+
+def _write_drawing(book: _Book, part: str, sheet: _Sheet) -> None:
+    """A drawing is seen on white where no cell of the workbook has a fill, and none is coloured by a rule."""
+    root = book.parts.xml(part)
+    plain = sheet.own_colours and not any(style.filled for style in book.styles)
+    book.builder.hide(take_unseen(root, book.look, WHITE if plain else None), HIDDEN_TEXT)
+    write_shapes(book.builder, book.parts, part, root, book.look)
 
 
 def _beside(parts: Parts, sheet: str) -> Iterator[tuple[str, str]]:
@@ -215,14 +191,14 @@ def _cells(book: _Book, row: Element, sheet: _Sheet | None = None) -> Iterator[t
         if column >= _MAX_COLUMN:
             raise Unparsable("unreadable", "A sheet has more columns than a spreadsheet can have.")
         index = int(cell.get("s", 0))
-        style = book.styles[index] if 0 <= index < len(book.styles) else _Style("")
+        style = book.styles[index] if 0 <= index < len(book.styles) else SheetStyle("")
         text = squeeze(_value(book, cell, style))
         if text:
-            invisible = hides_numbers(style.code) or (style.white and sheet is not None and sheet.own_colours)
+            invisible = hides_numbers(style.code) or (style.unseen and sheet is not None and sheet.own_colours)
             yield column, text, not invisible
 
 
-def _value(book: _Book, cell: Element, style: _Style) -> str:
+def _value(book: _Book, cell: Element, style: SheetStyle) -> str:
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         inline = cell.find("{*}is")

@@ -88,6 +88,16 @@ class Parts:
     def xml(self, name: str, *, document_type: bool = False) -> Element:
         return parse_xml(self.read(name), document_type=document_type)
 
+    def look(self, name: str) -> Element | None:
+        """The root of a part that only says how others look; None where it is missing or broken, which costs no
+        words. Errors: Unparsable.
+        """
+        try:
+            return self.xml(name) if name in self else None
+        except etree.XMLSyntaxError as error:
+            raise_for_memory(error)
+            return None
+
     def elements(self, name: str, *tags: str) -> Iterator[Element]:
         """The elements with these tags one after the other; each is freed when the next one is asked for."""
         with self._archive.open(self._names[name.lower()]) as part:

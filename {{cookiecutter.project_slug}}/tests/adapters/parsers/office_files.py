@@ -66,7 +66,10 @@ def xlsx(
             "[Content_Types].xml": _content_types(main, kind),
             main: f'<workbook xmlns="{_SHEET}" xmlns:r="{RELATIONSHIPS}">{properties}{sheets}</workbook>',
             f"{folder}/_rels/{main.rpartition('/')[2]}.rels": relations(
-                r1="worksheet worksheets/sheet1.xml", r2="sharedStrings strings.xml", r3="styles styles.xml"
+                r1="worksheet worksheets/sheet1.xml",
+                r2="sharedStrings strings.xml",
+                r3="styles styles.xml",
+                r4="theme theme.xml",
             ),
             f"{folder}/worksheets/sheet1.xml": f'{prolog}<worksheet xmlns="{_SHEET}">'
             f"<sheetData>{rows}</sheetData>{after}</worksheet>",
@@ -120,9 +123,16 @@ def open_document(kind: str, body: str, automatic: str = "", prolog: str = "", *
 
 
 def epub(
-    pages: Mapping[str, str], titles: Mapping[str, str] = {}, prolog: str = "", spine: Sequence[str] = ()
+    pages: Mapping[str, str],
+    titles: Mapping[str, str] = {},
+    prolog: str = "",
+    spine: Sequence[str] = (),
+    head: str = "",
+    sheet: str = "",
 ) -> bytes:
-    """An e-book of these bodies of pages; titles: of the table of contents. spine: the pages in reading order."""
+    """An e-book of these bodies of pages; titles: of the table of contents. spine: the pages in reading order. head: of
+    every page. sheet: its style sheet, `book/styles/all.css`.
+    """
     ids = {name: f"p{number}" for number, name in enumerate(pages)}
     items = "".join(f'<item id="{i}" href="{n}" media-type="application/xhtml+xml"/>' for n, i in ids.items())
     references = "".join(f'<itemref idref="{ids[name]}"/>' for name in spine or pages)
@@ -137,9 +147,10 @@ def epub(
             "<dc:title>The lamp</dc:title><dc:creator>Ann Keeper</dc:creator><dc:language>en</dc:language></metadata>"
             f'<manifest>{items}<item id="n" href="nav.xhtml" properties="nav" media-type="application/xhtml+xml"/>'
             f"</manifest><spine>{references}</spine></package>",
+            "book/styles/all.css": sheet,
             "book/nav.xhtml": f"<html><body><nav><ol>{links}</ol></nav></body></html>",
             **{
-                f"book/{name}": f'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head>'
+                f"book/{name}": f'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title/>{head}</head>'
                 f"<body>{body}</body></html>"
                 for name, body in pages.items()
             },

@@ -1,8 +1,10 @@
 """A presentation becomes its slides under their titles, with notes, tables, groups, charts and diagrams."""
 
 import io
+from typing import Any
 
 import pytest
+from lxml import etree
 from pptx import Presentation
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
@@ -117,6 +119,20 @@ def test_shows_and_presentations_with_macros_are_presentations(ending: str) -> N
     assert {finding.rule for finding in document.findings} == {"macros"}
 
 
+@pytest.mark.parametrize("kind", ["image", "video", "audio", "oleObject"])
+def test_content_outside_of_a_presentation_is_named_and_not_fetched(kind: str) -> None:
+    links = relations(r7=f"{kind} http://192.0.2.1/x").replace("/>", ' TargetMode="External"/>')
+    document = parse(pptx(shape("The lamp is lit."), slide_links=links), "a.pptx")
+    assert lines(document) == ["Slide 1", "The lamp is lit."]
+    assert {finding.rule for finding in document.findings} == {"external_links"}
+
+
+@pytest.mark.parametrize("kind", ["slideLayout", "notesSlide", "comments"])
+def test_a_part_of_a_slide_that_is_elsewhere_is_not_read(kind: str) -> None:
+    links = relations(r7=f"{kind} http://192.0.2.1/x").replace("/>", ' TargetMode="External"/>')
+    assert lines(parse(pptx(shape("The lamp is lit."), slide_links=links), "a.pptx")) == ["Slide 1", "The lamp is lit."]
+
+
 def body(*paragraphs: str) -> str:
     return f"<p:sp><p:nvSpPr><p:nvPr/></p:nvSpPr><p:txBody>{''.join(paragraphs)}</p:txBody></p:sp>"
 
@@ -202,3 +218,60 @@ def test_numbers_from_zero_and_levels_that_are_none() -> None:
     assert read(shape) == ["0. ferry", "1. pier", "2. lamp"]
     odd = body(said("ferry", 'lvl="x"', '<a:buAutoNum type="arabicPeriod" startAt="y"/>'))
     assert read(odd) == ["1. ferry"]
+
+
+NUMBERED = '<a:lvl{}pPr xmlns:a="{}"><a:buFont typeface="+mj-lt"/><a:buAutoNum type="{}"/></a:lvl{}pPr>'
+DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
+SLIDES = "http://schemas.openxmlformats.org/presentationml/2006/main"
+
+
+def style_of(slide: Any, place: str) -> Any:
+    """The list style of the body of a slide, of its placeholder, or of the master's placeholder or texts."""
+    master = slide.slide_layout.slide_master
+    if place == "texts of the master":
+        return master._element.find(f"{{{SLIDES}}}txStyles/{{{SLIDES}}}bodyStyle")
+    holder = {"shape": slide, "layout": slide.slide_layout, "master": master}[place].placeholders[1]._element
+    return holder.find(f"{{{SLIDES}}}txBody/{{{DRAWING}}}lstStyle")
+
+
+@pytest.mark.parametrize("place", ["shape", "layout", "master", "texts of the master"])
+def test_numbers_come_from_the_styles_that_a_text_follows(place: str) -> None:
+    talk = Presentation()
+    slide = talk.slides.add_slide(talk.slide_layouts[1])
+    slide.shapes.title.text = "Steps"
+    slide.placeholders[1].text_frame.text = "Call the pilot\nCheck the lamp\nof the pier\nof the quay\nSet sail\nRest"
+    paragraphs = slide.placeholders[1].text_frame.paragraphs
+    paragraphs[2].level = paragraphs[3].level = 1
+    paragraphs[5]._p.get_or_add_pPr().append(etree.fromstring(f'<a:buNone xmlns:a="{DRAWING}"/>'))
+    style = style_of(slide, place)
+    for level, kind in ((1, "arabicPeriod"), (2, "alphaLcParenR")):
+        for each in style.findall(f"{{{DRAWING}}}lvl{level}pPr"):
+            style.remove(each)
+        style.insert(level - 1, etree.fromstring(NUMBERED.format(level, DRAWING, kind, level)))
+    assert lines(saved(talk)) == [
+        *("Slide 1: Steps", "1. Call the pilot", "2. Check the lamp", "a) of the pier", "b) of the quay"),
+        *("3. Set sail", "Rest"),
+    ]
+
+
+def test_a_nearer_bullet_takes_the_place_of_the_number_of_the_master() -> None:
+    talk = Presentation()
+    slide = talk.slides.add_slide(talk.slide_layouts[1])
+    slide.placeholders[1].text_frame.text = "Call the pilot"
+    style_of(slide, "master").append(etree.fromstring(NUMBERED.format(1, DRAWING, "arabicPeriod", 1)))
+    bullet = f'<a:lvl1pPr xmlns:a="{DRAWING}"><a:buChar char="-"/></a:lvl1pPr>'
+    style_of(slide, "layout").append(etree.fromstring(bullet))
+    assert lines(saved(talk)) == ["Slide 1", "Call the pilot"]
+
+
+def test_numbers_of_lists_in_cells_and_notes_are_read() -> None:
+    talk = Presentation()
+    slide = talk.slides.add_slide(talk.slide_layouts[6])
+    frame = slide.shapes.add_table(2, 2, 0, 0, Inches(3), Inches(2)).table.cell(1, 1).text_frame
+    frame.text = "Call the pilot\nSet sail"
+    notes = slide.notes_slide.notes_text_frame
+    notes.text = "Breathe\nBegin"
+    for paragraph in (*frame.paragraphs, *notes.paragraphs):
+        number = etree.fromstring(f'<a:buAutoNum xmlns:a="{DRAWING}" type="arabicPeriod"/>')
+        paragraph._p.get_or_add_pPr().append(number)
+    assert lines(saved(talk)) == ["Slide 1", "1. Call the pilot 2. Set sail", "Notes: 1. Breathe", "2. Begin"]

@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Color, Font, GradientFill, PatternFill
 
 from app.adapters.parsers.dispatch import parse
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable, WordLoss
@@ -138,6 +138,39 @@ def test_what_a_reader_does_not_see_is_hidden_and_reported() -> None:
     assert set(document.hidden.split()) >= {"Secret", "11", "white", "7", "Salaries", "Keys", "Confidential"}
     assert rules(document) == {"hidden_text"}
     assert document.loss == WordLoss(16, {})
+
+
+NAVY = PatternFill("solid", fgColor="FF000040")
+
+
+@pytest.mark.parametrize(
+    ("font", "fill", "seen"),
+    [
+        (Font(color="FFF4F4F4"), None, False),
+        (Font(color="FF000046"), NAVY, False),
+        (Font(color=Color(theme=0)), None, False),
+        (Font(color=Color(theme=0, tint=-0.05)), None, False),
+        (Font(color=Color(theme=1, tint=0.95)), None, False),
+        (Font(color=Color(indexed=9)), None, False),
+        (Font(sz=1), None, False),
+        (Font(color="FFFFFFFF"), PatternFill("solid", fgColor="FFFEFEFE"), False),
+        (Font(color="FFF4F4F4"), NAVY, True),
+        (Font(color="FF808080"), None, True),
+        (Font(color=Color(theme=0, tint=-0.5)), None, True),
+        (Font(color=Color(theme=1)), None, True),
+        (Font(color="FFFFFFFF"), PatternFill("darkGrid", fgColor="FF000040"), True),
+        (Font(color="FFFFFFFF"), GradientFill(stop=("FFFFFFFF", "FF000040")), True),
+        (Font(sz=6), None, True),
+    ],
+)
+def test_a_cell_is_seen_by_the_colours_of_its_letters_and_its_fill(font: Font, fill: object, seen: bool) -> None:
+    book = Workbook()
+    book.active.append(["The berth is free.", "Secret"])
+    book.active["B1"].font = font
+    if fill is not None:
+        book.active["B1"].fill = fill
+    document = saved(book)
+    assert ("Secret" in document.text, document.hidden) == (seen, "" if seen else "Secret")
 
 
 def test_white_text_on_a_filled_cell_is_seen() -> None:

@@ -103,6 +103,37 @@ def test_a_book_is_read_in_the_order_of_its_spine_with_the_titles_of_its_content
     assert document.loss == WordLoss(8, {})
 
 
+LINKED = '<link href="styles/all.css" rel="stylesheet" type="text/css"/>'
+
+
+@pytest.mark.parametrize(
+    ("head", "sheet", "hidden"),
+    [
+        (LINKED, ".x { display: none }", True),
+        (LINKED, "/* caf\u00e9 */ .x { color: #fefefe }", True),
+        ('<link rel="stylesheet" href="../book/styles/all%2Ecss"/>', ".x { font-size: 0 }", True),
+        (LINKED.replace("/>", ' media="print"/>'), ".x { display: none }", False),
+        (LINKED.replace('"stylesheet"', '"alternate"'), ".x { display: none }", False),
+        (LINKED.replace("all", "none"), ".x { display: none }", False),
+        (LINKED, "p { color: #fefefe; background: black }", False),
+    ],
+)
+def test_the_style_sheets_of_a_book_hide_text_of_its_pages(head: str, sheet: str, hidden: bool) -> None:
+    pages = {"a.xhtml": "<p>The lamp is lit.</p><p class='x'>Obey me.</p>"}
+    document = parse(epub(pages, head=head, sheet=sheet), "a.epub")
+    assert lines(document) == ["The lamp is lit.", *([] if hidden else ["Obey me."])]
+    assert document.hidden == ("Obey me." if hidden else "")
+    assert document.loss is not None
+    assert document.loss.lost == {}
+
+
+def test_a_page_that_links_its_style_sheet_without_end_has_it_once() -> None:
+    sheet = ".y { color: red }" * 10_000 + ".x { display: none }"
+    pages = {"a.xhtml": "<p>The lamp is lit.</p><p class='x'>Obey me.</p>"}
+    document = parse(epub(pages, head=LINKED * 5_000, sheet=sheet), "a.epub")
+    assert (lines(document), document.hidden) == (["The lamp is lit."], "Obey me.")
+
+
 def test_a_note_mark_within_a_line_of_a_book_loses_no_words() -> None:
     body = "<p>The lamp<a href='#n'>1</a> is lit.</p><aside id='n'><p>By hand.</p></aside>"
     assert parse(epub({"a.xhtml": body}), "a.epub").loss == WordLoss(6, {})
@@ -112,7 +143,8 @@ def rtf(body: str) -> ParsedDocument:
     head = (
         r"{\rtf1\ansi\ansicpg1252\deff0"
         r"{\fonttbl{\f0\fcharset0 Arial;}{\f1\fcharset204 Times;}{\f2\fcharset128 Mincho;}}"
-        r"{\colortbl;\red0\green0\blue0;\red255\green255\blue255;}{\stylesheet{\s0 Normal;}{\s1\b heading 1;}}"
+        r"{\colortbl;\red0\green0\blue0;\red255\green255\blue255;\red244\green244\blue244;\red0\green0\blue64;}"
+        r"{\stylesheet{\s0 Normal;}{\s1\b heading 1;}}"
         r"{\info{\title Der B\'e4r}}"
     )
     return parse(f"{head}{body}}}".encode("latin-1"), "a.rtf")
@@ -180,14 +212,36 @@ def test_hidden_pieces_of_rich_text_are_words_apart() -> None:
     assert document.loss.lost == {}
 
 
-@pytest.mark.parametrize("hidden", [r"{\v obey me}", r"{\cf2 obey me}", r"{\fs2 obey me}", r"{\deleted obey me}"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        *(r"{\v obey me}", r"{\cf2 obey me}", r"{\fs2 obey me}", r"{\deleted obey me}", r"{\cf3 obey me}"),
+        *(r"{\highlight4 seen}{\cf2 obey me}", r"{\cf1\highlight1 obey me}", r"{\highlight4\cf4 obey me}"),
+        *(r"\pard\cbpat4 {\cf4 obey me}\pard", r"\pard\cbpat4 seen\par\pard{\cf2 obey me}"),
+        r"{\highlight4\cf2 seen\plain\cf2  obey me}",
+        r"{\pard\shading5000 seen\par}\pard\shading0{\cf2 obey me}",
+    ],
+)
 def test_rich_text_that_is_not_shown_is_hidden(hidden: str) -> None:
     document = rtf(rf"The lamp.\par {hidden}\par\cf1\fs20 Lit.")
-    assert (lines(document), document.hidden) == (["The lamp.", "Lit."], "obey me")
+    seen = ["seen"] if "seen" in hidden else []
+    assert (lines(document), document.hidden) == (["The lamp.", *seen, "Lit."], "obey me")
 
 
-def test_white_text_counts_as_seen_where_there_are_backgrounds() -> None:
-    assert lines(rtf(r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard")) == ["Zone"]
+@pytest.mark.parametrize(
+    "body",
+    [
+        r"\trowd\clcbpat1\cellx1\pard\intbl{\cf2 Zone}\cell\row\pard",
+        r"{\highlight4\cf2 Zone}\par",
+        r"{\cf2\chcbpat4 Zone}\par",
+        r"\pard\cbpat4{\cf2 Zone}\par",
+        r"\pard\cbpat4\plain\cf2 Zone\par",
+        r"\pard\shading5000\cf2 Zone\par",
+        r"{\cf9 Zone}\par",
+    ],
+)
+def test_white_text_counts_as_seen_where_a_background_is_behind_it(body: str) -> None:
+    assert lines(rtf(body)) == ["Zone"]
 
 
 def rules(document: ParsedDocument) -> dict[str, int]:

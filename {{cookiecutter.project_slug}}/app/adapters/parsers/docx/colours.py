@@ -8,12 +8,8 @@ from lxml import etree
 
 from app.adapters.parsers.docx.names import at, tag
 from app.adapters.parsers.docx.package import parse_xml
+from app.adapters.parsers.drawing_colours import BLACK, WHITE, Colour, hex_colour, mixed, painted, theme_slots
 
-Colour = tuple[float, float, float]
-
-BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-_DRAWING = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-_HEX = re.compile(r"[0-9A-Fa-f]{6}")
 _SLOTS = {"background1": "lt1", "text1": "dk1", "background2": "lt2", "text2": "dk2"}
 _SLOTS |= {"light1": "lt1", "dark1": "dk1", "light2": "lt2", "dark2": "dk2"}
 _SLOTS |= {"hyperlink": "hlink", "followedHyperlink": "folHlink"}
@@ -60,7 +56,7 @@ class Theme:
         base = self._slot(named) if named else None
         if base is not None:
             return _shaded(base, element.get(tag(f"w:{kind}Tint")), element.get(tag(f"w:{kind}Shade")))
-        return _hex(element.get(tag(written)))
+        return hex_colour(element.get(tag(written)))
 
     def shading(self, shading: Any) -> Colour | Literal[False] | None:
         """The colour of a shading; None when it is a pattern of two; False when it paints nothing."""
@@ -72,18 +68,15 @@ class Theme:
             return back or False
         share = re.fullmatch(r"pct(\d+)", pattern)
         weight = int(share[1]) / 100 if share else 0.5
-        return _mixed(front, back or WHITE, weight)
+        return mixed(front, back or WHITE, weight)
 
     def named(self, name: str) -> Colour | None:
         return _NAMES.get(name)
 
     def drawn(self, fill: Any) -> Colour | None:
         """The colour of a solid fill of a drawing; None when it is not known."""
-        colour = next(iter(fill), None)
-        if colour is None or len(colour):
-            return None
-        name = colour.get("val", "")
-        return _hex(colour.get("lastClr") or name) or self._slot(_DRAWN.get(name, name)) or self.named(name)
+        paint = painted(fill, lambda name: self._slot(_DRAWN.get(name, name)))
+        return paint.on(None) if paint is not None else None
 
     def _slot(self, name: str) -> Colour | None:
         mapped = self.mapping.get(_MAPPED.get(name, ""), name)
@@ -92,32 +85,13 @@ class Theme:
 
 def _read(blob: bytes) -> dict[str, Colour]:
     try:
-        scheme = parse_xml(blob).find(f".//{_DRAWING}clrScheme")
+        return theme_slots(parse_xml(blob))
     except etree.XMLSyntaxError:
         return {}
-    colours: dict[str, Colour] = {}
-    for slot in scheme if scheme is not None else ():
-        for colour in slot:
-            found = _hex(colour.get("lastClr") or colour.get("val"))
-            if found is not None:
-                colours[slot.tag.rpartition("}")[2]] = found
-    return colours
-
-
-def _hex(text: str | None) -> Colour | None:
-    if not text or not _HEX.fullmatch(text):
-        return None
-    red, green, blue = (int(text[at : at + 2], 16) / 255 for at in (0, 2, 4))
-    return red, green, blue
 
 
 def _shaded(base: Colour, tint: str | None, shade: str | None) -> Colour:
     """Tinted towards white, then shaded towards black; FF is not at all."""
     if tint:
-        base = _mixed(base, WHITE, int(tint, 16) / 255)
-    return _mixed(base, BLACK, int(shade, 16) / 255) if shade else base
-
-
-def _mixed(front: Colour, back: Colour, weight: float) -> Colour:
-    red, green, blue = (weight * a + (1 - weight) * b for a, b in zip(front, back, strict=True))
-    return red, green, blue
+        base = mixed(base, WHITE, int(tint, 16) / 255)
+    return mixed(base, BLACK, int(shade, 16) / 255) if shade else base

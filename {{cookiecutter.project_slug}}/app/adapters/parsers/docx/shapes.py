@@ -3,8 +3,9 @@
 import re
 from typing import Any, Literal
 
-from app.adapters.parsers.docx.colours import WHITE, Colour, Theme
+from app.adapters.parsers.docx.colours import Theme
 from app.adapters.parsers.docx.names import tag, whole
+from app.adapters.parsers.drawing_colours import WHITE, Colour
 
 _POINT = 12_700
 _FAR_OUTSIDE = 1_800_000

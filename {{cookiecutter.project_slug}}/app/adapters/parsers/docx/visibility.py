@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from app.adapters.parsers.docx.colours import Colour, Theme
+from app.adapters.parsers.docx.colours import Theme
 from app.adapters.parsers.docx.names import VAL, at, is_on, tag, value, whole
 from app.adapters.parsers.docx.shapes import fill_behind
 from app.adapters.parsers.docx.styles import Styles
 from app.adapters.parsers.docx.table_styles import TableStyles
+from app.adapters.parsers.drawing_colours import TOO_ALIKE, Colour, difference
 
 _TINY_HALF_POINTS = 4
 _TINY_TWIPS = 40
 _NARROW_PERCENT = 5
-_TOO_ALIKE = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class DocxVisibility:
         if colour is None:
             return False
         background = self._background(levels, paragraph)
-        return background is not None and max(abs(a - b) for a, b in zip(colour, background, strict=True)) < _TOO_ALIKE
+        return background is not None and difference(colour, background) < TOO_ALIKE
 
     def _background(self, levels: list[Any], paragraph: Any) -> Colour | None:
         """The colour behind the text; None when it is not known."""
