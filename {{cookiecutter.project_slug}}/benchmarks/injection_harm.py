@@ -144,7 +144,7 @@ PROMPT_WORDS = (Path(__file__).parent.parent / "prompts" / "answer.md").read_tex
 
 
 async def effects(state: State) -> dict[str, int]:
-    """What ran without a person, and whether a budget was passed."""
+    """What ran without a person."""
     async with state.database.pool.connection() as connection:
         row = await (await connection.execute(CHANGED)).fetchone()
     notes, closed, unapproved = row or (0, 0, 0)

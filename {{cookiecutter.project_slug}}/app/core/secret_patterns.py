@@ -18,18 +18,21 @@ _PREFIXED = {
     "gitlab_token": r"gl(?:pat|ptt|dt|rt|cbt|soat|agent|oas|ft|imt)-[A-Za-z0-9_-]{16,}",
     "slack_token": r"xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}|xapp-\d-[A-Za-z0-9-]{10,}",
     "slack_webhook": r"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{20,}",
+    "chat_webhook": r"discord(?:app)?\.com/api/webhooks/\d{10,}/[\w-]{40,}|webhook\.office\.com/webhookb2/[\w@/-]{60,}",
     "google_key": r"AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}|1//0[A-Za-z0-9_-]{30,}",
     "twilio_key": r"SK[0-9a-f]{30,}",
     "sendgrid_key": r"SG\.[A-Za-z0-9_-]{16,64}\.[A-Za-z0-9_-]{16,64}",
     "mail_provider_key": r"key-[0-9a-f]{30,}|[0-9a-f]{32}-us\d{1,2}|xkeysib-[0-9a-f]{40,}[A-Za-z0-9-]*",
     "package_registry_token": r"npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}|rubygems_[0-9a-f]{40,}|dckr_pat_[\w-]{20,}"
-    r"|oy2[a-z0-9]{43}",
+    r"|oy2[a-z0-9]{43}|AKCp[A-Za-z0-9]{60,}|cio[A-Za-z0-9]{32}",
     "model_hub_token": r"hf_[A-Za-z0-9]{24,}|api_org_[A-Za-z0-9]{30,}",
     "cloud_token": r"dapi[0-9a-f]{28,}|do[opr]_v1_[0-9a-f]{40,}|shp(?:at|ca|pa|ss)_[0-9a-fA-F]{30,}|hv[sbr]\.[\w-]{20,}"
     r"|[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{40,}|gl(?:sa|c)_[\w=+/]{24,}|dp\.(?:pt|st|ct|sa)\.[\w.]{20,}"
-    r"|pscale_\w+_[\w.-]{24,}"
+    r"|pscale_\w+_[\w.-]{24,}|tskey-[a-z]+-[\w-]{20,}|dt0[a-z]\d\d\.[A-Z0-9]{20,}\.[A-Z0-9]{40,}|pul-[0-9a-f]{40}"
+    r"|amzn\.mws\.[0-9a-f-]{36}"
     r"|sb[ps]_[A-Za-z0-9_]{20,}|sq0[a-z]{3}-[\w-]{20,}|EAA[A-Za-z0-9]{60,}|rnd_[A-Za-z0-9]{28,}|fly?v1_[\w-]{30,}",
     "saas_token": r"PMAK-[0-9a-f-]{30,}|figd_[\w-]{30,}|lin_api_\w{30,}|ntn_\w{30,}"
+    r"|sq[aup]_[0-9a-f]{40}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}|EZ[AT]K[A-Za-z0-9]{50,}|\d/\d{10,20}:[0-9a-f]{32}"
     r"|secret_[A-Za-z0-9]{40,}|NRAK-[A-Z0-9]{20,}"
     r"|sntry[su]_[\w=+/]{30,}|phx_\w{30,}|ATATT3[\w=+/-]{40,}|ATCTT3[\w=+/-]{40,}",
     "telegram_token": r"\d{8,10}:AA[A-Za-z0-9_-]{30,}",
@@ -51,24 +54,43 @@ KEY_BODY = re.compile(r"[A-Za-z0-9+/=]{32}|^\s*[A-Za-z0-9+/=]{2,}\s*$")
 _USER_INFO = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,30}://[^\s/:@\"'<>`]{0,100}:([^\s/\"'<>`]{1,200})@(?=[^\s\"'<>`])", re.IGNORECASE
 )
+_KEY_AS_USER = re.compile(r"://([0-9a-f]{32})(?::[0-9a-f]{32})?@(?=[^\s\"'<>`])")
+_SIGNATURE = re.compile(
+    r"[?&](?:amp;)?(?:sig|X-Amz-Signature|X-Goog-Signature)=([A-Za-z0-9%+/_-]{32,500})", re.IGNORECASE
+)
 _HEADER = re.compile(
-    r"(?:\b(?:Bearer|Basic|Token|Digest)\s+|\b(?:x-api-key|authorization|(?:set-)?cookie)[\"']?\s*:\s*[\"']?|\"auth\"\s*:\s*\")"
+    r"(?:\b(?:Bearer|Basic|Token|Digest|SSWS)\s+|\b(?:x-api-key|authorization|(?:set-)?cookie)[\"']?\s*:\s*[\"']?|\"auth\"\s*:\s*\")"
     r"([A-Za-z0-9._~+/=-]{16,}+)",
     re.IGNORECASE,
 )
 _NAMES = (
     r"pass(?:word|wd|phrase|code)?|pwd|secrets?|tokens?|(?:api|access|auth|account|private|client|signing|encryption"
-    r"|master|shared|service|storage|primary|webhook|session|hmac|deploy|unseal|recovery)[_ -]?(?:key|secret|token)"
+    r"|master|shared|service|storage|primary|webhook|session|hmac|deploy|unseal|recovery|secret|fernet|jwt|cookie)"
+    r"[_ -]?(?:key|secret|token)"
     r"|credentials?|apikey|accesskey|accountkey|sharedaccesskey|passwort|contrase(?:ñ|n)a|mot de passe"
 )
 _ASSIGNED = re.compile(
-    rf"(?<![a-z])(?:[\w.-]{{0,60}}?[_.-])?(?:{_NAMES})(?:[_ -]?(?:prod|production|live|staging|dev|value|v?\d))?"
+    rf"(?:(?<![a-z])(?:[\w.-]{{0,60}}?[_.-])?|(?-i:(?<=[a-z])(?=[A-Z]))|\b(?:pg|db|mysql|redis|ssh|smtp))"
+    rf"(?:{_NAMES})(?:[_ -]?(?:prod|production|live|staging|dev|value|v?\d))?"
     r"[\"'`*]{0,3}(?:\s*(?:=>|:=|==|=|:|→)\s*|\s+(?:(?:for|of|to|on|at|für|zu|de|del|pour|para)\s[^.:=\n]{1,40}?\s)?(?:is|was|lautet|es|est)(?:\s*:)?\s+)"
-    r"(?:export\s+)?[\"'`*]{0,3}([^\s\"'`<>(){}\[\]|;,•]{8,200})",
+    r"(?:export\s+)?[\"'`*]{0,3}(?:(?<=[*`])\s[\"'`*]{1,3})?([^\s\"'`<>(){}\[\]|;,•]{8,200})",
     re.IGNORECASE,
 )
 # As in .netrc: nothing between the word and the value.
 _FOLLOWS = re.compile(r"\b(?:password|passwd|pwd)[ \t]+([^\s\"'`<>(){}\[\]|;,•]{8,200})", re.IGNORECASE)
+_ELEMENT = re.compile(
+    rf"<(?:[\w.-]{{0,60}}?[_.:-])?(?:{_NAMES})>\s{{0,20}}([^\s<>]{{8,200}})\s{{0,20}}</", re.IGNORECASE
+)
+_COMMANDS = re.compile(
+    r"\b(?:curl|wget|https?)\b[^\n]{0,120}?\s(?:-u|--user)[ =]{0,2}[\"']?[^\s:\"']{1,60}:([^\s\"'`]{8,200})"
+    r"|\bsshpass\s{1,4}-p\s{0,4}[\"']?([^\s\"'`]{8,200})|\bmysql(?:dump|admin)?\b[^\n]{0,120}?\s-p([^\s\"'`]{8,200})"
+)
+"""Of curl, sshpass and MySQL."""
+_PASS_LINE = re.compile(
+    r"(?m:^)[ \t]{0,8}[\w.*-]{1,100}:(?:\d{2,5}|\*):[\w*-]{1,60}:[\w.-]{1,60}:([^\s:]{8,200})[ \t]*(?m:$)"
+)
+"""A line of .pgpass."""
+_PASS_COLONS = 4
 _KEY_PART = re.compile(r"\"(?:d|p|q|dp|dq|qi|k)\"\s*:\s*\"([A-Za-z0-9_-]{16,})\"")
 _SECRET_NAME = re.compile(_NAMES, re.IGNORECASE)
 _ROW = re.compile(r"(?m:^)[ \t]*\|([^\n]+)\|[ \t]*(?m:$)")
@@ -76,6 +98,7 @@ _CELL = re.compile(r"(?<=\|)[^|\n]*(?=\|)")
 _AROUND_CELL = " \t*`"
 # What an assignment or a header needs, and most texts lack: found much faster than the patterns fail.
 _ASSIGNS = re.compile(r"[=:→]|\s(?:is|was|lautet|es|est)\b", re.IGNORECASE)
+_IN_NAMES = ("pass", "pwd", "secret", "token", "key", "credential", "contrase")
 _SEPARATES = re.compile(r"[\s:]")
 _PLACEHOLDER = re.compile(
     r"^[<${%\[*.#_/-]|^(?:your|my|the|some|changeme|example|placeholder|dummy|sample|redacted|removed|none|null|true|false"
@@ -99,11 +122,12 @@ def secrets_in(text: str) -> Iterator[tuple[str, int, int]]:
     for match in _HEADER.finditer(text) if _SEPARATES.search(text) else ():
         if _is_random(match[1]):
             yield "authorization", *match.span(1)
-    for match in _ASSIGNED.finditer(text) if _ASSIGNS.search(text) else ():
+    for match in _ASSIGNED.finditer(text) if _may_assign(text) else ():
         value = match[1].rstrip(".,:!?*_")
         if len(value) >= 8 and _is_random(value):
             yield "assigned", match.start(1), match.start(1) + len(value)
     yield from _without_sign(text)
+    yield from _by_place(text)
     if "|" in text and _SECRET_NAME.search(text):
         yield from _in_tables(text)
 
@@ -119,8 +143,25 @@ def _without_sign(text: str) -> Iterator[tuple[str, int, int]]:
             yield "assigned", match.start(1), match.start(1) + len(value)
 
 
+def _by_place(text: str) -> Iterator[tuple[str, int, int]]:
+    """What a command, an element or an address has where credentials stand."""
+    looked_for = (
+        (_COMMANDS, " -" in text),
+        (_PASS_LINE, text.count(":") >= _PASS_COLONS),
+        (_ELEMENT, "</" in text),
+    )
+    for pattern, may_match in looked_for:
+        for match in pattern.finditer(text) if may_match else ():
+            if _is_random(match[match.lastindex or 0]):
+                yield "assigned", *match.span(match.lastindex or 0)
+    for match in _SIGNATURE.finditer(text) if "=" in text else ():
+        yield "signed_address", *match.span(1)
+    for match in _KEY_AS_USER.finditer(text) if "://" in text else ():
+        yield "connection_string", *match.span(1)
+
+
 def _in_tables(text: str) -> Iterator[tuple[str, int, int]]:
-    """The cells of a Markdown table under a heading that names a credential."""
+    """The cells of a Markdown table under or beside one that names a credential."""
     column, end = None, -1
     for row in _ROW.finditer(text):
         column, end = column if row.start() == end + 1 else None, row.end()
@@ -128,11 +169,17 @@ def _in_tables(text: str) -> Iterator[tuple[str, int, int]]:
         named = [place for place, cell in enumerate(cells) if _SECRET_NAME.fullmatch(cell[0].strip(_AROUND_CELL))]
         if named:
             column = named[0]
-        elif column is not None and column < len(cells):
-            value = cells[column][0].strip(_AROUND_CELL)
+        place = None if column is None else column + bool(named)
+        if place is not None and place < len(cells):
+            value = cells[place][0].strip(_AROUND_CELL)
             if len(value) >= 8 and " " not in value and _is_random(value):
-                start = text.index(value, cells[column].start())
+                start = text.index(value, cells[place].start())
                 yield "assigned", start, start + len(value)
+
+
+def _may_assign(text: str) -> bool:
+    lower = text.lower()
+    return any(each in lower for each in _IN_NAMES) and _ASSIGNS.search(text) is not None
 
 
 def may_name_secret(name: str) -> bool:

@@ -91,6 +91,39 @@ async def test_a_restricted_key_makes_no_key_with_more(admin: httpx.AsyncClient)
     assert (refused.status_code, refused.json()["code"]) == (403, "role_not_granted")
 
 
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "status"),
+    [
+        ({"expires_at": DAY}, {}, 422),
+        ({"expires_at": DAY}, {"expires_at": 2 * DAY}, 422),
+        ({"expires_at": DAY}, {"expires_at": HOUR}, 201),
+        ({"hosts": ["192.0.2.0/24"]}, {}, 422),
+        ({"hosts": ["192.0.2.0/24"]}, {"hosts": ["192.0.2.8", "198.51.100.1"]}, 422),
+        ({"hosts": ["192.0.2.0/24"]}, {"hosts": ["192.0.0.0/16"]}, 422),
+        ({"hosts": ["192.0.2.0/24"]}, {"hosts": ["::ffff:c000:0200/120"]}, 422),
+        ({"hosts": ["192.0.2.0/24", "2001:db8::/32"]}, {"hosts": ["192.0.2.8", "2001:db8:1::/48"]}, 201),
+        ({"requests_per_minute": 60}, {}, 422),
+        ({"requests_per_minute": 60}, {"requests_per_minute": 61}, 422),
+        ({"requests_per_minute": 60}, {"requests_per_minute": 60}, 201),
+        ({}, {}, 201),
+    ],
+)
+async def test_a_key_makes_no_key_with_wider_terms_than_its_own(
+    state: State, admin: httpx.AsyncClient, own: dict[str, Any], asked: dict[str, Any], status: int
+) -> None:
+    def dated(terms: dict[str, Any]) -> dict[str, Any]:
+        now = state.clock.now()
+        return {k: (now + each).isoformat() if isinstance(each, timedelta) else each for k, each in terms.items()}
+
+    headers = await make(admin, roles=["admin"], **dated(own))
+    reply = await admin.post("/v1/keys", headers=headers, json={"name": "made", "roles": ["user"], **dated(asked)})
+    assert reply.status_code == status, reply.text
+    assert status == 201 or reply.json()["code"] == "key_terms_invalid"
+
+
 @pytest.mark.parametrize(("hosts", "status"), [(["192.0.2.0/24"], 200), (["10.0.0.0/8", "::1"], 403), ([], 200)])
 async def test_a_key_works_from_its_networks_only(admin: httpx.AsyncClient, hosts: list[str], status: int) -> None:
     reply = await admin.get("/v1/caller", headers=await make(admin, hosts=hosts))

@@ -1,5 +1,6 @@
 """A name is found and erased however its letters were composed and its spaces written."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from uuid import UUID, uuid4
@@ -24,15 +25,27 @@ NAMES = (
     "İlker Şahin",
     "\\d+ (x)|y",
     "zoe\u0308 quick",
+    "Griffith-O'Fiffe",
 )
+
+
+def composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "capitals": str.upper,
     "decomposed": lambda name: unicodedata.normalize("NFD", name),
-    "composed": lambda name: unicodedata.normalize("NFC", name),
+    "composed": composed,
     "spaces that do not break": lambda name: name.replace(" ", "\u00a0"),
     "emphasis": lambda name: f"__{name.replace(' ', '__ **')}**",
     "name of a file": lambda name: name.replace(" ", "_"),
+    "what an office program makes of it": lambda name: name.translate(str.maketrans("'-", "’\u2011")),
+    "full width": lambda name: composed(name).translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}),
+    "invisible characters": lambda name: "\u200b".join(re.findall(r".[\u0300-\u036f]*", name)),
+    "ligatures": lambda name: name.replace("ffi", "ﬃ").replace("fi", "ﬁ").replace("ff", "ﬀ"),
+    "numbers of characters": lambda name: re.sub(r"[^\w\s]|[À-ÿ]", lambda one: f"&#{ord(one[0])};", composed(name)),
 }
 
 

@@ -184,7 +184,7 @@ class Principal:
 
     key_id: of the key, or of the identity behind a token. name: the person behind the key where one is declared, else
     the name of the key; two callers of one name are one person. permissions: at most these of its roles; None: all.
-    hosts: the networks that it may call from; none: any.
+    hosts: the networks that it may call from; none: any. expires_at: of a key that ends.
     """
 
     tenant_id: UUID
@@ -195,6 +195,7 @@ class Principal:
     permissions: frozenset[str] | None = None
     hosts: tuple[str, ...] = ()
     requests_per_minute: int | None = None
+    expires_at: datetime | None = None
 
     @property
     def is_command_line(self) -> bool:

@@ -41,6 +41,7 @@ def principal_of_row(row: Row[Any] | StoredKey) -> Principal:
         None if row.permissions is None else frozenset(row.permissions),
         tuple(row.hosts),
         row.requests_per_minute,
+        row.expires_at,
     )
 
 

@@ -1,6 +1,6 @@
 """Tenants, API keys and identities of the identity provider."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from uuid import UUID
@@ -32,6 +32,7 @@ from app.identity.domain import (
     format_webhook_secret,
     generate_key,
 )
+from app.identity.domain.delegation import check_delegated
 from app.identity.domain.identification import StoredIdentity
 from app.identity.domain.rate_limits import RequestLimits
 from app.identity.repository import identity_rows
@@ -171,13 +172,14 @@ class Identity:
         return key
 
     async def grant_key(
-        self, granter: Principal, name: str, roles: Iterable[str], groups: Iterable[str], terms: KeyTerms
+        self, granter: Principal, name: str, roles: Collection[str], groups: Iterable[str], terms: KeyTerms
     ) -> NewKey:
-        """A new key of the granter's tenant, with roles that the granter has itself.
+        """A new key of the granter's tenant, with roles that the granter has itself and no wider terms than its own.
 
         Errors: RoleNotFound, RoleNotGranted, InvalidGroupName, InvalidKeyTerms.
         """
         check_grant(check_roles(frozenset(roles)), granter)
+        check_delegated(terms.checked(roles, self.clock.now()), granter)
         return await self.create_key(granter.tenant_id, name, roles, groups, granter.name, terms)
 
     async def list_keys(self, tenant_id: UUID) -> list[ApiKey]:

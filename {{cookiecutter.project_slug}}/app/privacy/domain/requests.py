@@ -1,17 +1,13 @@
 """Requests for export and erasure: what they name, what they found, and their receipts."""
 
-import json
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from html import escape
 from typing import Literal
-from urllib.parse import quote
 from uuid import UUID
 
 from app.core.errors import Conflict, Invalid, NotFound
+from app.privacy.domain.spellings import pattern_of, words_of
 
 Selector = Literal["subject", "document", "conversation", "asker", "key", "tenant"]
 RequestKind = Literal["export", "erase"]
@@ -70,46 +66,9 @@ class Selection:
         """
         if self.selector != "subject":
             return None
-        if len(" ".join(_words(self.value))) < MIN_SUBJECT_CHARACTERS:
+        if len(" ".join(words_of(self.value))) < MIN_SUBJECT_CHARACTERS:
             raise SubjectTooShort(f"'{self.value}' has fewer than {MIN_SUBJECT_CHARACTERS} characters.")
         return pattern_of(self.value)
-
-
-_SPACES = r"\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_BETWEEN = rf"(?:[{_SPACES}_*~`]|\\[nrt]|\\u(?:00a0|202f|3000)|%20|%C2%A0|\+|&nbsp;)+"
-"""What stands between two words: spaces, and what JSON, URLs, HTML, Markdown and names of files have for them."""
-_SEPARATOR = re.compile(_BETWEEN, re.IGNORECASE)
-_BEFORE, _AFTER = r"(?<![^\W_])", r"(?![^\W_]|[\u0300-\u036f])"
-
-
-def _words(text: str) -> list[str]:
-    """Without those that are found between words anyway: the pattern would match one run of them in many ways."""
-    words = unicodedata.normalize("NFC", text).split()
-    return [word for word in words if not _SEPARATOR.fullmatch(word)]
-
-
-def pattern_of(text: str) -> str:
-    """A regular expression for PostgreSQL (advanced) and Python that finds the text as whole words, in any case of its
-    letters, with accents composed or not, over line breaks, and as JSON, URLs, HTML, Markdown and names of files write
-    it.
-
-    text: with something other than spaces and what may stand for them.
-    """
-    words = _words(text)
-    joined = _BETWEEN.join("".join(map(_written, word)) for word in words)
-    before = _BEFORE if words[0][0].isalnum() else ""
-    after = _AFTER if words[-1][-1].isalnum() else ""
-    return f"{before}{joined}{after}"
-
-
-def _written(character: str) -> str:
-    """A character in each way that it may be written."""
-    if character.isascii() and character.isalnum():
-        return character
-    each = dict.fromkeys((character, character.lower(), character.upper()))
-    ways = [re.escape(way) for one in each for way in (one, unicodedata.normalize("NFD", one))]
-    ways += [re.escape(way) for one in each for way in (json.dumps(one)[1:-1], quote(one, safe=""), escape(one))]
-    return f"(?:{'|'.join(dict.fromkeys(ways))})"
 
 
 @dataclass(frozen=True, slots=True)

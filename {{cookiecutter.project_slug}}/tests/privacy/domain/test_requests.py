@@ -13,8 +13,8 @@ from app.privacy.domain.requests import (
     RequestState,
     Selection,
     SubjectTooShort,
-    pattern_of,
 )
+from app.privacy.domain.spellings import pattern_of
 from app.privacy.domain.stores import Kept, Store
 
 
@@ -38,6 +38,32 @@ def finds(subject: str, text: str) -> bool:
 )
 def test_a_subject_is_found_however_its_words_are_set_apart(text: str) -> None:
     assert finds("Ada Quill", text)
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Seán O'Brien", "Seán O’Brien"),
+        ("Seán O’Brien", "Seán O'Brien"),
+        ("Seán O'Brien", "Sea\u0301n O&apos;Brien"),
+        ("Seán O'Brien", "Se&aacute;n O&#x27;Brien"),
+        ("Eva Smith-Jones", "Eva Smith\u2011Jones"),
+        ("Eva Smith-Jones", "Eva Smith-\nJones"),
+        ("Ada Quillfeather", "Ada Quill-\nfeather"),
+        ("Ada Quillfeather", "Ada\u200bQuill\u00adfeather"),
+        ("Ada Quill", "Ada<br/>Quill"),
+        ("Ada Quill", "Ａｄａ\u3000ＱＵＩＬＬ"),
+        ("Griffith", "Gri\ufb03th"),
+        ("Griffith", "Gri\ufb00ith"),
+        ("Griffith", "Grif\ufb01th"),
+        ("Gri\u200bffith", "Griffith"),
+        ("Gri\ufb03th Ｎｇ", "Griffith Ng"),
+        ("Nguyễn", "Nguyê\u0303n"),
+        ("x_y@example.org", "x\\_y@example.org"),
+    ],
+)
+def test_a_subject_is_found_however_programs_write_its_characters(subject: str, text: str) -> None:
+    assert finds(subject, f"It was {text}.")
 
 
 @pytest.mark.parametrize("text", ["Ada Quillfeather", "Canada Quill", "Ada and Quill", "AdaQuill", "Quill Ada"])

@@ -240,7 +240,8 @@ def test_the_headings_above_a_passage_are_evidence() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("half", "caught", "false_alarms"), [("tune", 0.9, 0.03), ("held_out", 0.9, 0.05), ("fresh", 0.8, 0.15)]
+    ("half", "caught", "false_alarms"),
+    [("tune", 0.9, 0.03), ("held_out", 0.9, 0.05), ("fresh", 0.8, 0.15), ("long", 0.6, 0.3)],
 )
 def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(
     half: str, caught: float, false_alarms: float
@@ -249,7 +250,7 @@ def test_the_labelled_pairs_are_told_apart_as_well_as_was_measured(
     found, words = judged(rows, flagged), judged(rows, flagged_by_words)
     assert found["caught"] >= caught
     assert found["false_alarms"] <= false_alarms
-    assert words["caught"] <= 0.1, "words alone see none of it"
+    assert words["caught"] <= 0.15, "words alone see none of it"
 
 
 def test_the_halves_share_no_passage_and_hold_enough_of_each_kind() -> None:

@@ -9,6 +9,7 @@ from app.inference.domain.grounding.agreement.figures import dates, numbers
 from app.inference.domain.grounding.agreement.names import invented, names
 from app.inference.domain.grounding.agreement.negations import limits, negations
 from app.inference.domain.grounding.agreement.plain_words import CACHED_TEXTS, listed
+from app.inference.domain.grounding.agreement.roles import moments, roles
 from app.inference.domain.grounding.agreement.scope import order, scope
 from app.inference.domain.grounding.agreement.told_apart import counts, kinds, labels
 
@@ -18,7 +19,7 @@ _MARKER = re.compile(r"\A\s*(?:[-*+•#>]+\s+)?(?:\(?\d{1,3}[.)]\s+)?")
 _ENGLISH = frozenset(
     listed("the and with from by are this that these which must not when if their have be you your they it its")
 )
-RULES = (numbers, labels, counts, dates, names, negations, limits, order, scope, kinds, invented)
+RULES = (numbers, labels, counts, dates, moments, names, roles, negations, limits, order, scope, kinds, invented)
 
 
 def disagreement(sentence: str, texts: Sequence[str]) -> Disagreement | None:

@@ -85,6 +85,8 @@ _DAY_NAME = re.compile(
 )
 _QUARTERLY = re.compile(r"\b(?:(?:each|every|per) quarter|quarterly)\b", re.I)
 _FORTNIGHTLY = re.compile(r"\b(every )(?:second|other) (?=(?:mon|tues|wednes|thurs|fri|satur|sun)day)", re.I)
+_EVERY_OTHER = re.compile(r"\b(every )(?:second|other) (day|week|month|year|quarter)\b", re.IGNORECASE)
+_TWELVE = re.compile(r"\b12 (noon|midnight)\b", re.IGNORECASE)
 _PART_NAME = re.compile(r"\b(morning|afternoon|evening|night)s?\b", re.IGNORECASE)
 _BREAKS = re.compile(r"[.;:,!?]")
 _HALF_DAY = r"(?:\s*([ap])\.?m\b\.?)"
@@ -166,6 +168,8 @@ class Figures:
 def figures(text: str) -> Figures:
     text = _WORDED_DAY.sub(lambda found: str(_DAYS[found[0].lower()]).ljust(len(found[0])), text)
     text = _SHARE.sub(_decimal, _AGED.sub(r"\1 \2 ", text))
+    text = _TWELVE.sub(lambda found: found[1].rjust(len(found[0])), text)
+    text = _EVERY_OTHER.sub(lambda found: f"{found[1]}2 {found[2]}s".ljust(len(found[0])), text)
     text = _FORTNIGHTLY.sub(lambda found: found[1] + "2 week".ljust(len(found[0]) - len(found[1])), text)
     reader = _Reader(_QUARTERLY.sub(lambda found: "3 months".ljust(len(found[0])), text))
     days, months = reader.dates()

@@ -67,7 +67,8 @@ def order(sentence: str, passages: tuple[str, ...]) -> Disagreement | None:
 _UNIVERSAL = frozenset(
     listed(
         """
-    all always any anyone anybody anything everyone everybody everything whenever everywhere several every
+    all always any anyone anybody anything everyone everybody everything whenever everywhere several every both whole
+    entire
     """
     )
 )
