@@ -98,7 +98,9 @@ class StreamReading:
     def usage(self) -> Usage | None:
         """The usage of the complete call, if the provider reported it; not a running count of a stream that was cut."""
         complete = self._finish != "cut" if self.finished else self.done
-        return self._usage if complete and self._usage and (self._usage.output or not self._parts) else None
+        if not complete or self._usage is None or (self._parts and not self._usage.output):
+            return None
+        return with_reasoning(self._usage, self._reasoned)
 
     def take(self, raw: bytes | None) -> list[str]:
         """The pieces of text in these bytes. raw: None for the end of the connection."""
@@ -205,7 +207,7 @@ class StreamReading:
 
     def _failed(self, error: ModelFailure, usage: Usage | None) -> list[str]:
         """Handle an error in the stream: after text, a content filter ends it, and other errors may be charged."""
-        error.usage = usage or self.usage
+        error.usage = with_reasoning(usage, self._reasoned) if usage else self.usage
         if self.started and isinstance(error, ContentFiltered):
             self._finish, self._usage, self.done = "content_filter", usage or self._usage, True
             return []

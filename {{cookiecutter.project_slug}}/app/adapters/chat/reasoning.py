@@ -92,7 +92,7 @@ class ReasoningFilter:
         """The rest of the buffered text, if it is no tag. Unclosed reasoning is dropped."""
         self._last = True
         visible = self.feed("")
-        self._hide(len(self._buffer))
+        self._hide(len(self._buffer) if self._buffer.strip() else 0)
         return visible
 
     def _step(self) -> bool:

@@ -125,8 +125,21 @@ def parse_completion(body: Json, request: ChatRequest, dialect: Dialect, wait: f
     try:
         return _completion(body, request, dialect, wait)
     except ModelFailure as failure:
-        failure.usage = usage_in(body)
+        failure.usage = _usage_in(body, dialect)
         raise
+
+
+def _usage_in(body: Json, dialect: Dialect) -> Usage | None:
+    """As `usage_in`, with the reasoning in the message, which its provider may not have counted."""
+    usage = usage_in(body)
+    choice = _first_choice(body) if isinstance(body.get("choices"), list) else None
+    message = None if choice is None else _message_in(choice)
+    if usage is None or message is None:
+        return usage
+    content, reasoning = _content(message), ReasoningFilter(dialect.starts_with_reasoning)
+    reasoning.feed(clean(joined(content.text)))
+    reasoning.end()
+    return with_reasoning(usage, content.reasoning + reasoning.characters)
 
 
 def _completion(body: Json, request: ChatRequest, dialect: Dialect, wait: float | None) -> Completion:

@@ -271,6 +271,19 @@ async def test_a_filtered_reply_is_output_filtered_with_its_usage(
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("where", ["reasoning_content", "<think>"])
+@pytest.mark.parametrize("fault", [{"finish": "content_filter"}, {"refusal": "I cannot go on."}, {"finish": "error"}])
+async def test_reasoning_before_a_refusal_or_an_error_is_counted(
+    server: StandIn, model: OpenAIChat, fault: Json, where: str, stream: bool
+) -> None:
+    server.faults.append(Fault(pieces=(), reasoning=("Hm, let me ", "see."), reasoning_in=where, **fault))
+    with pytest.raises(ModelFailure) as raised:
+        await replied(model, stream)
+    assert raised.value.usage
+    assert raised.value.usage.reasoning > 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
 async def test_a_refusal_is_output_filtered(server: StandIn, model: OpenAIChat, stream: bool) -> None:
     server.faults.append(Fault(pieces=(), refusal="I cannot help with that."))
     with pytest.raises(OutputFiltered, match="the model refused"):

@@ -113,7 +113,7 @@ def compare(outcome: Outcome, one: Traces, other: Traces, same_path: bool = Fals
         compare_waits(one.seen, other.seen)
         if not outcome.breaks:
             agree("status", one.seen.status, other.seen.status)
-    if outcome.loses_usage and same_path:
+    if (outcome.loses_usage or outcome.exceeds_its_limit) and same_path:
         # A stream has used tokens where it breaks; a whole reply is an error at once.
         return
     first, second = _without_own(one.seen, same_path), _without_own(other.seen, same_path)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from hypothesis import strategies as st
 
 from app.adapters.chat.standin import Fault
+from app.llm.domain.messages import MAX_CHARACTERS_PER_TOKEN
 
 WHO = "Who built the lighthouse of Karlen?"
 BUILT = "It was built in 1874 by the engineer Marta Holm [1]."
@@ -62,6 +63,14 @@ class Outcome:
     def loses_usage(self) -> bool:
         """Whether a reply of a model may end before its usage."""
         return any(fault.cut or fault.error for fault in (*self.script, self.second))
+
+    @property
+    def exceeds_its_limit(self) -> bool:
+        """Whether a reply of a model may be longer than was asked for. A stream is cut there, so that nobody learns what
+        it used or how it would have ended; a whole reply says so.
+        """
+        written = max(len("".join(fault.pieces or SAID)) for fault in (*self.script, self.second))
+        return self.max_tokens is not None and written > self.max_tokens * MAX_CHARACTERS_PER_TOKEN
 
     @property
     def fails_in_a_stream(self) -> bool:
