@@ -66,8 +66,8 @@ class Outcome:
 
     @property
     def exceeds_its_limit(self) -> bool:
-        """Whether a reply of a model may be longer than was asked for. A stream is cut there, so that nobody learns what
-        it used or how it would have ended; a whole reply says so.
+        """Whether a reply of a model may be longer than was asked for. A stream is cut there, and nobody learns what it
+        used or how it would have ended; a whole reply says so.
         """
         written = max(len("".join(fault.pieces or SAID)) for fault in (*self.script, self.second))
         return self.max_tokens is not None and written > self.max_tokens * MAX_CHARACTERS_PER_TOKEN
