@@ -72,13 +72,12 @@ class StreamReading:
         self._bytes_left = ENVELOPE_BYTES + request.max_tokens * BYTES_PER_TOKEN
         self._parts: list[str] = []
         self._chunks = self._reasoning_fields = 0
-        self._refused = self._by_delta = False
+        self._refused = self._by_delta = self.done = False
         self._finish: Finish | None = None
         self._failure: ModelFailure | None = None
         self._usage: Usage | None = None
         self._replied_as: str | None = None
         self._logprobs = TokenLogprobs(request.logprobs)
-        self.done = False
 
     @property
     def started(self) -> bool:
@@ -98,9 +97,8 @@ class StreamReading:
     def usage(self) -> Usage | None:
         """The usage of the complete call, if the provider reported it; not a running count of a stream that was cut."""
         complete = self._finish != "cut" if self.finished else self.done
-        if not complete or self._usage is None or (self._parts and not self._usage.output):
-            return None
-        return with_reasoning(self._usage, self._reasoned)
+        usage = self._usage if complete else None
+        return with_reasoning(usage, self._reasoned) if usage and (usage.output or not self._parts) else None
 
     def take(self, raw: bytes | None) -> list[str]:
         """The pieces of text in these bytes. raw: None for the end of the connection."""
