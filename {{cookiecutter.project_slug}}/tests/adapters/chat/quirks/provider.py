@@ -134,6 +134,10 @@ class Provider:
         writer.close()
 
 
+def in_choice(**choice: object) -> dict[str, object]:
+    return {"choices": [choice]}
+
+
 def piece(content: object = None, finish: str | None = None, **delta: Any) -> Json:
     """A chunk of a stream."""
     delta = delta if content is None else {"content": content, **delta}
