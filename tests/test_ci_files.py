@@ -23,6 +23,7 @@ CHECKS = {
     "make imports",
     "make schema",
     "make test-all",
+    "make fuzz",
     "make audit",
     "make secrets",
     "make sbom",
