@@ -35,6 +35,25 @@ def test_the_first_sentence_answers(question: str, answer: str) -> None:
     assert answer in best_sentences(question, PASSAGES)[0].text
 
 
+LIT = "The lamp of the harbour is lit with a match."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"## How the lamp of the harbour is lit\n\n{LIT}",
+        f"1. The keeper climbs the tower.\n2. {LIT}\n3. The door is closed.",
+        f"- The keeper climbs the tower.\n- {LIT}\n",
+        f"Light it like this:\n\n```sh\nharbour lamp --lit\n```\n\n{LIT}",
+        f"| lamp of the harbour | lit |\n|---|---|\n| north | no |\n\n{LIT}",
+    ],
+    ids=["heading", "number", "bullet", "code fence", "header of a table"],
+)
+def test_what_only_structures_a_text_is_not_quoted(text: str) -> None:
+    quotes = best_sentences("How is the lamp of the harbour lit?", (Text(text),), limit=8)
+    assert [quote.text for quote in quotes] == [LIT]
+
+
 def test_an_example_that_repeats_the_question_comes_after_what_answers_it() -> None:
     example = Text('Call it with curl -d \'{"question": "Who designed the town hall?"}\' and a key.', 1.0)
     quotes = best_sentences("Who designed the town hall?", (example, *PASSAGES), limit=8)
