@@ -32,7 +32,9 @@ TOPICS = ("lighthouse", "harbour", "bridge", "tunnel", "market", "archive", "sta
 
 @dataclass
 class Garden:
-    """The planted strings: each names the subject, and holds a word that occurs nowhere else."""
+    """The planted strings: each names the subject, and holds a word that occurs nowhere else. reports: the digests of
+    the planted reports.
+    """
 
     state: State
     client: httpx.AsyncClient
@@ -40,6 +42,7 @@ class Garden:
     owner_url: str
     evals: Path
     words: dict[str, str] = field(default_factory=dict)
+    reports: list[str] = field(default_factory=list)
 
     def word(self, store: str) -> str:
         """A new string, as it is planted in `store`."""
@@ -176,6 +179,7 @@ class Garden:
             "insert into evaluation_reports (digest, content, created_at) values (%s, %s, %s)",
             report.digest, report.canonical, NOW,
         )  # fmt: skip
+        self.reports.append(report.digest)
 
     def case(self, number: int) -> None:
         self.suite_case(f"planted-{number}", f"Who is {self.word('evals')}?")

@@ -136,10 +136,15 @@ def _usage_in(body: Json, dialect: Dialect) -> Usage | None:
     message = None if choice is None else _message_in(choice)
     if usage is None or message is None:
         return usage
-    content, reasoning = _content(message), ReasoningFilter(dialect.starts_with_reasoning)
-    reasoning.feed(clean(joined(content.text)))
-    reasoning.end()
+    content = _content(message)
+    _, reasoning = _without_reasoning(content, dialect)
     return with_reasoning(usage, content.reasoning + reasoning.characters)
+
+
+def _without_reasoning(content: "_Content", dialect: Dialect) -> tuple[str, ReasoningFilter]:
+    """The text for the reader, and the filter that has counted the reasoning in it."""
+    reasoning = ReasoningFilter(dialect.starts_with_reasoning)
+    return reasoning.feed(clean(joined(content.text))) + reasoning.end(), reasoning
 
 
 def _completion(body: Json, request: ChatRequest, dialect: Dialect, wait: float | None) -> Completion:
@@ -150,8 +155,7 @@ def _completion(body: Json, request: ChatRequest, dialect: Dialect, wait: float 
         raise InvalidResponse("the reply has no choices")
     content, finish = _content(message), _finish_of(choice)
     calls = calls_of(calls_in(message), request)
-    reasoning = ReasoningFilter(dialect.starts_with_reasoning)
-    text = reasoning.feed(clean(joined(content.text))) + reasoning.end()
+    text, reasoning = _without_reasoning(content, dialect)
     if content.refused or finish == "content_filter":
         raise OutputFiltered(filtered_by(content.refused))
     if not text.strip() and not calls:
