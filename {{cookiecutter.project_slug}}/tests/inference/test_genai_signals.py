@@ -78,9 +78,15 @@ async def test_an_answer_is_one_trace_with_a_span_for_each_operation_and_each_tr
     assert of[3]["gen_ai.usage.input_tokens"] > 0
     assert ("gen_ai.response.time_to_first_chunk" in of[3]) == stream
     assert not [name for each in of for name in each if name in CONTENT]
-    inside = [span for span in spans.get_finished_spans() if span.name in ("evidence", "model", "record")]
-    assert len(inside) == 3
-    assert {span.parent and span.parent.span_id for span in inside} == {workflow.context and workflow.context.span_id}
+    assert {span.parent and span.parent.span_id for span in every[1:]} == {
+        workflow.context and workflow.context.span_id
+    }
+    steps = {name: value for name, value in of[0].items() if name.startswith("app.step_ms.")}
+    expected = {"screen", "evidence", "hold", "model", "check", "record", "total"} | (
+        {"first_text"} if stream else set()
+    )
+    assert set(steps) == {f"app.step_ms.{name}" for name in expected}
+    assert all(0 < spent <= steps["app.step_ms.total"] for spent in steps.values())
     found = points(metrics)
     assert ("gen_ai.client.operation.time_to_first_chunk" in found) == stream
     outcomes = [point.attributes.get("error.type") for point in found["gen_ai.client.operation.duration"][1]]

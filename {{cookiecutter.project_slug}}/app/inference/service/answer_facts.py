@@ -1,4 +1,4 @@
-"""What is noted of an answer in the log line of its request and on the root span of its trace: never a text."""
+"""What is noted of an answer in the log line of its request and in its trace: never a text."""
 
 from app.core.http import note_in_log
 from app.core.telemetry import annotate, annotate_root, recording
@@ -12,7 +12,9 @@ AnswerFacts = dict[str, str | int | bool | list[str]]
 
 
 def note_answer(ctx: AnswerContext, answer: Answer, review: ReviewRequest | None) -> None:
-    """Notes who asked, what answered, what it cost, and where else it is found."""
+    """Notes who asked, what answered, what it cost, and where else it is found: in the log line and on the root span.
+    The span of the answer has how long each step took.
+    """
     assignment = ctx.assigned.assignment
     facts: AnswerFacts = {
         "answer_id": str(answer.id),
@@ -30,6 +32,5 @@ def note_answer(ctx: AnswerContext, answer: Answer, review: ReviewRequest | None
         facts["review_id"] = str(review.id)
     note_in_log(facts)
     if recording():
-        spans = {f"app.{name}": value for name, value in facts.items()} | {"app.key_id": str(ctx.caller.key_id)}
-        annotate(**spans)
-        annotate_root(spans)
+        annotate_root({f"app.{name}": value for name, value in facts.items()} | {"app.key_id": str(ctx.caller.key_id)})
+        annotate(**{f"app.step_ms.{step}": spent for step, spent in ctx.timer.total().items()})

@@ -1,6 +1,6 @@
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AbstractContextManager, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import TracebackType
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.core.clock import Deadline
 from app.core.ids import new_id
-from app.core.telemetry import current_trace_id, histogram, recording, span, spanned, start_span
+from app.core.telemetry import current_trace_id, histogram
 from app.costs.domain import Usage
 from app.identity.domain import Principal
 from app.inference.domain.answer import ScreenedQuestion
@@ -33,47 +33,42 @@ _SECONDS_OF = {step: SECONDS.labels(step) for step in STEPS}
 class Step:
     """Times one step. A class instead of a generator because it is faster, and every answer has eight."""
 
-    __slots__ = ("_name", "_span", "_started", "_timer")
+    __slots__ = ("_name", "_started", "_timer")
 
     def __init__(self, timer: "StepTimer", name: str) -> None:
         self._timer, self._name = timer, name
-        self._span: AbstractContextManager[object] | None = None
 
     def __enter__(self) -> None:
         self._started = time.perf_counter()
-        if recording():
-            self._span = span(self._name)
-            self._span.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._span:
-            self._span.__exit__(kind, error, trace)
         self._timer.record(self._name, time.perf_counter() - self._started)
 
 
 @dataclass
 class StepTimer:
-    """How long each step of one answer took, in milliseconds, with a span for each."""
+    """How long each step of one answer took, in milliseconds.
+
+    A step has no span of its own: spans are for calls to others, and cost more than all else that is measured. The span
+    of the answer has the durations.
+    """
 
     streamed: bool = False
     started: float = field(default_factory=lambda: time.perf_counter())
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def step(self, name: str) -> Step:
-        """A span and a duration. Must not stay open across a yield of a stream: a span belongs to one task."""
+        """Times the block."""
         return Step(self, name)
 
     async def stream_step(self, name: str, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-        """The same for a stream: its span is the current one only while the next item is produced."""
-        started = time.perf_counter()
-        try:
-            async with aclosing(spanned(start_span(name), items)) as pieces:
-                async for item in pieces:
+        """Times the items, with what is done between them; closes them."""
+        with self.step(name):
+            async with aclosing(items):
+                async for item in items:
                     yield item
-        finally:
-            self.record(name, time.perf_counter() - started)
 
     def record(self, name: str, seconds: float) -> None:
         """A step that has ended, in the answer and in the metrics."""

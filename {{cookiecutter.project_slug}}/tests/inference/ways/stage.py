@@ -213,6 +213,7 @@ def _children(kind: type[Counter] | type[Histogram]) -> Iterator[tuple[str, tupl
 
 
 OF_THE_FORM = ("http.", "url.", "server.", "network.", "gen_ai.request.stream", "gen_ai.response.time_to")
+OF_THE_MOMENT = "app.step_ms."
 OF_THE_REQUEST = ("app.answer_id", "app.review_id", "app.subject", "gen_ai.tool.call.id", "gen_ai.response.model")
 
 
@@ -221,11 +222,8 @@ def described(span: Any) -> Span:
     attributes = {
         name: str(value)
         for name, value in (span.attributes or {}).items()
-        if not name.startswith(OF_THE_FORM) and name not in OF_THE_REQUEST
+        if not name.startswith((*OF_THE_FORM, OF_THE_MOMENT)) and name not in OF_THE_REQUEST
     }
-    if span.name == "model":
-        # All models failed, or one of them wrote a part: that a filter ended it stands in the span of its call.
-        return span.name, "", ()
     name = "request" if span.name.startswith("POST ") else span.name
     return name, span.status.status_code.name, tuple(sorted(attributes.items()))
 
