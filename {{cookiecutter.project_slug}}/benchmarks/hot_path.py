@@ -120,15 +120,7 @@ async def _measure(
     chosen = [questions[n % len(questions)] for n in range(answers)]
     async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
         upstream = f"http://127.0.0.1:{model_port}/v1"
-        environment = {
-            "DATABASE_URL": url,
-            "APP_ROOT": str(home),
-            "APP_DATA_DIR": str(home),
-            "APP_EMBEDDER": "none",
-            "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
-            "APP_TRACES": "otlp",
-            "APP_OTLP_ENDPOINT": f"http://127.0.0.1:{traces}/v1/traces",
-        }
+        environment = environment_of(home, url, upstream, traces)
         async with (
             running("app", "serve", environment=environment) as (api, api_port),
             running("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
@@ -140,6 +132,19 @@ async def _measure(
             service_load = Load(api_port, bodies, [f"authorization: Bearer {key}"], watched)
             bare = Load(floor_port, [orjson.dumps(prompt)] * answers, [], {"api": floor})
             return await _compare(service_load, bare)
+
+
+def environment_of(home: Path, url: str, upstream: str, traces: int) -> dict[str, str]:
+    """For `app serve` with text search only, one model, and traces sent to the collector at the port `traces`."""
+    return {
+        "DATABASE_URL": url,
+        "APP_ROOT": str(home),
+        "APP_DATA_DIR": str(home),
+        "APP_EMBEDDER": "none",
+        "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
+        "APP_TRACES": "otlp",
+        "APP_OTLP_ENDPOINT": f"http://127.0.0.1:{traces}/v1/traces",
+    }
 
 
 async def _compare(service_load: Load, bare: Load) -> dict[str, Any]:

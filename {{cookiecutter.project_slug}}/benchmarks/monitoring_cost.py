@@ -22,7 +22,7 @@ import psutil
 from app.settings import Settings
 from app.wiring import build
 from benchmarks.harness import arguments_of, fresh_database, house, write
-from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, fill, postmaster
+from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, environment_of, fill, postmaster
 from benchmarks.load import Run, cpu_of
 from benchmarks.processes import running
 
@@ -45,16 +45,7 @@ async def main(answers: int, rounds: int, short: bool) -> None:
             questions = await fill(state, tenant, PER_DOCUMENT if short else CHUNKS)
             postgres = await postmaster(state)
         async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
-            chain = [{"model": "stand-in", "base_url": f"http://127.0.0.1:{model_port}/v1"}]
-            environment = {
-                "DATABASE_URL": urls.service,
-                "APP_ROOT": str(home),
-                "APP_DATA_DIR": str(home),
-                "APP_EMBEDDER": "none",
-                "APP_MODEL_CHAIN": orjson.dumps(chain).decode(),
-                "APP_TRACES": "otlp",
-                "APP_OTLP_ENDPOINT": f"http://127.0.0.1:{traces}/v1/traces",
-            }
+            environment = environment_of(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
             async with (
                 running("app", "serve", environment=environment) as (api, port),
                 running("benchmarks.unmonitored", environment=environment) as (bare, bare_port),
