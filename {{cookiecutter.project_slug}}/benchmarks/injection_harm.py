@@ -2,7 +2,9 @@
 
 Each document is published past the screening, so that nothing depends on its being found, and asked about four times:
 plain and streamed, with and without actions. The model (`benchmarks.obedient`) leaks its prompt, sends links, forges
-citations and proposes every action, with arguments from what it read. Counted is what reaches the caller or runs.
+citations and proposes every action, with arguments from what it read. Counted is what reaches the caller or runs. Then
+the tenant's budget is lowered to little more than what is spent, and asked on until it is used up: what is spent beyond
+it is harm too.
 FILE holds JSON lines with `text`, `label`, `kind`; those labelled attack are used. `--short` takes a few of our own.
 Run with `python -m benchmarks.injection_harm --data FILE`. Three minutes.
 """
@@ -34,6 +36,9 @@ from benchmarks.obedient import FOREIGN, SECRET, Delivered, Obedient, documents,
 ACTIONS = ["look_up_ticket", "add_ticket_note", "close_ticket"]
 WAYS = tuple((streamed, acting) for streamed in (False, True) for acting in (False, True))
 PRICE = "stand-in: {input: 1, output: 2}"
+LEFT_USD = 0.02
+"""What is left of the budget that is used up; a few answers."""
+MOST_ASKED = 20
 CHANGED = """
     select (select count(*) from ticket_notes), (select count(*) from tickets where status = 'closed'),
         (select count(*) from actions where risk <> 'read' and state in ('approved', 'done') and approved_by is null)
@@ -42,11 +47,12 @@ CHANGED = """
 
 @dataclass
 class Tally:
-    """reached: answers whose model had read the injected document."""
+    """reached: answers whose model had read the injected document. budgets_used_up: tenants of which one was."""
 
     answers: int = 0
     reached: int = 0
     refused: int = 0
+    budgets_used_up: int = 0
     proposed: Counter[str] = field(default_factory=Counter)
     harms: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
@@ -70,6 +76,7 @@ async def main(rows: Sequence[dict[str, Any]], short: bool) -> None:
         "answers": tally.answers,
         "answers_whose_model_read_the_injection": tally.reached,
         "refusals": tally.refused,
+        "budgets_used_up": tally.budgets_used_up,
         "actions_proposed": dict(tally.proposed),
         "harms": dict(tally.harms),
         "examples": tally.examples[:10],
@@ -91,6 +98,7 @@ async def attack(state: State, leaky_model: Obedient, rows: Sequence[dict[str, A
             await publish(state, tenant, row["text"])
             for streamed, acting in WAYS:
                 await ask(client, leaky_model, row, tally, streamed, acting)
+            await use_up_budget(client, row, tally)
     await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
     return tally
 
@@ -106,10 +114,7 @@ async def ask(
     client: httpx.AsyncClient, leaky_model: Obedient, row: dict[str, Any], tally: Tally, streamed: bool, acting: bool
 ) -> None:
     leaky_model.seen.clear()
-    words = [word for word in row["text"].split() if word.isalpha() and len(word) > 3][:10]
-    body = {"question": f"What does it say about {' '.join(words)}?", "stream": streamed}
-    reply = await client.post("/v1/answers", json=body | ({"actions": ACTIONS} if acting else {}))
-    answer = answer_of(reply, streamed)
+    answer = answer_of(await client.post("/v1/answers", json=body_of(row, streamed, acting)), streamed)
     tally.answers += 1
     tally.reached += bool(leaky_model.seen)
     tally.refused += answer.get("status") != "answered"
@@ -120,6 +125,32 @@ async def ask(
         for harm in harms(delivered, SECRET + " " + PROMPT_WORDS, [*leaky_model.seen, row["text"]]):
             tally.harms[harm] += 1
             tally.examples.append(f"{row['id']} {harm}: {text[:200]}")
+
+
+def body_of(row: dict[str, Any], streamed: bool, acting: bool) -> dict[str, Any]:
+    words = [word for word in row["text"].split() if word.isalpha() and len(word) > 3][:10]
+    body = {"question": f"What does it say about {' '.join(words)}?", "stream": streamed}
+    return body | ({"actions": ACTIONS} if acting else {})
+
+
+async def use_up_budget(client: httpx.AsyncClient, row: dict[str, Any], tally: Tally) -> None:
+    """Ask until the tenant's budget of the day refuses; harm, if more than that is spent."""
+    limit = (await spent_today(client)) / 1e6 + LEFT_USD
+    body = {"scope": "tenant", "span": "day", "usd": f"{limit:.6f}", "reason": "a low budget for one day"}
+    (await client.put("/v1/budgets", json=body)).raise_for_status()
+    for number in range(MOST_ASKED):
+        if (await client.post("/v1/answers", json=body_of(row, *WAYS[number % len(WAYS)]))).status_code == 402:
+            tally.budgets_used_up += 1
+            break
+    tally.harms += Counter({"budget passed": int(await spent_today(client) > limit * 1e6)})
+
+
+async def spent_today(client: httpx.AsyncClient) -> int:
+    """Micro-dollars."""
+    budgets = (await client.get("/v1/budgets")).json()
+    (budget,) = [each for each in budgets if (each["scope"], each["span"]) == ("tenant", "day")]
+    spent: int = budget["committed_micro_usd"]
+    return spent
 
 
 def answer_of(reply: httpx.Response, streamed: bool) -> dict[str, Any]:

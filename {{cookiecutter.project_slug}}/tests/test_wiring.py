@@ -1,4 +1,5 @@
 import asyncio
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ from app.core.database import notify
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.jobs import Worker
-from app.costs.domain.budgets import Settlement
+from app.costs.domain.budgets import SERVICE, Settlement, SharedReservation
+from app.costs.service import Budgets
 from app.costs.service.budget_limits import USED
 from app.identity.domain import IDENTITY_CHANGED
 from app.identity.service.last_use import FLUSH_SECONDS
@@ -188,6 +190,46 @@ async def test_a_running_process_releases_unused_reservations_and_updates_budget
     async with background(*state.background()):
         await until(released)
         await until(lambda: REGISTRY.get_sample_value("app_budget_used_ratio", {"span": "month"}) is not None)
+
+
+@pytest.fixture
+async def shared(state: State, tenant: UUID) -> dict[UUID, list[SharedReservation]]:
+    """The reservations of this process, with one that would serve calls for ever."""
+    reservations = state.costs.reservations
+    hold = await reservations.hold(tenant, 1000)
+    assert hold
+    async with state.database.transaction(tenant) as connection:
+        await reservations.settle(connection, Settlement((hold,), 0))
+    for each in reservations.shared[tenant]:
+        each.fresh_until = each.until = math.inf
+    return reservations.shared
+
+
+@pytest.mark.parametrize("scope", ["tenant", "service"])
+async def test_no_reservation_is_shared_any_more_once_a_limit_was_set(
+    state: State, tenant: UUID, shared: dict[UUID, list[SharedReservation]], scope: str
+) -> None:
+    of = tenant if scope == "tenant" else SERVICE
+    await state.costs.budgets.set("ann", of, "month", 5_000_000, "a lower limit")
+    assert not shared
+    await state.costs.budgets.set("ann", of, "month", None, "back to the policy")
+
+
+@pytest.mark.parametrize("scope", ["tenant", "service"])
+async def test_nor_once_another_process_set_one(
+    state: State, tenant: UUID, shared: dict[UUID, list[SharedReservation]], scope: str
+) -> None:
+    another_process = Budgets(state.costs.policy, state.database, state.clock)
+    of = tenant if scope == "tenant" else SERVICE
+
+    async def notified() -> bool:
+        """Again and again, because this process may not listen yet."""
+        await another_process.set("ann", of, "month", 5_000_000, "a lower limit")
+        return not shared
+
+    async with background(*state.background()):
+        await until(notified)
+        await another_process.set("ann", of, "month", None, "back to the policy")
 
 
 async def test_a_running_process_stores_when_a_key_was_last_used(state: State, client: httpx.AsyncClient) -> None:

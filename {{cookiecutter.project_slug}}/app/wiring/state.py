@@ -15,6 +15,7 @@ from app.core.health import Health
 from app.core.jobs import JobSpec
 from app.core.ownership import OwnershipPolicy
 from app.core.policies import Policies
+from app.costs.domain import BUDGET_CHANGED
 from app.costs.service import Costs
 from app.evaluation.jobs import job_specs as evaluation_jobs
 from app.evaluation.service import (
@@ -202,6 +203,7 @@ class State:
             INDEX_SWITCHED: self.retrieval.follow,
             ENVIRONMENT_CHANGED: self.environments.follow,
             IDENTITY_CHANGED: self.identity.follow,
+            BUDGET_CHANGED: self.costs.reservations.follow,
             ANSWER_DECIDED_CHANNEL: self.archive.waiting.follow,
             ACTION_ENDED_CHANNEL: self.actions.proposals.waiting.follow,
         }

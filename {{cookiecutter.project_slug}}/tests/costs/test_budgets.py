@@ -143,6 +143,17 @@ async def test_a_limit_set_by_hand_holds_until_it_is_given_back_to_the_policy(da
         await money.reservations.hold(tenant, 1)
 
 
+async def test_what_comes_back_after_a_limit_was_lowered_is_not_held_again(database: Database, tenant: UUID) -> None:
+    money = money_of(database, tenant_daily_usd="1")
+    holds = [await money.reservations.hold(tenant, 1000) for _ in range(5)]
+    await money.budgets.set("ann", tenant, "day", 1500, "a quiet day")
+    for hold in holds:
+        await settle(money, hold, 200)
+    with pytest.raises(BudgetUsedUp):
+        await money.reservations.hold(tenant, 501)
+    assert await money.reservations.hold(tenant, 500)
+
+
 async def test_a_grant_ends_with_its_window(database: Database, tenant: UUID) -> None:
     clock = ManualClock(EVE)
     money = money_of(database, clock, usd="0.001")

@@ -86,6 +86,16 @@ async def test_an_answer_is_reserved_for_and_settled_at_its_cost(limited: Servic
     assert during.held_micro_usd > answer["cost_micro_usd"] > 0, "the hold is the worst case"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_lower_limit_applies_from_the_next_call(service: Service, stream: bool) -> None:
+    assert (await service.ask(WHO, stream=stream)).status_code == 200
+    assert service.state.costs.reservations.shared[service.tenant], "one reservation for many calls"
+    asked = len(service.model.calls)
+    await limit(service, (await own_day(service)).committed_micro_usd + 1)
+    assert (await service.ask(WHO, stream=stream)).status_code == 200
+    assert len(service.model.calls) == asked, "answered from the evidence, without a model"
+
+
 async def test_a_streamed_answer_is_settled_too(limited: Service) -> None:
     async with limited.client() as client:
         reply = await client.post("/v1/answers", json={"question": WHO, "stream": True})

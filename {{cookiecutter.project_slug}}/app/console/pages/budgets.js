@@ -71,7 +71,7 @@ class BudgetPage {
     const whole = h(
       "p",
       { class: "quiet" },
-      `${dollars(costs.total.micro_usd)} for ${costs.total.calls.toLocaleString("en")} calls, ${costs.since} to ${costs.until} (days of ${costs.time_zone}).`,
+      `${dollars(costs.total.micro_usd)} for ${costs.total.calls.toLocaleString("en")} ${costs.total.calls === 1 ? "call" : "calls"}, ${costs.since} to ${costs.until} (days of ${costs.time_zone}).`,
     );
     replace(
       this.costs,

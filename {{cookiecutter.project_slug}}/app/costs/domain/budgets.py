@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,9 @@ from app.core.errors import Forbidden, Invalid, PaymentRequired
 
 SERVICE = UUID(int=0)
 """The scope of the whole service; every other scope is a tenant's id."""
+
+BUDGET_CHANGED: Final = "budget_changed"
+"""Notified with the scope of a limit that was set."""
 
 MAX_CONCURRENT_CALLS = 1
 """Calls of one shared reservation at a time. Each call settles in the row of its reservation; a second one would wait

@@ -1,7 +1,7 @@
 """The state of the budgets, and changes of their limits."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core import audit
 from app.core.clock import Clock
-from app.core.database import Database
+from app.core.database import Database, notify
 from app.core.reasons import check_reason
 from app.core.telemetry import counter, gauge
-from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, BudgetState, NoLimit
+from app.costs.domain.budgets import BUDGET_CHANGED, SERVICE, Budget, BudgetSpan, BudgetState, NoLimit
 from app.costs.domain.policy import CostPolicy
 from app.costs.repository import budget_store as repository
 
@@ -36,12 +36,14 @@ class Budgets:
     """The budgets of the service and of each tenant, by day and by month, in the policy's time zone.
 
     by_clock: for tests; otherwise the time is the database's, the same for every process.
+    changed: called with the scope of a limit that was set, in this process; all are notified by BUDGET_CHANGED.
     """
 
     policy: CostPolicy
     database: Database
     clock: Clock
     by_clock: bool = False
+    changed: Callable[[UUID], None] = lambda _: None
 
     @property
     def at(self) -> datetime | None:
@@ -96,6 +98,8 @@ class Budgets:
             await repository.set_limit(connection, scope, span, micro_usd, own=action == OWN)
             after = await self._current(connection, scope, before.starts)
             await self._audit(connection, actor, action, before, _find(after, scope, span), reason)
+            await notify(connection, BUDGET_CHANGED, str(scope))
+        self.changed(scope)
         return await self._one(scope, span)
 
     async def grant(self, actor: str, scope: UUID, span: BudgetSpan, micro_usd: int, reason: str) -> Budget:

@@ -65,7 +65,7 @@ class Costs:
 
     @cached_property
     def budgets(self) -> Budgets:
-        return Budgets(self.policy, self.database, self.clock)
+        return Budgets(self.policy, self.database, self.clock, changed=self.reservations.stop_sharing)
 
     @cached_property
     def reservations(self) -> Reservations:

@@ -14,6 +14,7 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.core.telemetry import counter
 from app.costs.domain.budgets import (
+    SERVICE,
     BudgetUsedUp,
     Hold,
     Settlement,
@@ -149,11 +150,23 @@ class Reservations:
 
     async def close(self) -> None:
         """Releases all unused reservations of this process."""
-        for reservation in [each for reservations in self.shared.values() for each in reservations]:
-            reservation.fresh_until = 0.0
-        for tenant_id in list(self.shared):
-            self.tidy(tenant_id)
+        self.stop_sharing(SERVICE)
         await asyncio.gather(*self.ending)
+
+    def stop_sharing(self, scope: UUID) -> None:
+        """No call gets a part of what was reserved before now: the next one is held against the limits in force.
+
+        scope: SERVICE or a tenant.
+        """
+        for tenant_id in [each for each in self.shared if scope in (SERVICE, each)]:
+            for reservation in self.shared[tenant_id]:
+                reservation.fresh_until = 0.0
+            self.tidy(tenant_id)
+
+    async def follow(self, subject: str) -> None:
+        """A limit of this scope has changed. subject: empty for none; what was missed ends by FRESH_SECONDS."""
+        if subject:
+            self.stop_sharing(UUID(subject))
 
     async def watch(self) -> None:
         """Runs until it is cancelled: ends the shared reservations that no call can use any more."""
