@@ -30,6 +30,8 @@ from app.core.rls import SERVICE_ROLE
 log = structlog.get_logger(__name__)
 
 START_ATTEMPTS = 4
+ANSWER_SECONDS = 30.0
+"""How long a server that was attached to may take to answer: one that died since then is started again."""
 KILL_SECONDS = 10.0
 
 
@@ -57,7 +59,23 @@ class EmbeddedPostgres:
     folder: Path
 
     def urls(self, database: str = "app") -> Urls:
-        """The two URLs of `database`. Creates the database and the service's role if they do not exist."""
+        """The two URLs of `database`. Creates the database and the service's role if they do not exist.
+
+        Errors: psycopg.OperationalError after ANSWER_SECONDS; StartRefused.
+        """
+        until = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                if not self.running():
+                    self.restart()
+                return self._urls(database)
+            except (psycopg.OperationalError, StartRefused):
+                # It is starting, or processes of the one that died still hold its memory.
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.1)
+
+    def _urls(self, database: str) -> Urls:
         owner = self._url("postgres", database)
         with psycopg.connect(self._url("postgres", "postgres"), autocommit=True) as connection:
             _create_if_missing(connection, _FIND_ROLE, "create role {} login", SERVICE_ROLE)

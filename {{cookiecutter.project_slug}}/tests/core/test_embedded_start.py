@@ -1,6 +1,8 @@
 """First starts of the embedded server: interrupted, such as by a kill, and several at once on a new machine."""
 
 import importlib
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,19 @@ def test_a_first_start_that_was_interrupted_is_repeated_and_one_that_succeeded_i
         assert not mark.exists()
         with psycopg.connect(again.urls().owner) as connection:
             assert connection.execute("select count(*) from kept").fetchone() == (0,)
+    finally:
+        server.stop()
+
+
+@pytest.mark.slow
+def test_a_server_that_died_since_a_process_attached_to_it_is_started_again(tmp_path: Path) -> None:
+    server = start_embedded(tmp_path)
+    try:
+        urls = server.urls()
+        os.kill(int((tmp_path / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        assert server.urls() == urls
+        with psycopg.connect(urls.service) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
     finally:
         server.stop()
 
