@@ -9,12 +9,12 @@ from fastapi.responses import Response
 
 from app.core.http import provided
 from app.idempotency.domain import StoredResponse
-from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import Question
 from app.inference.domain.human_review import HeldAnswer
+from app.inference.routes.dependencies import Archives, Asker, Keys, Reader, Service
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, event, event_of, problem_event
 from app.inference.routes.ignored_fields import warnings_of_question
@@ -28,16 +28,11 @@ from app.inference.schemas import (
     PendingAnswerResponse,
     ReplayResponse,
 )
-from app.inference.service import AnswerArchive, AnswerReplays, Answers
+from app.inference.service import AnswerReplays
 from app.inference.service.delivery import Reply, StreamStart, as_json
 
 router = APIRouter(tags=["answers"])
 
-Service = Annotated[Answers, provided(Answers)]
-Archives = Annotated[AnswerArchive, provided(AnswerArchive)]
-Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
-Asker = Annotated[Principal, require("answers:write")]
-Reader = Annotated[Principal, require("answers:read")]
 Auditor = Annotated[Principal, require("answers:replay")]
 Replays = Annotated[AnswerReplays, provided(AnswerReplays)]
 Critic = Annotated[Principal, require("feedback:write")]

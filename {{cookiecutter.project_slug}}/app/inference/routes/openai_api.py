@@ -13,9 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.core.errors import Invalid
-from app.core.http import provided
 from app.idempotency.domain import StoredResponse
-from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
@@ -24,13 +22,14 @@ from app.inference.domain.human_review import HeldAnswer
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.source_list import source_list, url_citations
 from app.inference.routes.chat_options import question_of
+from app.inference.routes.dependencies import Asker, Keys, Service
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream, event, openai_error_event
 from app.inference.routes.ignored_fields import WHOLE_CHAIN
 from app.inference.routes.openai_schemas import COMPLETIONS
 from app.inference.routes.replies import WAITS, ReplyFormat, respond
 from app.inference.schemas import ChatCompletionRequest, Citations, ModelListResponse, ModelResponse
-from app.inference.service import Answers, AssignedRelease
+from app.inference.service import AssignedRelease
 from app.inference.service.delivery import Reply, StreamStart
 from app.llm.domain.messages import ToolCall
 
@@ -43,9 +42,6 @@ HELD, CHUNK = "held", "chat.completion.chunk"
 WITHHELD = "content_filter"
 """The only finish reason of this format that means that a text exists and is withheld."""
 
-Service = Annotated[Answers, provided(Answers)]
-Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
-Asker = Annotated[Principal, require("answers:write")]
 Lister = Annotated[Principal, require("models:read")]
 
 

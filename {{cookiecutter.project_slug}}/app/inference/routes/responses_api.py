@@ -10,16 +10,14 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from app.core.http import provided
 from app.idempotency.domain import StoredResponse
-from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
-from app.identity.service.caller import require
 from app.inference.domain.answer import AnswerNotFound, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.routes.chat_options import question_of
 from app.inference.routes.continued_calls import messages_before_results
+from app.inference.routes.dependencies import Archives, Asker, Keys, Reader, Service
 from app.inference.routes.environment import environment_of
 from app.inference.routes.events import EventStream
 from app.inference.routes.openai_api import CONVERSATION, WEBHOOK, ReplyForm, citations_of, form_of
@@ -43,11 +41,6 @@ from app.inference.service.delivery import Reply, StreamStart, as_json
 
 router = APIRouter(tags=["openai"])
 
-Service = Annotated[Answers, provided(Answers)]
-Archives = Annotated[AnswerArchive, provided(AnswerArchive)]
-Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
-Asker = Annotated[Principal, require("answers:write")]
-Reader = Annotated[Principal, require("answers:read")]
 ResponseId = Annotated[str, Path(max_length=200, description=f"`{PREFIX}` and 32 digits.")]
 
 
