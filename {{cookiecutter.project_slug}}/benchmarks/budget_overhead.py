@@ -19,11 +19,8 @@ import orjson
 import psutil
 
 from app.core.embedded import Urls
-from app.settings import Settings
-from app.wiring import build
 from benchmarks.harness import arguments_of, fresh_databases, house, write
-from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, fill, postmaster
-from benchmarks.load import Run
+from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, Measured, check, in_turns, prepare
 from benchmarks.processes import running
 
 CHUNKS = 1000
@@ -35,8 +32,6 @@ LIMITS = """budgets:
 MONTH = "monthly_budget_usd: 1000000"
 MAX_LOST, MAX_CPU_MS = 0.15, 1.0
 """The limits at 16 connections: the share of throughput lost, and CPU milliseconds of the API per answer."""
-
-Measured = tuple[Run, dict[str, float]]
 
 
 async def main(answers: int, rounds: int, short: bool) -> None:
@@ -55,7 +50,7 @@ async def _measure(with_money: Urls, without: Urls, answers: int, rounds: int, c
         upstream = f"http://127.0.0.1:{port}/v1"
         paid = await stack.enter_async_context(_service(with_money, PRICE, upstream, model, answers, chunks))
         free = await stack.enter_async_context(_service(without, FREE, upstream, model, answers, chunks))
-        return {f"connections_{n}": await _compare(paid, free, n, rounds) for n in (16, 1)}
+        return {f"connections_{n}": _summary(await in_turns(paid, free, n, rounds)) for n in (16, 1)}
 
 
 @asynccontextmanager
@@ -67,12 +62,7 @@ async def _service(
         cost = home / "policies" / "cost.yaml"
         lines = [MONTH if line.startswith("monthly_") else line for line in cost.read_text().splitlines()]
         cost.write_text("\n".join(LIMITS if line == "budgets:" else line for line in lines) + "\n")
-        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
-        async with build(settings, urls) as state:
-            tenant = await state.identity.ensure_tenant("bench")
-            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await fill(state, tenant, chunks)
-            postgres = await postmaster(state)
+        key, questions, postgres = await prepare(home, urls, chunks)
         environment = {
             "DATABASE_URL": urls.service,
             "APP_ROOT": str(home),
@@ -85,17 +75,6 @@ async def _service(
             bodies = [orjson.dumps({"question": questions[n % len(questions)]}) for n in range(answers)]
             watched = {"api": api, "postgresql": postgres, "stand_in": model}
             yield Load(port, bodies, [f"authorization: Bearer {key}"], watched)
-
-
-async def _compare(paid: Load, free: Load, connections: int, rounds: int) -> dict[str, Any]:
-    pairs: list[tuple[Measured, Measured]] = []
-    for number in range(rounds + 1):
-        # Each goes first in every second round; the first round warms up.
-        first, second = (paid, free) if number % 2 else (free, paid)
-        results = {id(load): await load.run(connections) for load in (first, second)}
-        if number:
-            pairs.append((results[id(paid)], results[id(free)]))
-    return _summary(pairs)
 
 
 def _summary(pairs: list[tuple[Measured, Measured]]) -> dict[str, Any]:

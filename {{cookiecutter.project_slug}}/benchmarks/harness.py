@@ -5,6 +5,7 @@ import asyncio
 import json
 import os
 import platform
+import random
 import re
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 from psycopg import sql
+from sqlalchemy import text
 
 from app.core.embedded import EmbeddedPostgres, Urls, start_embedded
 from app.core.jobs import Worker
@@ -147,6 +149,18 @@ def arguments_of(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the command line. `--short` runs every part of a benchmark briefly, in seconds."""
     parser.add_argument("--short", action="store_true", help="a little of everything; no result is written")
     return parser.parse_args()
+
+
+def seeded(description: str | None) -> argparse.ArgumentParser:
+    """A command line with a seed, drawn where none is given."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    return parser
+
+
+async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
+    async with state.database.read(tenant) as connection:
+        return [tuple(row) for row in await connection.execute(text(query))]
 
 
 def write(name: str, result: dict[str, Any], short: bool = False) -> None:

@@ -12,7 +12,7 @@ import os
 import random
 import statistics
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ import httpx
 import orjson
 import psutil
 
+from app.core.embedded import Urls
 from app.retrieval.domain import Heading, PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
@@ -36,20 +37,28 @@ WORDS = 4000
 PROMPT = "x" * 1500
 PRICE = "stand-in: {input: 1, output: 2}"
 
+Measured = tuple[Run, dict[str, float]]
+
 
 async def main(answers: int, chunks: int, short: bool) -> None:
     # A high load average means that other processes were busy, and the rates below are too low.
     busy = round(os.getloadavg()[0], 1)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), PRICE, queue_seconds=30)  # a slow machine refuses nothing
-        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
-        async with build(settings, urls) as state:
-            tenant = await state.identity.ensure_tenant("bench")
-            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await fill(state, tenant, chunks)
-            postgres = await postmaster(state)
+        key, questions, postgres = await prepare(home, urls, chunks)
         result = await _measure(home, urls.service, key, questions, answers, postgres)
         write("hot_path", {"chunks": chunks, "load_of_others": busy, **result}, short)
+
+
+async def prepare(
+    home: Path, urls: Urls, chunks: int, roles: Sequence[str] = ("user",)
+) -> tuple[str, list[str], psutil.Process]:
+    """A key of a tenant with so many chunks, questions about them, and the process of the database."""
+    settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
+    async with build(settings, urls) as state:
+        tenant = await state.identity.ensure_tenant("bench")
+        key = (await state.identity.create_key(tenant, "bench", roles)).text
+        return key, await fill(state, tenant, chunks), await postmaster(state)
 
 
 async def fill(state: State, tenant: UUID, chunks: int) -> list[str]:
@@ -99,7 +108,7 @@ class Load:
     headers: list[str]
     watched: dict[str, psutil.Process]
 
-    async def run(self, connections: int) -> tuple[Run, dict[str, float]]:
+    async def run(self, connections: int) -> Measured:
         """The run, and CPU milliseconds per request of each watched process."""
         before = self._spent()
         run = await post_all(self.port, "/v1/answers", self.bodies, connections, self.headers)
@@ -112,6 +121,17 @@ class Load:
             name: cpu_of_tree(process) if name == "postgresql" else cpu_of(process)
             for name, process in self.watched.items()
         }
+
+
+async def in_turns(one: Load, other: Load, connections: int, rounds: int) -> list[tuple[Measured, Measured]]:
+    """Each goes first in every second round; the first round warms up."""
+    pairs: list[tuple[Measured, Measured]] = []
+    for number in range(rounds + 1):
+        first, second = (one, other) if number % 2 else (other, one)
+        results = {id(load): await load.run(connections) for load in (first, second)}
+        if number:
+            pairs.append((results[id(one)], results[id(other)]))
+    return pairs
 
 
 async def _measure(

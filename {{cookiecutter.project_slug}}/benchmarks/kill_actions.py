@@ -6,7 +6,6 @@ run and one line in the audit log, and every ticket to be closed must be closed.
 `python -m benchmarks.kill_actions [--seed N]`. Three minutes.
 """
 
-import argparse
 import asyncio
 import random
 import sys
@@ -31,7 +30,7 @@ from app.review.domain.items import SubmittedDecision
 from app.review.jobs import job_specs as review_jobs
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, arguments_of, fresh_database, write
+from benchmarks.harness import ROOT, arguments_of, fresh_database, rows, seeded, write
 from benchmarks.processes import SILENCE, WorkerPool
 
 ACTIONS = 100
@@ -182,13 +181,6 @@ async def count(state: State, tenant: UUID, actions: int) -> dict[str, Any]:
     }
 
 
-async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
-    async with state.database.read(tenant) as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    options = arguments_of(parser)
+    options = arguments_of(seeded(__doc__))
     asyncio.run(main(options.seed, *((4, 1) if options.short else (ACTIONS, KILLS)), options.short))

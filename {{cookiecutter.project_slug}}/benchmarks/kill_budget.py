@@ -5,7 +5,6 @@ committed amount of the budgets must equal the charges in the ledger.
 Run with `python -m benchmarks.kill_budget [--seed N]`.
 """
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -27,7 +26,7 @@ from app.core.logging import configure_logging
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, arguments_of, fresh_database, house, write
+from benchmarks.harness import ROOT, arguments_of, fresh_database, house, seeded, write
 from benchmarks.processes import PATIENCE, free_port, kill
 
 KILLS = 200
@@ -137,7 +136,12 @@ async def _alive(port: int) -> None:
 async def _count(state: State, tenant: UUID) -> dict[str, Any]:
     async with state.database.transaction(None) as connection:
         _, before, holds = (await connection.execute(text(MONEY))).one()
-        # Expired: their processes are dead.
+    return await settled(state, tenant) | {"holds_of_the_dead": holds, "held_by_the_dead_micro_usd": before}
+
+
+async def settled(state: State, tenant: UUID) -> dict[str, int]:
+    """Answers and money once the holds of dead processes have expired."""
+    async with state.database.transaction(None) as connection:
         await connection.execute(text(LAPSE))
     await state.costs.budgets.current()
     async with state.database.transaction(tenant) as connection:
@@ -149,8 +153,6 @@ async def _count(state: State, tenant: UUID) -> dict[str, Any]:
         "uncharged": uncharged,
         "charged_twice": twice,
         "ledger_rows": rows,
-        "holds_of_the_dead": holds,
-        "held_by_the_dead_micro_usd": before,
         "left_held": held + left,
         "charged_micro_usd": charged,
         "difference_micro_usd": committed - charged,
@@ -158,8 +160,7 @@ async def _count(state: State, tenant: UUID) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser = seeded(__doc__)
     parser.add_argument("--kills", type=int, default=KILLS)
     options = arguments_of(parser)
     asyncio.run(main(options.seed, 2 if options.short else options.kills, options.short))

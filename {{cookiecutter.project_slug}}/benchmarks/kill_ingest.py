@@ -4,7 +4,6 @@ Every document must end published once or quarantined once, with the same chunks
 Run with `python -m benchmarks.kill_ingest [--seed N]`. Six minutes.
 """
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -30,7 +29,7 @@ from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, UploadOptions
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, arguments_of, work_off, write
+from benchmarks.harness import ROOT, arguments_of, rows, seeded, work_off, write
 from benchmarks.processes import SILENCE, WorkerPool
 
 EVERY_TENTH_IS_BAD = 10
@@ -184,13 +183,6 @@ async def compare(state: State, calm: UUID, stormy: UUID, documents: int) -> dic
     }
 
 
-async def rows(state: State, tenant: UUID, query: str) -> list[tuple[Any, ...]]:
-    async with state.database.read(tenant) as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    options = arguments_of(parser)
+    options = arguments_of(seeded(__doc__))
     asyncio.run(main(options.seed, SHORT if options.short else Size(), options.short))

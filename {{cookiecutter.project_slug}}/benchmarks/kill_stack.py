@@ -6,7 +6,6 @@ every request must have had its effect once: an answer, a published document, a 
 Run with `python -m benchmarks.kill_stack [--seed N] [--kills N]`. Ten minutes.
 """
 
-import argparse
 import asyncio
 import contextlib
 import random
@@ -32,8 +31,8 @@ from app.core.logging import configure_logging
 from app.core.schema import migrate
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, arguments_of, house, write
-from benchmarks.kill_budget import ANSWERS, CHARGED, LAPSE, MONEY, PRICE, QUESTION, TEXT, environment_of
+from benchmarks.harness import ROOT, arguments_of, house, seeded, write
+from benchmarks.kill_budget import PRICE, QUESTION, TEXT, environment_of, settled
 from benchmarks.kill_ingest import kill_server, unfinished
 from benchmarks.processes import ANY_PORT, PATIENCE, SILENCE, free_port, kill
 
@@ -260,13 +259,8 @@ NO_DIFFERENCE = {"uncharged": 0, "charged_twice": 0, "left_held": 0, "difference
 
 async def count(state: State, tenant: UUID, callers: Callers) -> dict[str, Any]:
     """What the database has, beside what callers were promised."""
-    async with state.database.transaction(None) as connection:
-        await connection.execute(text(LAPSE))
-    await state.costs.budgets.current()
+    counted = await settled(state, tenant)
     async with state.database.transaction(tenant) as connection:
-        committed, held, left = (await connection.execute(text(MONEY))).one()
-        answers, uncharged, twice = (await connection.execute(text(ANSWERS))).one()
-        charged, _ = (await connection.execute(text(CHARGED))).one()
         published = {row[0].rpartition("/")[2]: row[1] for row in await connection.execute(text(PUBLISHED))}
         stored = {str(row[0]) for row in await connection.execute(text("select id from answers"))}
     return {
@@ -276,21 +270,15 @@ async def count(state: State, tenant: UUID, callers: Callers) -> dict[str, Any]:
             "documents": sum(published.get(uri, 0) == 0 for uri in callers.uris),
         },
         "doubled": {
-            "answers": answers - callers.accepted["answers"],
+            "answers": counted["answers"] - callers.accepted["answers"],
             "documents": sum(published.get(uri, 0) > 1 for uri in callers.uris),
         },
-        "money": {
-            "uncharged": uncharged,
-            "charged_twice": twice,
-            "left_held": held + left,
-            "difference_micro_usd": committed - charged,
-        },
+        "money": {name: counted[name] for name in NO_DIFFERENCE},
     }
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser = seeded(__doc__)
     parser.add_argument("--kills", type=int, default=KILLS)
     options = arguments_of(parser)
     asyncio.run(main(options.seed, 1 if options.short else options.kills, options.short))

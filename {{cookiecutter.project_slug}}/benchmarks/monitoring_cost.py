@@ -19,11 +19,19 @@ import httpx
 import orjson
 import psutil
 
-from app.settings import Settings
-from app.wiring import build
 from benchmarks.harness import arguments_of, fresh_database, house, write
-from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, environment_of, fill, postmaster
-from benchmarks.load import Run, cpu_of
+from benchmarks.hot_path import (
+    PER_DOCUMENT,
+    PRICE,
+    Load,
+    Measured,
+    check,
+    collector,
+    environment_of,
+    in_turns,
+    prepare,
+)
+from benchmarks.load import cpu_of
 from benchmarks.processes import running
 
 CHUNKS = 1000
@@ -31,19 +39,13 @@ SCRAPE_SECONDS, SCRAPES = 15, 40
 MAX_LOST, MAX_CPU = 0.03, 0.05
 """The limits at 16 connections: the share of throughput lost, and of the API's CPU time added."""
 
-Measured = tuple[Run, dict[str, float]]
-
 
 async def main(answers: int, rounds: int, short: bool) -> None:
     busy = round(os.getloadavg()[0], 1)
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), PRICE, queue_seconds=30)  # a slow machine refuses nothing
-        settings = Settings(root=home, data_dir=home, embedder="none", _env_file=None)
-        async with build(settings, urls) as state:
-            tenant = await state.identity.ensure_tenant("bench")
-            key = (await state.identity.create_key(tenant, "bench", ["user", "admin"])).text
-            questions = await fill(state, tenant, PER_DOCUMENT if short else CHUNKS)
-            postgres = await postmaster(state)
+        chunks = PER_DOCUMENT if short else CHUNKS
+        key, questions, postgres = await prepare(home, urls, chunks, ("user", "admin"))
         async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
             environment = environment_of(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
             async with (
@@ -58,7 +60,7 @@ async def main(answers: int, rounds: int, short: bool) -> None:
                     loads.append(Load(at, bodies, [f"authorization: Bearer {key}"], watched))
                 assert await _counted(port)
                 assert not await _counted(bare_port)
-                pairs = {n: await _pairs(loads[0], loads[1], n, rounds) for n in (16, 1)}
+                pairs = {n: await in_turns(loads[0], loads[1], n, rounds) for n in (16, 1)}
                 scrape_ms = await _cpu_ms_of_a_scrape(api, port)
     result = {f"connections_{n}": _summary(turns, scrape_ms) for n, turns in pairs.items()}
     busiest = result["connections_16"]
@@ -80,17 +82,6 @@ async def _cpu_ms_of_a_scrape(api: psutil.Process, port: int) -> float:
         for _ in range(SCRAPES):
             (await client.get(f"http://127.0.0.1:{port}/metrics", timeout=60)).raise_for_status()
     return (cpu_of(api) - before) * 1000 / SCRAPES
-
-
-async def _pairs(watched: Load, bare: Load, connections: int, rounds: int) -> list[tuple[Measured, Measured]]:
-    pairs: list[tuple[Measured, Measured]] = []
-    for number in range(rounds + 1):
-        # Each goes first in every second round; the first round warms up.
-        first, second = (watched, bare) if number % 2 else (bare, watched)
-        results = {id(load): await load.run(connections) for load in (first, second)}
-        if number:
-            pairs.append((results[id(watched)], results[id(bare)]))
-    return pairs
 
 
 def _summary(pairs: list[tuple[Measured, Measured]], scrape_ms: float) -> dict[str, Any]:

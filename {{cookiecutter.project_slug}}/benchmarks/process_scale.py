@@ -18,10 +18,8 @@ from typing import Any
 import orjson
 import psutil
 
-from app.settings import Settings
-from app.wiring import build
 from benchmarks.harness import arguments_of, fresh_database, house, write
-from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, environment_of, fill, postmaster
+from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, environment_of, prepare
 from benchmarks.processes import running
 
 CHUNKS, CONNECTIONS = 10_000, 16
@@ -34,11 +32,7 @@ async def main(answers: int, rounds: int, short: bool) -> None:
     chunks = PER_DOCUMENT if short else CHUNKS
     with fresh_database() as urls, tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), PRICE, queue_seconds=30)  # a slow machine refuses nothing
-        async with build(Settings(root=home, data_dir=home, embedder="none", _env_file=None), urls) as state:
-            tenant = await state.identity.ensure_tenant("bench")
-            key = (await state.identity.create_key(tenant, "bench", ["user"])).text
-            questions = await fill(state, tenant, chunks)
-            postgres = await postmaster(state)
+        key, questions, postgres = await prepare(home, urls, chunks)
         async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
             environment = environment_of(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
             async with (

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 
 import uvicorn
+from aiohttp import web
 from fastapi import FastAPI
 
 from app.core.server import make_server
@@ -33,3 +34,15 @@ async def served(app: FastAPI, settings: Settings, port: int = 0) -> AsyncIterat
     server = make_server(app, "127.0.0.1", port, settings.server_limits(), app.state.admission)
     async with running(server) as used:
         yield f"http://127.0.0.1:{used}"
+
+
+@asynccontextmanager
+async def web_server(app: web.Application, port: int = 0, **options: bool) -> AsyncIterator[str]:
+    """The address of a stand-in for another service. options: of its runner."""
+    runner = web.AppRunner(app, **options)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()

@@ -48,6 +48,15 @@ def write_result(file: Path, content: str | bytes) -> None:
         ) from error
 
 
+def write_or_print(text: str, file: Path | None) -> None:
+    """file: None for standard output. Errors: those of `write_result`."""
+    if file is None:
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
+    else:
+        write_result(file, text)
+        out.print(f"Written to {file}.", highlight=False, soft_wrap=True, markup=False)
+
+
 def actor() -> str:
     """The name of the operating system's user; it is written to approvals and the audit log."""
     try:

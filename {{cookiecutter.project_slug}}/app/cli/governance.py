@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.common import caller_at_the_command_line, local_moment, out, with_state, write_result
+from app.cli.common import caller_at_the_command_line, local_moment, out, with_state, write_or_print
 from app.governance.domain.approval_rules import Emergency
 from app.governance.domain.markdown_card import markdown
 from app.governance.domain.model_card import ModelCard
@@ -116,11 +116,7 @@ def card(
 ) -> None:
     """Generate the model card and the risk register from the live release."""
     text = _render(with_state(lambda state: state.governance.card()), style)
-    if file is None:
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
-    else:
-        write_result(file, text)
-        out.print(f"Written to {file}.", highlight=False, soft_wrap=True, markup=False)
+    write_or_print(text, file)
 
 
 def _render(model_card: ModelCard, style: CardFormat) -> str:

@@ -3,7 +3,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.common import actor, out, with_state, write_result
+from app.cli.common import actor, with_state, write_or_print
 from app.governance.domain.readiness.plan import plan_markdown
 from app.governance.service.plans import Plans
 from app.wiring import State
@@ -18,16 +18,8 @@ def plan(
     async def work(state: State) -> None:
         plans = Plans(state.database, state.readiness)
         newest = await plans.make()
-        _write(plan_markdown(newest), file)
+        write_or_print(plan_markdown(newest), file)
         if keep:
             await plans.store(newest, actor())
 
     with_state(work)
-
-
-def _write(text: str, file: Path | None) -> None:
-    if file is None:
-        out.print(text, markup=False, highlight=False, soft_wrap=True)
-    else:
-        write_result(file, text)
-        out.print(f"Written to {file}.", highlight=False, soft_wrap=True, markup=False)

@@ -85,24 +85,23 @@ class AdmissionControl:
 
     def rejection(self, path: str, headers: Headers) -> Rejection | None:
         """None: the request may come in. Costs no I/O and no body."""
-        inner = without_prefix(path, self.limits.prefix)
-        slots = self.limits.for_path(inner)
-        if slots is None or slots.free or not slots.rejects(self.limits.tenant(headers)):
-            return None
-        return self._rejected_by(slots, path, inner, headers)
+        return self._rejection(path, headers, Slots.rejects)
 
     def rejection_before_task(self, path: str, headers: Headers) -> Rejection | None:
         """As `rejection`, for a request that has no task yet."""
-        inner = without_prefix(path, self.limits.prefix)
-        slots = self.limits.for_path(inner)
-        if slots is None or slots.free or not slots.rejects_behind_expected(self.limits.tenant(headers)):
-            return None
-        return self._rejected_by(slots, path, inner, headers)
+        return self._rejection(path, headers, Slots.rejects_behind_expected)
 
     def expect(self, path: str, headers: Headers) -> None:
         """A request that may come in is complete, and its task has not run yet."""
         if (slots := self.limits.for_path(without_prefix(path, self.limits.prefix))) is not None:
             slots.expect(self.limits.tenant(headers))
+
+    def _rejection(self, path: str, headers: Headers, rejects: Callable[[Slots, Tenant], bool]) -> Rejection | None:
+        inner = without_prefix(path, self.limits.prefix)
+        slots = self.limits.for_path(inner)
+        if slots is None or slots.free or not rejects(slots, self.limits.tenant(headers)):
+            return None
+        return self._rejected_by(slots, path, inner, headers)
 
     def _rejected_by(self, slots: Slots, path: str, inner: str, headers: Headers) -> Rejection:
         problem = slots.reject("full")

@@ -1,6 +1,6 @@
 """A readiness check that the database can write: with a full disk, `select 1` still succeeds."""
 
-from dataclasses import dataclass
+from functools import partial
 
 from app.core.clock import Clock
 from app.core.database import Database, database_problems
@@ -19,30 +19,22 @@ WRITE = (
 no row, no WAL, nothing to clean up."""
 
 
-@dataclass
-class StorageCheck:
+def storage_check(database: Database, clock: Clock) -> CachedCheck:
     """A health check that the database can write. One check runs at a time and takes some milliseconds."""
+    return CachedCheck(partial(_write, database), clock, CACHE_SECONDS)
 
-    database: Database
-    clock: Clock
 
-    def __post_init__(self) -> None:
-        self._cached = CachedCheck(self._write, self.clock, CACHE_SECONDS)
-
-    async def __call__(self) -> None:
-        """Errors: StorageFull; DatabaseUnavailable when it is read-only or does not answer."""
-        await self._cached()
-
-    async def _write(self) -> None:
-        try:
-            with database_problems():
-                async with self.database.pool.connection() as connection, connection.transaction():
-                    await connection.execute(SPILL)
-                    row = await (await connection.execute(WRITE)).fetchone()
-        except StorageFull:
-            raise StorageFull("The database's disk is full.", action="Free space on the database's disk.") from None
-        if row is None or row[1]:
-            raise DatabaseUnavailable(
-                "The database accepts no writes: it is a standby, or it was made read-only.",
-                action="Name the primary in DATABASE_URL, or make the database writable.",
-            )
+async def _write(database: Database) -> None:
+    """Errors: StorageFull; DatabaseUnavailable when it is read-only or does not answer."""
+    try:
+        with database_problems():
+            async with database.pool.connection() as connection, connection.transaction():
+                await connection.execute(SPILL)
+                row = await (await connection.execute(WRITE)).fetchone()
+    except StorageFull:
+        raise StorageFull("The database's disk is full.", action="Free space on the database's disk.") from None
+    if row is None or row[1]:
+        raise DatabaseUnavailable(
+            "The database accepts no writes: it is a standby, or it was made read-only.",
+            action="Name the primary in DATABASE_URL, or make the database writable.",
+        )

@@ -112,7 +112,7 @@ async def attest_check(
 ) -> StatementResponse:
     """Attests what only a person can know. It ends on its date, and when what was attested changes."""
     statement = await checks.attest(caller, check_id, body.reason, body.owner, body.expires_at)
-    return StatementResponse.of(statement)
+    return StatementResponse.model_validate(statement)
 
 
 @router.post("/v1/readiness/checks/{check_id}/waivers", status_code=201)
@@ -120,7 +120,9 @@ async def waive_check(
     check_id: str, body: WaiverRequest, caller: GovernanceWriter, checks: Checks
 ) -> StatementResponse:
     """Lets a red check count as amber until a date. It is red again afterwards."""
-    return StatementResponse.of(await checks.waive(caller, check_id, body.reason, body.owner, body.expires_at))
+    return StatementResponse.model_validate(
+        await checks.waive(caller, check_id, body.reason, body.owner, body.expires_at)
+    )
 
 
 @router.post("/v1/readiness/checks/{check_id}/withdrawals", status_code=201)
@@ -128,7 +130,7 @@ async def withdraw_statement(
     check_id: str, body: WithdrawalRequest, caller: GovernanceWriter, checks: Checks
 ) -> StatementResponse:
     """Ends an attestation or a waiver at once."""
-    return StatementResponse.of(await checks.withdraw(caller, body.kind, check_id, body.reason))
+    return StatementResponse.model_validate(await checks.withdraw(caller, body.kind, check_id, body.reason))
 
 
 @router.get("/v1/audit")

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -12,7 +11,7 @@ from app.core.reasons import Reason
 from app.core.times import Moment
 from app.governance.domain.approval_rules import Approval, ApprovalKind, Emergency
 from app.governance.domain.readiness.report import CheckResult, ReadinessReport
-from app.governance.domain.readiness.statements import ReadinessStatement, StatementKind
+from app.governance.domain.readiness.statements import StatementKind
 from app.governance.domain.readiness.vocabulary import QUESTIONS, PlanPhase, ReadinessStatus
 
 
@@ -132,7 +131,7 @@ class WithdrawalRequest(ExactModel):
     reason: Reason
 
 
-class StatementResponse(BaseModel):
+class StatementResponse(ResponseModel):
     id: UUID
     kind: StatementKind
     check_id: str
@@ -143,10 +142,6 @@ class StatementResponse(BaseModel):
     at: datetime
     expires_at: datetime
     withdrawn: bool
-
-    @classmethod
-    def of(cls, statement: ReadinessStatement) -> "StatementResponse":
-        return cls(**asdict(statement))
 
 
 class CheckResponse(BaseModel):
@@ -186,7 +181,7 @@ class CheckResponse(BaseModel):
             page=check.page,
             next_step=check.next_step,
             attested=check.attested,
-            waiver=StatementResponse.of(result.waiver) if result.waiver else None,
+            waiver=StatementResponse.model_validate(result.waiver) if result.waiver else None,
         )
 
 

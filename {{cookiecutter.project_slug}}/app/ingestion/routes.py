@@ -170,7 +170,7 @@ async def set_document_access(
     document_id: UUID, body: DocumentAccessRequest, caller: Sharer, ingestion: IngestionService
 ) -> AccessChangeResponse:
     """Sets who may read a document and everything derived from it, from the next request on, in every release."""
-    return AccessChangeResponse.of(await ingestion.set_access(caller, document_id, body.access_groups))
+    return AccessChangeResponse.model_validate(await ingestion.set_access(caller, document_id, body.access_groups))
 
 
 @router.put("/v1/sources/access")
@@ -180,7 +180,7 @@ async def set_source_access(
     """Replaces the access list of a source: the documents that it names follow from the next request on, all of them
     or, where one may not be opened by the caller, none."""
     rules = [(rule.uri, rule.access_groups) for rule in body.rules]
-    return AccessChangeResponse.of(await ingestion.set_source_access(caller, body.source, rules))
+    return AccessChangeResponse.model_validate(await ingestion.set_source_access(caller, body.source, rules))
 
 
 @router.get("/v1/sources/access")
@@ -188,7 +188,7 @@ async def get_source_access(
     caller: Sharer, ingestion: IngestionService, source: Annotated[str, Query(max_length=100)] = DEFAULT_SOURCE
 ) -> SourceAccessResponse:
     """The access list of a source; without rules where none was set."""
-    return SourceAccessResponse.model_validate(await ingestion.get_source_access(caller, source), from_attributes=True)
+    return SourceAccessResponse.model_validate(await ingestion.get_source_access(caller, source))
 
 
 @router.get("/v1/quarantine")

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, computed_field
 
-from app.core.base_models import ExactModel
-from app.ingestion.domain.access_lists import MAX_GROUPS, MAX_RULES, AccessChange
+from app.core.base_models import ExactModel, ResponseModel
+from app.ingestion.domain.access_lists import MAX_GROUPS, MAX_RULES
 from app.ingestion.domain.documents import UploadResult
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
@@ -176,12 +176,12 @@ class SourceAccessRequest(ExactModel):
     rules: list[AccessRuleRequest] = Field(max_length=MAX_RULES, description="The whole list; it replaces the old one.")
 
 
-class AccessRuleResponse(BaseModel):
+class AccessRuleResponse(ResponseModel):
     uri: str
     access_groups: list[str]
 
 
-class SourceAccessResponse(BaseModel):
+class SourceAccessResponse(ResponseModel):
     """set_at, set_by: of the newest change; null where no rule is set."""
 
     source: str
@@ -190,12 +190,8 @@ class SourceAccessResponse(BaseModel):
     set_by: str | None
 
 
-class AccessChangeResponse(BaseModel):
+class AccessChangeResponse(ResponseModel):
     documents: int = Field(description="Number of documents that the request named.")
     changed: int = Field(description="Number of documents whose readers are others than before.")
     opened: int = Field(description="Number of documents that somebody may read now who could not before.")
     warnings: list[str]
-
-    @classmethod
-    def of(cls, change: AccessChange) -> "AccessChangeResponse":
-        return cls.model_validate({**asdict(change), "warnings": change.warnings})

@@ -145,7 +145,7 @@ async def list_items(
     if filters.free:
         query = query.where((ITEM.lease_until.is_(None)) | (ITEM.lease_until <= at), ITEM.due_at > at)
     if after:
-        query = query.where(tuple_(ITEM.due_at, ITEM.id) > (after.due_at, after.id))
+        query = query.where(tuple_(ITEM.due_at, ITEM.id) > (after.at, after.id))
     if filters.state is None:
         return await _read(connection, query, who, at)
     if filters.state != "open":

@@ -14,11 +14,11 @@ from app.core.change_waiter import ChangeWaiter
 from app.core.clock import Clock, SystemClock
 from app.core.embedded import Urls
 from app.core.health import CachedCheck, Health
-from app.core.notifications import NotificationCheck
+from app.core.notifications import notification_check
 from app.core.ownership import OwnershipPolicy
 from app.core.schema import SchemaCheck
 from app.core.slo import SloPolicy
-from app.core.storage import StorageCheck
+from app.core.storage import storage_check
 from app.core.template_record import TemplateRecord
 from app.evaluation.domain.policy import QualityPolicy
 from app.evaluation.service import (
@@ -232,8 +232,8 @@ def _answers(
 def _health(infra: Infrastructure, environments: Environments, approvals: Approvals, privacy: Privacy) -> Health:
     checks: dict[str, Callable[[], Awaitable[None]]] = {
         "database": infra.database.ping,
-        "notifications": NotificationCheck(infra.database, infra.clock),
-        "storage": StorageCheck(infra.database, infra.clock),
+        "notifications": notification_check(infra.database, infra.clock),
+        "storage": storage_check(infra.database, infra.clock),
         "schema": SchemaCheck(infra.urls.service, infra.settings.root, infra.urls.session),
         "index": infra.retrieval.ready,
         "release": environments.ready,

@@ -229,12 +229,15 @@ def command(forks: Forks, urls: Urls, data: Path, *arguments: str) -> "subproces
     )
 
 
-def waiting(urls: Urls) -> int:
-    """How many sessions of a database wait for a lock."""
+WAITING = "wait_event_type = 'Lock'"
+OTHERS = "pid <> pg_backend_pid()"
+
+
+def sessions(urls: Urls, condition: str) -> int:
+    """How many sessions of a database there are of which it holds."""
+    counted = f"select count(*) from pg_stat_activity where datname = current_database() and {condition}"
     with psycopg.connect(urls.owner) as connection:
-        row = connection.execute(
-            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-        ).fetchone()
+        row = connection.execute(counted.encode()).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -244,7 +247,7 @@ async def test_a_backup_that_is_killed_leaves_nothing_that_looks_like_one(
     with psycopg.connect(state.urls.owner) as connection:
         connection.execute("lock table feedback in access exclusive mode")
         process = command(forks, state.urls, tmp_path.parent / "data", "backup", str(tmp_path / "killed"))
-        await until(lambda: waiting(state.urls) == 1)
+        await until(lambda: sessions(state.urls, WAITING) == 1)
         process.send_signal(KILL)
         process.wait()
     [partial] = tmp_path.iterdir()  # noqa: ASYNC240
@@ -260,21 +263,13 @@ async def test_a_restore_that_is_killed_leaves_the_database_empty(
         with psycopg.connect(target.urls.owner) as connection:
             connection.execute("create table feedback ()")  # until the end of this transaction a restore waits here
             process = command(forks, target.urls, tmp_path, "restore", str(folder))
-            await until(lambda: waiting(target.urls) == 1)
+            await until(lambda: sessions(target.urls, WAITING) == 1)
             process.send_signal(KILL)
             process.wait()
             connection.rollback()
-        await until(lambda: others(target.urls) == 0)
+        await until(lambda: sessions(target.urls, OTHERS) == 0)
         assert repository.tables(target.urls.owner) == []
         restore(folder, backup, target, silent)
-
-
-def others(urls: Urls) -> int:
-    with psycopg.connect(urls.owner) as connection:
-        row = connection.execute(
-            "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-        ).fetchone()
-    return int(row[0]) if row else 0
 
 
 async def test_the_audit_log_goes_on_after_a_restore(

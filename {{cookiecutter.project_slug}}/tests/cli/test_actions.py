@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -26,14 +28,20 @@ def call(run: CliRunner, *arguments: str) -> Result:
     return run.invoke(app, list(arguments))
 
 
+@asynccontextmanager
+async def shop_of(urls: Urls, settings: Settings, name: str) -> AsyncIterator[Shop]:
+    """What ana proposes at the command line of a tenant."""
+    async with build(settings, urls) as state:
+        tenant = await state.identity.ensure_tenant(name)
+        caller = Principal(tenant, COMMAND_LINE, "ana", frozenset({"admin"}))
+        yield Shop(state, urls, tenant, caller, "", ManualClock(), state.actions)
+
+
 def noted(urls: Urls, settings: Settings, name: str) -> UUID:
     """Ask at the command line for an action, and run it."""
 
     async def go() -> UUID:
-        async with build(settings, urls) as state:
-            tenant = await state.identity.tenant(name)
-            caller = Principal(tenant, COMMAND_LINE, "ana", frozenset({"admin"}))
-            shop = Shop(state, urls, tenant, caller, "", ManualClock(), state.actions)
+        async with shop_of(urls, settings, name) as shop:
             proposal = await shop.approved(ticket="T-1", text="Tiles ordered.")
             assert (await shop.run(proposal)).state == "done"
             return proposal.id
@@ -63,12 +71,9 @@ def test_from_a_ticket_to_what_was_done_about_it(run: CliRunner, database_urls: 
 
 def waiting(urls: Urls, settings: Settings, name: str) -> UUID:
     async def go() -> UUID:
-        async with build(settings, urls) as state:
-            tenant = await state.identity.ensure_tenant(name)
-            caller = Principal(tenant, COMMAND_LINE, "ana", frozenset({"admin"}))
-            shop = Shop(state, urls, tenant, caller, "", ManualClock(), state.actions)
+        async with shop_of(urls, settings, name) as shop:
             proposal = await shop.waiting(due_at=datetime.now(UTC) + timedelta(hours=1))
-            await state.reviews.lifecycle.add(tenant, proposal.id, "action")
+            await shop.state.reviews.lifecycle.add(shop.tenant, proposal.id, "action")
             return proposal.id
 
     return asyncio.run(go())

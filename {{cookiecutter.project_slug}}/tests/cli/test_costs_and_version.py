@@ -1,5 +1,4 @@
 import asyncio
-import logging
 import shutil
 from collections.abc import Iterator
 from decimal import Decimal
@@ -7,7 +6,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from app import __version__
@@ -17,6 +15,7 @@ from app.costs.domain import ModelPrice, PriceTable, Tier, UnitPrices, Usage
 from app.costs.domain.budgets import Settlement
 from app.settings import Settings
 from app.wiring import build
+from tests.cli.in_process import commands_in_this_process
 from tests.costs.ledger import charged
 
 DOLLAR = UnitPrices(Decimal(1), Decimal(1), Decimal(1))
@@ -25,16 +24,8 @@ PRICED = PriceTable([ModelPrice("m", "somewhere", "policy", (Tier(0, DOLLAR),))]
 
 @pytest.fixture
 def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
-    """Runs the command in this process, and resets its logging, whose streams are closed afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    monkeypatch.setenv("DATABASE_URL", database_urls.service)
-    monkeypatch.setenv("APP_ROOT", str(settings.root))
-    monkeypatch.setenv("APP_DATA_DIR", str(settings.data_dir))
-    monkeypatch.setenv("COLUMNS", "120")
-    yield CliRunner()
-    structlog.reset_defaults()
-    root.handlers, root.level = handlers, level
+    with commands_in_this_process(database_urls, settings, monkeypatch, COLUMNS="120"):
+        yield CliRunner()
 
 
 async def _spend(urls: Urls, settings: Settings, name: str) -> str:

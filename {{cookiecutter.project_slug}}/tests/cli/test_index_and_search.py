@@ -1,11 +1,9 @@
 import asyncio
-import logging
 import re
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from app.cli import app
@@ -14,24 +12,22 @@ from app.core.errors import Invalid
 from app.retrieval.domain import EmbedderMismatch, IndexNotReady, PublishRequest
 from app.settings import Settings
 from app.wiring import build
+from tests.cli.in_process import commands_in_this_process
 
 RIVER = "The river Tarn rises on Mont Lozère."
 
 
 @pytest.fixture
 def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
-    """Runs the command in this process, and resets its logging, whose streams are closed afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    monkeypatch.setenv("DATABASE_URL", database_urls.service)
-    monkeypatch.setenv("APP_DATABASE_OWNER_URL", database_urls.owner)
-    monkeypatch.setenv("APP_ROOT", str(settings.root))
-    monkeypatch.setenv("APP_DATA_DIR", str(settings.data_dir))
-    monkeypatch.setenv("APP_EMBEDDER", "none")
-    monkeypatch.setenv("COLUMNS", "140")
-    yield CliRunner()
-    structlog.reset_defaults()
-    root.handlers, root.level = handlers, level
+    with commands_in_this_process(
+        database_urls,
+        settings,
+        monkeypatch,
+        APP_DATABASE_OWNER_URL=database_urls.owner,
+        APP_EMBEDDER="none",
+        COLUMNS="140",
+    ):
+        yield CliRunner()
 
 
 async def _put(urls: Urls, settings: Settings, tenant: str, text: str) -> int:

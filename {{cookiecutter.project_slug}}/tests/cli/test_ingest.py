@@ -1,6 +1,5 @@
 """`app ingest` takes files and folders, prints a summary and has an exit status for scripts."""
 
-import logging
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from app.cli import app
@@ -19,6 +17,7 @@ from app.cli import ingest as ingesting
 from app.core import files
 from app.core.embedded import Urls
 from app.settings import Settings
+from tests.cli.in_process import commands_in_this_process
 
 
 @pytest.fixture
@@ -28,16 +27,8 @@ def tenant() -> str:
 
 @pytest.fixture
 def run(database_urls: Urls, settings: Settings, monkeypatch: pytest.MonkeyPatch, tenant: str) -> Iterator["Ingest"]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    monkeypatch.setenv("DATABASE_URL", database_urls.service)
-    monkeypatch.setenv("APP_ROOT", str(settings.root))
-    monkeypatch.setenv("APP_DATA_DIR", str(settings.data_dir))
-    monkeypatch.setenv("APP_EMBEDDER", "none")
-    monkeypatch.setenv("COLUMNS", "160")
-    yield Ingest(tenant)
-    structlog.reset_defaults()
-    root.handlers, root.level = handlers, level
+    with commands_in_this_process(database_urls, settings, monkeypatch, APP_EMBEDDER="none", COLUMNS="160"):
+        yield Ingest(tenant)
 
 
 class Ingest:

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -26,12 +29,23 @@ async def sign_in(page: Page, house: House, name: str) -> None:
     await page.sees("Sign out")
 
 
-async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Browser) -> None:
+@asynccontextmanager
+async def asked(house: House, chromium: Browser) -> AsyncIterator[tuple[Page, Callable[[], Awaitable[dict[str, Any]]]]]:
+    """The page of ana, who has signed in where a question waits, and what its asker gets."""
     await house.publish(PAGE)
     asker = await house.client("asker", "user")
     async with asker, chromium.tab() as page:
         answer_id = await house.ask(asker)
+
+        async def answer() -> dict[str, Any]:
+            return dict((await asker.get(f"/v1/answers/{answer_id}")).json())
+
         await sign_in(page, house, "ana")
+        yield page, answer
+
+
+async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Browser) -> None:
+    async with asked(house, chromium) as (page, answer):
         await page.sees(QUESTION)
         await page.press(QUESTION)
         await page.sees("Harbour rules")
@@ -42,18 +56,14 @@ async def test_the_asker_gets_what_a_reviewer_wrote(house: House, chromium: Brow
         await page.type("reason", "shorter")
         await page.key("Enter", control=True)
         await page.sees("Edited and approved.")
-        answer = (await asker.get(f"/v1/answers/{answer_id}")).json()
-        assert (answer["status"], answer["text"]) == ("answered", "At seven on weekdays [1].")
+        delivered = await answer()
+        assert (delivered["status"], delivered["text"]) == ("answered", "At seven on weekdays [1].")
         assert page.log == []
         assert {address.partition("/v1")[0].partition("/console")[0] for address in page.requests} <= {house.base}
 
 
 async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as page:
-        answer_id = await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with asked(house, chromium) as (page, answer):
         await page.sees(QUESTION)
         await page.key("j")
         await page.sees("Harbour rules")
@@ -68,7 +78,7 @@ async def test_a_keyboard_is_enough_and_everything_has_a_name(house: House, chro
         await page.key("Enter", control=True)
         await page.sees("Approved.")
         await page.wait("document.activeElement.innerText.startsWith('Next item')")
-        assert (await asker.get(f"/v1/answers/{answer_id}")).json()["status"] == "answered"
+        assert (await answer())["status"] == "answered"
         assert [line["reason"] for line in await decisions(house)] == ["read"]
 
 
@@ -86,11 +96,7 @@ async def decisions(house: House) -> list[dict[str, str]]:
 async def test_a_shortcut_types_nothing_into_the_field_that_it_opens(
     house: House, chromium: Browser, repeats: int
 ) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as page:
-        await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with asked(house, chromium) as (page, _):
         await page.sees(QUESTION)
         await page.key("n")
         await page.sees("yours for")
@@ -105,11 +111,7 @@ async def test_a_shortcut_types_nothing_into_the_field_that_it_opens(
 
 
 async def test_one_letter_is_not_a_reason(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as page:
-        answer_id = await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with asked(house, chromium) as (page, answer):
         await page.sees(QUESTION)
         for letter in ("n", "a"):
             await page.key(letter)
@@ -120,7 +122,7 @@ async def test_one_letter_is_not_a_reason(house: House, chromium: Browser) -> No
             await page.key("Enter", control=True)
             await page.sees("Write the reason in words")
         assert [address for address in page.requests if address.endswith("/decide")] == []
-        assert (await asker.get(f"/v1/answers/{answer_id}")).json()["status"] == "held"
+        assert (await answer())["status"] == "held"
         await page.strike(" word of harbour")
         await page.key("Enter", control=True)
         await page.sees("Approved.")
@@ -128,11 +130,7 @@ async def test_one_letter_is_not_a_reason(house: House, chromium: Browser) -> No
 
 
 async def test_no_shortcut_reacts_while_somebody_types_or_holds_another_key(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as page:
-        await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with asked(house, chromium) as (page, _):
         await page.sees(QUESTION)
         made = "(e => (e.id = 'made', e.contentEditable = 'true', document.body.prepend(e), true))"
         await page.run(f"{made}(document.createElement('div'))")
@@ -201,11 +199,7 @@ async def test_the_browser_refuses_to_parse_text_as_markup(house: House, chromiu
 
 
 async def test_a_second_reviewer_sees_who_claimed_the_item_and_what_to_do(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as ana, chromium.tab() as bo:
-        await house.ask(asker)
-        await sign_in(ana, house, "ana")
+    async with asked(house, chromium) as (ana, _), chromium.tab() as bo:
         await ana.press("Next item")
         await ana.sees("yours for")
         await sign_in(bo, house, "bo")
@@ -232,11 +226,7 @@ async def test_a_key_without_the_permission_is_told_so(house: House, chromium: B
 
 
 async def test_a_reviewer_whose_key_is_revoked_can_sign_in_with_another(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as page:
-        await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with asked(house, chromium) as (page, _):
         [key] = [row for row in await house.state.identity.list_keys(house.tenant) if row.name == "ana"]
         await house.state.identity.revoke_key(house.tenant, key.prefix)
         await leap(1)
@@ -263,11 +253,7 @@ async def test_a_key_is_forgotten_with_its_tab(house: House, chromium: Browser) 
 async def test_a_claim_is_renewed_while_the_page_is_used_and_its_loss_explained(
     house: House, chromium: Browser
 ) -> None:
-    await house.publish(PAGE)
-    asker = await house.client("asker", "user")
-    async with asker, chromium.tab() as page:
-        await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with asked(house, chromium) as (page, _):
         await page.press("Next item")
         await page.press("Edit")
         for _ in range(12):
@@ -282,11 +268,7 @@ async def test_a_claim_is_renewed_while_the_page_is_used_and_its_loss_explained(
 
 
 async def test_a_decision_that_comes_too_late_is_explained(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker, bo = await house.client("asker", "user"), await house.client("bo", "reviewer")
-    async with asker, bo, chromium.tab() as page:
-        await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with await house.client("bo", "reviewer") as bo, asked(house, chromium) as (page, _):
         await page.press("Next item")
         await page.sees("yours for")
         await page.key("r")
@@ -302,11 +284,7 @@ async def test_a_decision_that_comes_too_late_is_explained(house: House, chromiu
 
 
 async def test_a_decision_whose_reply_was_lost_is_sent_again_and_counts_once(house: House, chromium: Browser) -> None:
-    await house.publish(PAGE)
-    asker, bo = await house.client("asker", "user"), await house.client("bo", "reviewer")
-    async with asker, bo, chromium.tab() as page:
-        await house.ask(asker)
-        await sign_in(page, house, "ana")
+    async with await house.client("bo", "reviewer") as bo, asked(house, chromium) as (page, _):
         await page.press("Next item")
         await page.press("Reject")
         await page.type("reason", "wrong time")

@@ -6,7 +6,7 @@ import pytest
 from app.core.embedded import Urls
 from app.costs.domain import Usage
 from app.identity.domain import KeyTerms
-from tests.console.browser import Browser, installed
+from tests.console.browser import Browser, Page, installed
 from tests.console.conftest import House
 from tests.costs.ledger import charged
 from tests.monitoring.stored import PastAnswer, store
@@ -17,14 +17,18 @@ pytestmark = [
 ]
 
 
+async def sign_in(page: Page, house: House, at: str, name: str, role: str) -> None:
+    await page.open(f"{house.base}/console/{at}")
+    await page.type("key", await house.key(name, role))
+    await page.press("Sign in")
+
+
 async def test_an_operator_sees_the_budget_of_the_own_tenant_only(house: House, chromium: Browser) -> None:
     budgets = house.state.costs.budgets
     await budgets.set("tests", house.tenant, "day", 5_000_000, "a start")
     await budgets.set_own("admin", house.tenant, "day", 2_000_000, "a quiet month")
     async with chromium.tab() as page:
-        await page.open(f"{house.base}/console/budgets")
-        await page.type("key", await house.key("olga", "operator"))
-        await page.press("Sign in")
+        await sign_in(page, house, "budgets", "olga", "operator")
         await page.sees("This tenant, today")
         await page.sees("left of $2.00. The service allows $5.00.")
         assert "Whole service" not in await page.text()
@@ -39,9 +43,7 @@ async def test_the_role_service_sees_what_was_used_of_each_error_budget(
         reader = await house.client("gwen", "service")
         async with reader, chromium.tab() as page:
             standing = (await reader.get("/v1/monitoring/error-budgets")).json()
-            await page.open(f"{house.base}/console/error-budgets")
-            await page.type("key", await house.key("sven", "service"))
-            await page.press("Sign in")
+            await sign_in(page, house, "error-budgets", "sven", "service")
             await page.sees("Releases are stopped: the error budget of")
             text = await page.text()
             for each in standing["budgets"]:
@@ -58,9 +60,7 @@ async def test_the_role_service_sees_what_was_used_of_each_error_budget(
 
 async def test_the_role_service_sees_the_budget_of_the_whole_service(house: House, chromium: Browser) -> None:
     async with chromium.tab() as page:
-        await page.open(f"{house.base}/console/budgets")
-        await page.type("key", await house.key("sven", "service"))
-        await page.press("Sign in")
+        await sign_in(page, house, "budgets", "sven", "service")
         await page.sees("Whole service, this month")
         await page.sees("left of $200.00")
         await page.sees("by the end of the month")
@@ -77,9 +77,7 @@ async def test_costs_are_shown_by_key_and_person_and_markup_in_their_names_never
     async with house.state.database.transaction(house.tenant) as connection:
         await charged(house.state.costs, connection, house.tenant, "answer", "extractive", Usage(100), key_id=key.id)
     async with chromium.tab() as page:
-        await page.open(f"{house.base}/console/budgets")
-        await page.type("key", await house.key("olga", "operator"))
-        await page.press("Sign in")
+        await sign_in(page, house, "budgets", "olga", "operator")
         for text in ("By key", name, "By person", "ana <b>b</b>"):
             await page.sees(text)
         assert str(key.id) not in await page.text()

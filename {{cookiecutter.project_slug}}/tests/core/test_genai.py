@@ -2,19 +2,19 @@
 of them has it. A change here is a change of what dashboards of others read.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
 
 from app.core import genai, telemetry
 from app.core.genai import ModelEndpoint
+from tests.recorded import metrics, spans
+
+__all__ = ["metrics", "spans"]
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
@@ -27,25 +27,6 @@ METRICS = {
 REQUIRED = {"gen_ai.operation.name", "gen_ai.provider.name"}
 ALLOWED = REQUIRED | {"gen_ai.request.model", "gen_ai.token.type", "server.address", "server.port", "error.type"}
 AZURE = ModelEndpoint.at("azure", "gpt-4.1-mini", "https://west.example.com/openai")
-
-
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
-    yield exporter
-    provider.shutdown()
-
-
-@pytest.fixture
-def metrics() -> Iterator[InMemoryMetricReader]:
-    reader = InMemoryMetricReader()
-    provider = MeterProvider([reader], shutdown_on_exit=False)
-    genai.use_meter(provider.get_meter("test"))
-    yield reader
-    genai.use_meter(None)
-    provider.shutdown()
 
 
 def points(reader: InMemoryMetricReader) -> dict[str, tuple[str, list[Any]]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -51,6 +52,20 @@ class BareServer:
         self.run(f"drop database {self.name} with (force)")
         for role in (self.owner, self.service):
             self.run(f"drop role {role}")
+
+
+@contextmanager
+def server_at(admin: Urls, revision: str) -> Iterator[BareServer]:
+    """A database of a revision, owned by an ordinary role."""
+    server = BareServer(admin)
+    try:
+        server.run("create extension vector", database=None)
+        server.run(f"grant app_service to {server.service}")
+        server.run(f"alter schema public owner to {server.owner}", database=None)
+        migrate(server.url(server.owner), server.url(server.service), ROOT, revision)
+        yield server
+    finally:
+        server.drop()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from app.core.clock import SystemClock
 from app.core.database import Database
 from app.core.embedded import Urls
 from app.core.errors import DatabaseUnavailable, StartRefused
-from app.core.notifications import NotificationCheck
+from app.core.notifications import notification_check
 from app.core.pooling import refuse_shared_sessions
 from app.core.schema import SchemaCheck, migrate, verify
 from app.identity.domain import ALL_ROLES
@@ -196,7 +196,7 @@ async def test_two_addresses_that_do_not_fit_are_refused(
 async def test_readiness_notices_that_notifications_are_lost(
     pooled: str, settings: Settings, database: Database
 ) -> None:
-    check = NotificationCheck(replace(database, session_url=pooled), SystemClock())
+    check = notification_check(replace(database, session_url=pooled), SystemClock())
     with pytest.raises(DatabaseUnavailable, match="A notification did not arrive"):
         await check()
-    await NotificationCheck(database, SystemClock())()
+    await notification_check(database, SystemClock())()

@@ -12,9 +12,10 @@ import psycopg
 import pytest
 
 from app.core.clock import ManualClock
+from app.core.database import Database
 from app.core.embedded import Urls, start_embedded
 from app.core.schema import migrate
-from app.core.storage import CACHE_SECONDS, StorageCheck
+from app.core.storage import CACHE_SECONDS, storage_check
 from app.main import create_app
 from app.settings import Settings
 from app.wiring import State, build
@@ -124,7 +125,7 @@ async def test_the_check_writes_to_the_disk(database_urls: Urls, state: State) -
         return int(row[0]) if row else 0
 
     before = written()
-    await StorageCheck(state.database, ManualClock())()
+    await storage_check(state.database, ManualClock())()
     async with state.database.pool.connection() as connection:
         await connection.execute("select pg_stat_force_next_flush()")
     async with asyncio.timeout(60):
@@ -135,13 +136,13 @@ async def test_the_check_writes_to_the_disk(database_urls: Urls, state: State) -
 async def test_many_checks_cost_one_write(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = []
 
-    async def write(self: StorageCheck) -> None:
-        writes.append(self)
+    async def write(database: Database) -> None:
+        writes.append(database)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr(StorageCheck, "_write", write)
+    monkeypatch.setattr("app.core.storage._write", write)
     clock = ManualClock()
-    check = StorageCheck(state.database, clock)
+    check = storage_check(state.database, clock)
     await asyncio.gather(*(check() for _ in range(50)))
     assert len(writes) == 1
     clock.advance(CACHE_SECONDS)

@@ -12,7 +12,7 @@ from app.core.embedded import Urls
 from app.core.revisions import revisions
 from app.core.schema import migrate
 from tests.conftest import ROOT
-from tests.core.test_grants import BareServer
+from tests.core.test_grants import BareServer, server_at
 
 BEFORE = revisions(ROOT)["0022"] or ""
 SPACE = UUID(int=7)
@@ -58,16 +58,8 @@ PREVIOUS = (
 
 @pytest.fixture
 def previous(database_urls: Urls) -> Iterator[BareServer]:
-    """A database of the revision before, owned by an ordinary role."""
-    server = BareServer(database_urls)
-    try:
-        server.run("create extension vector", database=None)
-        server.run(f"grant app_service to {server.service}")
-        server.run(f"alter schema public owner to {server.owner}", database=None)
-        migrate(server.url(server.owner), server.url(server.service), ROOT, BEFORE)
+    with server_at(database_urls, BEFORE) as server:
         yield server
-    finally:
-        server.drop()
 
 
 def moved(server: BareServer, target: str = "0022") -> None:

@@ -167,3 +167,21 @@ def service(tmp_path_factory: pytest.TempPathFactory, forked_start: Start) -> It
     yield running
     if running.process.poll() is None:
         running.stop()
+
+
+@contextmanager
+def prometheus(folder: Path, config: str) -> Iterator[str]:
+    """The address of Prometheus with this configuration."""
+    (folder / "prometheus.yml").write_text(config, encoding="utf-8")
+    listening = free_port()
+    options = (f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{listening}")
+    process = subprocess.Popen(
+        ["prometheus", f"--config.file={folder / 'prometheus.yml'}", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield f"http://127.0.0.1:{listening}"
+    finally:
+        process.terminate()
+        process.wait(60)

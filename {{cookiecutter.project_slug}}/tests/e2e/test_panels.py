@@ -1,10 +1,7 @@
 """A real Prometheus scrapes the API and a worker, loads the shipped rules, and answers the query of every panel."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +9,7 @@ import pytest
 from app.monitoring.domain.dashboard_catalogue import DASHBOARDS
 from app.monitoring.domain.dashboards import Dashboard
 from tests.conftest import ROOT
-from tests.e2e.conftest import Running, Start, free_port
+from tests.e2e.conftest import Running, Start, free_port, prometheus
 from tests.e2e.test_worker_metrics import until
 from tests.monitoring.test_dashboards import OF_PROMETHEUS, RECORDED, selectors
 
@@ -29,7 +26,7 @@ def base(tmp_path_factory: pytest.TempPathFactory, forked_start: Start) -> Itera
     running = forked_start(tmp_path_factory.mktemp("panels"), APP_WORKER_METRICS_PORT=str(port))
     try:
         used(running)
-        with prometheus(tmp_path_factory.mktemp("prometheus"), running.base, port) as address:
+        with prometheus(tmp_path_factory.mktemp("prometheus"), config(running.base, port)) as address:
             until(lambda: len(asked(address, "up == 1")) == 2, "API and worker were not scraped")
             until(lambda: evaluated(address), "the rules were not evaluated")
             yield address
@@ -49,27 +46,12 @@ def used(running: Running) -> None:
             assert client.post("/v1/answers", json={"question": question}).status_code == 200
 
 
-@contextmanager
-def prometheus(folder: Path, api: str, worker: int) -> Iterator[str]:
+def config(api: str, worker: int) -> str:
     """With the rules that are shipped, evaluated every second."""
     targets = {"api": api.removeprefix("http://"), "worker": f"127.0.0.1:{worker}"}
     jobs = "".join(f"  - {{job_name: {job}, static_configs: [{{targets: ['{at}']}}]}}\n" for job, at in targets.items())
     rules = ROOT / "monitoring" / "rules" / "*.yaml"
-    (folder / "prometheus.yml").write_text(
-        f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{rules}']\nscrape_configs:\n{jobs}"
-    )
-    listening = free_port()
-    options = (f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{listening}")
-    process = subprocess.Popen(
-        ["prometheus", f"--config.file={folder / 'prometheus.yml'}", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"http://127.0.0.1:{listening}"
-    finally:
-        process.terminate()
-        process.wait(60)
+    return f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: ['{rules}']\nscrape_configs:\n{jobs}"
 
 
 def fetched(base: str, path: str, **parameters: str) -> object:

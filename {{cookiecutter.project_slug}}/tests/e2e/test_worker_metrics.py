@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import App, Running, Start, environment, free_port
+from tests.e2e.conftest import App, Running, Start, environment, free_port, prometheus
 from tests.forks import Forks
 
 TRIES = 1200
@@ -71,7 +71,7 @@ def test_a_workers_jobs_and_ingestion_are_shown_on_its_own_port(running: Running
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="there is no prometheus here")
 def test_a_prometheus_configured_as_the_handbook_says_scrapes_both(running: Running, port: int, tmp_path: Path) -> None:
-    with prometheus(tmp_path, running.base.rsplit(":", 1)[1], str(port)) as base:
+    with prometheus(tmp_path, config(running.base.rsplit(":", 1)[1], str(port))) as base:
         query = {"query": 'sum by (job) (app_jobs_total{result="done"})'}
         until(lambda: bool(asked(base, query)), "no scrape of the worker arrived")
         assert [each["metric"]["job"] for each in asked(base, query)] == ["worker"]
@@ -88,31 +88,14 @@ def asked(base: str, query: dict[str, str]) -> list[dict[str, dict[str, str]]]:
     return found
 
 
-@contextmanager
-def prometheus(folder: Path, api: str, worker: str) -> Iterator[str]:
-    """Prometheus with the configuration of docs/how-to/observe.md and these ports."""
+def config(api: str, worker: str) -> str:
+    """The configuration of docs/how-to/observe.md and these ports."""
     page = (ROOT / "docs" / "how-to" / "observe.md").read_text(encoding="utf-8")
     written = page.split("```yaml\n")[1].split("```")[0]
     assert "localhost:8000" in written
     assert "localhost:8001" in written
-    config = written.replace("localhost:8000", f"127.0.0.1:{api}").replace("localhost:8001", f"127.0.0.1:{worker}")
-    (folder / "prometheus.yml").write_text("global: {scrape_interval: 1s}\n" + config, encoding="utf-8")
-    listening = free_port()
-    process = subprocess.Popen(
-        [
-            "prometheus",
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{listening}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield f"http://127.0.0.1:{listening}"
-    finally:
-        process.terminate()
-        process.wait(60)
+    ports = written.replace("localhost:8000", f"127.0.0.1:{api}").replace("localhost:8001", f"127.0.0.1:{worker}")
+    return "global: {scrape_interval: 1s}\n" + ports
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -191,14 +191,19 @@ def test_commands_that_cannot_be_read_are_refused_with_the_file(service: Extende
         file.unlink()
 
 
-def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migrations(service: ExtendedService) -> None:
-    added = [path for path in examples() if "callbacks" in path or path.endswith("/tables.py")]
-    service.extend(*added)
+def refused_check(service: ExtendedService, added: Sequence[str]) -> str:
+    """Why migrations are refused. added: files that are removed afterwards."""
     try:
-        said = service.refused("migrate", "--check")
+        return service.refused("migrate", "--check")
     finally:
         for path in added:
             (service.folder / path).unlink()
+
+
+def test_a_table_that_the_list_of_stores_leaves_out_fails_the_check_of_migrations(service: ExtendedService) -> None:
+    added = [path for path in examples() if "callbacks" in path or path.endswith("/tables.py")]
+    service.extend(*added)
+    said = refused_check(service, added)
     assert "app/extensions/stores.py does not list callbacks" in said
 
 
@@ -216,10 +221,6 @@ def test_a_store_that_cannot_be_erased_fails_the_check_of_migrations(
     service.extend(*added)
     [path] = [each for each in added if each.endswith(file)]
     service.write(path, examples()[path].replace(old, new))
-    try:
-        said = service.refused("migrate", "--check")
-    finally:
-        for path in added:
-            (service.folder / path).unlink()
+    said = refused_check(service, added)
     assert "callbacks cannot be exported or erased as it says there" in said
     assert reason in said

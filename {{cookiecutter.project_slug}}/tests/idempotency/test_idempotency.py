@@ -133,13 +133,13 @@ async def test_after_a_lost_reply_the_retry_gets_the_same_answer_and_one_charge(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process dies after the commit and before the reply."""
-    from app.inference.routes import answers_api as routes
+    from app.inference.routes import replies
 
-    def dies(_: object) -> bytes:
+    def dies(*_: object) -> bytes:
         raise SystemError
 
     with monkeypatch.context() as patch:
-        patch.setattr(routes, "as_json", dies)
+        patch.setattr(replies, "reply_response", dies)
         assert (await service.ask(WHO, **keyed("nine"))).status_code == 500
     again = await service.ask(WHO, **keyed("nine"))
     assert again.status_code == 200

@@ -4,20 +4,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app.adapters.chat.standin import Fault
-from app.core import genai, telemetry
+from app.core import telemetry
 from app.core.telemetry import RedactingExporter, configure_tracing, shutdown_tracing
 from app.safety.domain.personal_data import DEFAULT_RULES
 from tests.core.test_genai import attributes_of, points
 from tests.core.test_redaction import found_in
 from tests.inference.conftest import TOWER, Service
+from tests.recorded import metrics
 from tests.safety.outbound_forms import SECRETS, carried
+
+__all__ = ["metrics"]
 
 WHO = "Who built the lighthouse of Karlen?"
 BUILT = "It was built in 1874 by the engineer Marta Holm [1]."
@@ -44,16 +46,6 @@ def spans(content: bool) -> Iterator[InMemorySpanExporter]:
     telemetry._provider.add_span_processor(SimpleSpanProcessor(RedactingExporter(exporter, DEFAULT_RULES.mask)))
     yield exporter
     shutdown_tracing()
-
-
-@pytest.fixture
-def metrics() -> Iterator[InMemoryMetricReader]:
-    reader = InMemoryMetricReader()
-    provider = MeterProvider([reader], shutdown_on_exit=False)
-    genai.use_meter(provider.get_meter("test"))
-    yield reader
-    genai.use_meter(None)
-    provider.shutdown()
 
 
 def named(spans: InMemorySpanExporter, start: str) -> list[ReadableSpan]:

@@ -9,11 +9,11 @@ import pytest
 
 from app.core.jobs import Worker
 from app.inference.domain.human_review import ReviewPolicy
-from app.review.domain.items import DecisionType, SubmittedDecision
-from app.review.repository import ReviewFilters
+from app.review.domain.items import DecisionType
 from tests.clock import until
 from tests.conftest import without_polling
 from tests.inference.conftest import Service, change_serving
+from tests.inference.reviewer import decide_on
 
 WHO = "Who built the lighthouse of Karlen?"
 SECRET = "Marta"
@@ -27,19 +27,8 @@ def holding(quoting: Service) -> Service:
 
 
 async def decide(service: Service, answer_id: str, decision: DecisionType = "approve", text: str | None = None) -> None:
-    reviews = service.state.reviews
     await Worker(service.state.database, service.state.jobs, concurrency=1).run(wait=False)
-    key = await service.state.identity.create_key(service.tenant, f"ana-{uuid4().hex}", ["reviewer"])
-    ana = await service.state.identity.authenticate(key.text)
-    [item] = [
-        i
-        for i in await reviews.queue.list(ana, ReviewFilters(kind="answer"), None, 200)
-        if str(i.subject_id) == answer_id
-    ]
-    claimed = await reviews.queue.claim(ana, item.id)
-    await reviews.decisions.decide(
-        ana, item.id, SubmittedDecision(decision, "seen", claimed.fence, claimed.version, claimed.digest, text)
-    )
+    await decide_on(service, "answer", answer_id, decision, text)
 
 
 async def get(service: Service, answer_id: str, **query: Any) -> httpx.Response:

@@ -1,30 +1,20 @@
 """Replies of real providers, with and without streaming, as the caller sees them."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from pydantic import SecretStr
 
 from app.adapters.chat.standin import Fault
-from app.core import telemetry
 from tests.inference.conftest import TOWER, Open, Service
+from tests.recorded import spans
+
+__all__ = ["spans"]
 
 WHO = "Who built the lighthouse of Karlen?"
 TEXT = ("It was built in 1874 ", "by the engineer Marta Holm. [1]")
-
-
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    kept, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
-    yield kept
-    provider.shutdown()
 
 
 async def asked(service: Service, stream: bool) -> tuple[str, dict[str, object]]:

@@ -1,5 +1,6 @@
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -36,6 +37,18 @@ async def ask(service: Service, **options: Any) -> list[tuple[str, dict[str, Any
         return [event async for event in events(response)]
 
 
+@asynccontextmanager
+async def begun(service: Service) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    """What comes after the first piece of text."""
+    async with (
+        service.client() as client,
+        client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True}) as response,
+    ):
+        coming = events(response)
+        assert (await anext(coming))[0] == "text"
+        yield coming
+
+
 @pytest.mark.quick
 async def test_pieces_come_first_and_the_whole_answer_last(service: Service) -> None:
     service.model.faults.append(Fault(pieces=SAID))
@@ -50,12 +63,7 @@ async def test_pieces_come_first_and_the_whole_answer_last(service: Service) -> 
 
 async def test_pieces_arrive_while_the_model_writes(service: Service) -> None:
     service.model.faults.append(Fault(pieces=(*SAID, " Its lamp can be seen from 32 kilometres away."), stall=50))
-    async with (
-        service.client() as client,
-        client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True}) as response,
-    ):
-        coming = events(response)
-        assert (await anext(coming))[0] == "text"
+    async with begun(service) as coming:
         await leap(50)
         assert [name async for name, _ in coming] == ["text", "answer"]
 
@@ -107,12 +115,7 @@ async def test_a_stream_that_breaks_ends_in_a_problem_and_is_not_stored_as_an_an
     service: Service, fault: Fault
 ) -> None:
     service.model.faults.append(fault)
-    async with (
-        service.client() as client,
-        client.stream("POST", "/v1/answers", json={"question": WHO, "stream": True}) as response,
-    ):
-        coming = events(response)
-        assert (await anext(coming))[0] == "text"
+    async with begun(service) as coming:
         await leap(101)
         [(name, problem)] = [event async for event in coming]
     assert (name, problem["code"]) == ("problem", "stream_ended")

@@ -20,10 +20,9 @@ from app.identity.domain import Principal
 from app.inference.domain.human_review import ReviewPolicy
 from app.inference.repository import recording
 from app.releases.domain import ReleaseUnservable
-from app.review.domain.items import SubmittedDecision
-from app.review.repository import ReviewFilters
 from tests.clock import leap
 from tests.inference.conftest import Service, change_serving
+from tests.inference.reviewer import decide_on
 
 ALL = ["look_up_ticket", "add_ticket_note", "close_ticket"]
 LOOK = "Look up the ticket T-1, please."
@@ -94,18 +93,7 @@ async def notes(service: Service) -> list[str]:
 
 async def decide(service: Service, action_id: str, decision: Any = "approve") -> None:
     await work(service)
-    reviews = service.state.reviews
-    key = await service.state.identity.create_key(service.tenant, f"ana-{uuid4().hex}", ["reviewer"])
-    ana = await service.state.identity.authenticate(key.text)
-    [item] = [
-        i
-        for i in await reviews.queue.list(ana, ReviewFilters(kind="action"), None, 200)
-        if str(i.subject_id) == action_id
-    ]
-    claimed = await reviews.queue.claim(ana, item.id)
-    await reviews.decisions.decide(
-        ana, item.id, SubmittedDecision(decision, "seen", claimed.fence, claimed.version, claimed.digest)
-    )
+    await decide_on(service, "action", action_id, decision)
     await work(service)
 
 

@@ -14,6 +14,7 @@ from app.ingestion.domain.documents import Upload, UploadOptions
 from app.ingestion.service import processing
 from app.ingestion.service.attachments import store_attachments
 from app.wiring import State
+from tests import mails
 from tests.ingestion.conftest import OpenKey, Send
 
 Documents = Callable[[], Awaitable[dict[str, dict[str, Any]]]]
@@ -42,15 +43,7 @@ def mail(
 
 
 def message(*attachments: tuple[str, bytes] | EmailMessage, text: str = "See the file.") -> EmailMessage:
-    one = EmailMessage()
-    one["From"], one["Subject"] = "ann@example.org", "Notice of the harbour"
-    one.set_content(text)
-    for each in attachments:
-        if isinstance(each, EmailMessage):
-            one.add_attachment(each)
-        else:
-            one.add_attachment(each[1], maintype="application", subtype="octet-stream", filename=each[0])
-    return one
+    return mails.message("Notice of the harbour", text, *attachments)
 
 
 async def test_attachments_are_published_below_the_address_of_their_message(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -68,17 +68,16 @@ class Faulty:
             self.injector.step()
         self.injector.step()
 
-    @asynccontextmanager
-    async def read(self, tenant_id: UUID) -> AsyncIterator[Any]:
-        self.injector.step()
-        async with self.real.read(tenant_id) as connection:
-            yield connection
-        self.injector.step()
+    def read(self, tenant_id: UUID) -> AbstractAsyncContextManager[Any]:
+        return self._between_steps(self.real.read(tenant_id))
+
+    def pipeline(self, tenant_id: UUID) -> AbstractAsyncContextManager[Any]:
+        return self._between_steps(self.real.pipeline(tenant_id))
 
     @asynccontextmanager
-    async def pipeline(self, tenant_id: UUID) -> AsyncIterator[Any]:
+    async def _between_steps(self, opened: AbstractAsyncContextManager[Any]) -> AsyncIterator[Any]:
         self.injector.step()
-        async with self.real.pipeline(tenant_id) as connection:
+        async with opened as connection:
             yield connection
         self.injector.step()
 

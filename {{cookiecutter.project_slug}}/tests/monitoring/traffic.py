@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from app.core.clock import Clock
 from app.core.ids import new_id
-from app.costs.domain import Usage
 from app.costs.domain.budgets import Settlement
 from app.identity.domain import Principal
 from app.inference import repository
@@ -20,6 +19,7 @@ from app.inference.domain.release_assignment import ReleaseAssignment
 from app.inference.domain.replay import AnswerConditions
 from app.inference.service.delivery import as_json
 from app.wiring import State
+from tests.review.conftest import answer_of
 
 RELEASE = "0" * 64
 
@@ -103,24 +103,12 @@ class Traffic:
 
 def _answer(clock: Clock, ago: timedelta, source: str, values: dict[str, Any]) -> Answer:
     citation = Citation(1, uuid4(), uuid4(), "Rules", source, "rules.md", (), "It opens.", 0, 9, 1)
-    plain = Answer(
-        id=new_id(),
+    plain = replace(
+        answer_of(clock, "It opens at seven [1]."),
         created_at=clock.now() - ago,
-        status="answered",
-        text="It opens at seven [1].",
-        model="extractive",
-        degraded=False,
-        reasons=(),
-        refusal=None,
         release_id=RELEASE,
-        corpus_version=1,
         citations=(citation,),
-        findings=(),
-        usage=Usage(0),
-        estimated=False,
         cost_micro_usd=100,
         timings_ms={"total": 50.0},
-        trace_id="1" * 32,
-        groundedness=1.0,
     )
     return replace(plain, **values)

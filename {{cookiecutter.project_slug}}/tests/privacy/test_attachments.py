@@ -2,7 +2,6 @@
 
 import io
 import json
-from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -19,25 +18,13 @@ from app.privacy.domain.requests import Selection
 from app.privacy.service import Privacy
 from app.wiring import State
 from benchmarks.harness import work_off
+from tests.mails import message
 
 ZOE = Selection("subject", "Zoe Quistgard")
 WHY = "request 18 of the person"
 FEES = "notice.eml#attachments/1-fees.txt"
 INNER = "notice.eml#attachments/2-Inner.eml"
 DEEP = f"{INNER}#attachments/1-ropes.txt"
-
-
-def message(subject: str, text: str, *attached: Any) -> EmailMessage:
-    one = EmailMessage()
-    one["From"], one["Subject"] = "ann@example.org", subject
-    one.set_content(text)
-    for each in attached:
-        if isinstance(each, EmailMessage):
-            one.add_attachment(each)
-        else:
-            name, content = each
-            one.add_attachment(content.encode(), maintype="application", subtype="octet-stream", filename=name)
-    return one
 
 
 async def send(client: httpx.AsyncClient, state: State, named_in: str) -> None:
@@ -47,8 +34,8 @@ async def send(client: httpx.AsyncClient, state: State, named_in: str) -> None:
         f"The {thing} of the harbour {'belongs to Zoe Quistgard' if uri == named_in else 'is known to all'}."
         for uri, thing in zip(uris, ("lamp", "crane", "desk", "rope"), strict=True)
     )
-    inner = message("Inner", within, ("ropes.txt", ropes))
-    files = [("files", ("notice.eml", bytes(message("Outer", notice, ("fees.txt", fees), inner))))]
+    inner = message("Inner", within, ("ropes.txt", ropes.encode()))
+    files = [("files", ("notice.eml", bytes(message("Outer", notice, ("fees.txt", fees.encode()), inner))))]
     files += [("files", ("other.txt", b"The oak desk of the keeper stands at the wall."))]
     assert (await client.post("/v1/documents", files=files)).status_code == 202
     await work_off(state)

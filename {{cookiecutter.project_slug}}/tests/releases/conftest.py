@@ -134,6 +134,15 @@ class House:
         self.gate.cleared.add(release.id)
         return release
 
+    async def after_three_releases(self) -> tuple[Process, Release, Release]:
+        """A process that has its third release, and the first two."""
+        process = self.process()
+        first = await process.environments.resolve()
+        second, third = await self.approved(process), await self.approved(process)
+        for release in (second, third):
+            await process.rollouts.activate("operator", release.id, "better")
+        return process, first, second
+
 
 @pytest.fixture
 def house(database: Database) -> House:

@@ -238,11 +238,7 @@ async def test_a_rollback_needs_no_gate_and_brings_back_the_release_before(house
 
 
 async def test_a_second_rollback_goes_further_back_and_not_forth(house: House) -> None:
-    process = house.process()
-    first = await process.environments.resolve()
-    second, third = await house.approved(process), await house.approved(process)
-    for release in (second, third):
-        await process.rollouts.activate("operator", release.id, "better")
+    process, first, second = await house.after_three_releases()
     assert await process.rollouts.rollback("operator", "worse") == second
     assert await process.rollouts.rollback("operator", "worse still") == first
     with pytest.raises(NoEarlierRelease):
@@ -250,11 +246,7 @@ async def test_a_second_rollback_goes_further_back_and_not_forth(house: House) -
 
 
 async def test_a_rollback_can_name_its_release(house: House) -> None:
-    process = house.process()
-    first = await process.environments.resolve()
-    second, third = await house.approved(process), await house.approved(process)
-    for release in (second, third):
-        await process.rollouts.activate("operator", release.id, "better")
+    process, first, second = await house.after_three_releases()
     assert await process.rollouts.rollback("operator", "both are worse", to=str(first.number)) == first
     assert await process.rollouts.rollback("operator", "the second was good", to=second.id) == second
 

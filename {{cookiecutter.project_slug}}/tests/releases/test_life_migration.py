@@ -13,7 +13,7 @@ from app.core.embedded import Urls
 from app.core.schema import migrate
 from app.inference.domain.replay import AnswerConditions
 from tests.conftest import ROOT
-from tests.core.test_grants import BareServer
+from tests.core.test_grants import BareServer, server_at
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 TENANT, ANSWER, CHUNK = uuid4(), uuid4(), uuid4()
@@ -30,12 +30,7 @@ def release(owner: psycopg.Connection, number: int) -> str:
 @pytest.fixture
 def first(database_urls: Urls) -> Iterator[BareServer]:
     """A database of the revision before: two releases that were live one after the other, a draft, and an answer."""
-    server = BareServer(database_urls)
-    try:
-        server.run("create extension vector", database=None)
-        server.run(f"grant app_service to {server.service}")
-        server.run(f"alter schema public owner to {server.owner}", database=None)
-        migrate(server.url(server.owner), server.url(server.service), ROOT, "0007")
+    with server_at(database_urls, "0007") as server:
         with psycopg.connect(server.url(server.owner)) as owner:
             old, live, _ = (release(owner, number) for number in (1, 2, 3))
             owner.execute("insert into environments values ('production', %s, %s)", [live, WHEN])
@@ -50,8 +45,6 @@ def first(database_urls: Urls) -> Iterator[BareServer]:
                 [ANSWER, TENANT, WHEN, live, body],
             )
         yield server
-    finally:
-        server.drop()
 
 
 def test_releases_and_answers_of_before_go_on_with_what_is_known_of_them(first: BareServer) -> None:

@@ -35,11 +35,7 @@ async def test_a_rollback_after_canaries_and_a_rehearsal_goes_to_what_all_caller
 
 async def test_what_a_process_holds_ready_is_what_the_next_rollback_goes_to(house: House) -> None:
     """Also after a rollback that names its release and passes another one over."""
-    process = house.process()
-    first = await process.environments.resolve()
-    second, third = await house.approved(process), await house.approved(process)
-    for release in (second, third):
-        await process.rollouts.activate("operator", release.id, "better")
+    process, first, _ = await house.after_three_releases()
     assert await process.rollouts.rollback("operator", "both are worse", to=first.id) == first
     assert process.environments.served().previous is None
     with pytest.raises(NoEarlierRelease):

@@ -18,8 +18,8 @@ from app.retrieval.domain import EmbedderMismatch, EmbeddingFailed, Evidence, In
 from app.retrieval.ports import PassageSearch
 from app.retrieval.service.retrieval import Retrieval
 from app.settings import Settings
-from app.wiring import State, build
-from tests.conftest import FreshDatabase
+from app.wiring import State
+from tests.conftest import database_urls, state
 from tests.retrieval.conftest import WordsEmbedder
 from tests.retrieval.rooms import remote, room_served
 from tests.retrieval.test_indexes import SeparateService, ignore, narrow, put, switch_to
@@ -27,6 +27,8 @@ from tests.retrieval.test_indexes import SeparateService, ignore, narrow, put, s
 GROUPS = ("geo", "staff", "kitchen")
 RIVER = "The river Tarn rises on Mont Lozère and is dammed near Pinet."
 BRIDGE = "The viaduct of Millau carries a motorway over the river Tarn."
+__all__ = ["database_urls", "state"]
+
 FOREVER = 600.0
 
 
@@ -42,18 +44,6 @@ class Searcher:
         return await self.search.search(caller, query, **options)  # type: ignore[arg-type]
 
 
-@pytest_asyncio.fixture(scope="module")
-async def urls(fresh_database: FreshDatabase) -> AsyncIterator[Urls]:
-    with fresh_database() as made:
-        yield made
-
-
-@pytest_asyncio.fixture(scope="module")
-async def state(urls: Urls, settings: Settings) -> AsyncIterator[State]:
-    async with build(settings, urls) as built:
-        yield built
-
-
 @asynccontextmanager
 async def opened(way: str, urls: Urls, settings: Settings, own: Retrieval) -> AsyncIterator[PassageSearch]:
     if way == "in this process":
@@ -65,12 +55,12 @@ async def opened(way: str, urls: Urls, settings: Settings, own: Retrieval) -> As
 
 @pytest_asyncio.fixture(params=["in this process", "in another process"])
 async def searcher(
-    request: pytest.FixtureRequest, state: State, urls: Urls, settings: Settings, principal: Principal
+    request: pytest.FixtureRequest, state: State, database_urls: Urls, settings: Settings, principal: Principal
 ) -> AsyncIterator[Searcher]:
     words = WordsEmbedder()
     own = SeparateService(state, words).retrieval
     await own.indexes.live()
-    async with opened(request.param, urls, settings, own) as search:
+    async with opened(request.param, database_urls, settings, own) as search:
         yield Searcher(search, own, words, replace(principal, groups=frozenset()))
 
 

@@ -1,6 +1,6 @@
 """A text that an index holds is not embedded again: copies, later versions, repeated passages; never across tenants."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -10,7 +10,6 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from app.core.database import in_one_round_trip
-from app.core.embedded import Urls
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, upload_options
 from app.ingestion.domain.policy import DataPolicy
@@ -19,11 +18,13 @@ from app.retrieval.domain import Heading, PublishRequest, text_digest
 from app.retrieval.ports import EmbeddingResult
 from app.retrieval.repository.stored_vectors import STORED_VECTORS
 from app.retrieval.service.retrieval import Retrieval
-from app.settings import Settings
-from app.wiring import State, build
-from tests.conftest import FreshDatabase
+from app.wiring import State
+from tests.conftest import database_urls, state
 from tests.retrieval.conftest import WordsEmbedder
 from tests.retrieval.test_indexes import SeparateService, ask, ignore, narrow, put, switch_to
+
+# A database of this file: an index is built of all documents, and other files of this folder leave hundreds.
+__all__ = ["database_urls", "state"]
 
 DIGESTS = "select array_agg(text_digest) from chunk_vectors where tenant_id = %s and index_number = %s"
 
@@ -45,19 +46,6 @@ class Recorder(WordsEmbedder):
     def taken(self) -> list[str]:
         asked, self.asked = self.asked, []
         return asked
-
-
-@pytest.fixture(scope="module")
-def database_urls(fresh_database: FreshDatabase) -> Iterator[Urls]:
-    """A database of this file: an index is built of all documents, and other files leave hundreds."""
-    with fresh_database() as urls:
-        yield urls
-
-
-@pytest_asyncio.fixture(scope="module")
-async def state(database_urls: Urls, settings: Settings) -> AsyncIterator[State]:
-    async with build(settings, database_urls) as built:
-        yield built
 
 
 @pytest.fixture(scope="module")

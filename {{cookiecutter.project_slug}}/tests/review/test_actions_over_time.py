@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.actions.domain import ActionProposal, NewAction, payload_of
 from app.core.errors import Conflict, Forbidden
@@ -22,12 +21,12 @@ from app.review.repository import ReviewFilters
 from app.review.service import Reviews
 from tests.actions.conftest import Opened, Shop, open_shop
 from tests.review.conftest import submission
+from tests.review.machines import check_machine
 from tests.review.service.test_action_subject import person, reviews_of
 
 __all__ = ["open_shop"]
 
 T = TypeVar("T")
-SEED = 20261122
 LEASE = 300
 who = st.sampled_from(("ana", "bob", "eve"))
 which = st.integers(0, 30)
@@ -193,17 +192,4 @@ class Book(RuleBasedStateMachine):
 
 
 async def test_actions_keep_their_invariants(open_shop: Opened) -> None:
-    loop = asyncio.get_running_loop()
-
-    def run(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
-
-    class Opened_(Book):
-        pass
-
-    Opened_.run = staticmethod(run)  # type: ignore[assignment]
-    Opened_.open = staticmethod(lambda: run(open_shop()))  # type: ignore[assignment]
-    print(f"seed {SEED}")
-    # Its own thread: the machine is synchronous, and the book lives on this loop.
-    limits = settings(max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-    await asyncio.to_thread(run_state_machine_as_test, seed(SEED)(Opened_), settings=limits)
+    await check_machine(Book, "open", open_shop)

@@ -4,24 +4,22 @@ jumps.
 Runs print their seed; repeat one with pytest --hypothesis-seed=….
 """
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from app.core.errors import Conflict, Forbidden
 from app.review.domain.items import ReviewItem
 from app.review.repository import ReviewFilters
 from tests.review.conftest import Desk, Seated, submission
+from tests.review.machines import check_machine
 
 T = TypeVar("T")
 PEOPLE = ("ana", "bob", "eve")
-SEED = 20261122
 who = st.sampled_from(PEOPLE)
 which = st.integers(0, 30)
 
@@ -147,17 +145,4 @@ class Queue(RuleBasedStateMachine):
 
 
 async def test_the_queue_keeps_its_invariants(seat: Seated) -> None:
-    loop = asyncio.get_running_loop()
-
-    def run(work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(30)
-
-    class Seated_(Queue):
-        pass
-
-    Seated_.run = staticmethod(run)  # type: ignore[assignment]
-    Seated_.seat = staticmethod(lambda: run(seat()))  # type: ignore[assignment]
-    print(f"seed {SEED}")
-    # Its own thread: the machine is synchronous, and the queue lives on this loop.
-    limits = settings(max_examples=8, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-    await asyncio.to_thread(run_state_machine_as_test, seed(SEED)(Seated_), settings=limits)
+    await check_machine(Queue, "seat", seat)

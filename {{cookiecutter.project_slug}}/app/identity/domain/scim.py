@@ -116,10 +116,7 @@ def _with_user_attribute(user: UserContent, verb: str, name: str, value: object)
             raise ScimProblem("invalidValue", "active cannot be removed.")
         return replace(user, active=_truth(value, name))
     if name == "username":
-        text = _text({name: value}, name)
-        if text is None:
-            raise ScimProblem("invalidValue", "userName cannot be removed.")
-        return replace(user, user_name=text)
+        return replace(user, user_name=_lasting_text(value, "userName"))
     if name == "externalid":
         return replace(user, external_id=_text({name: value}, name))
     if name == "displayname":
@@ -149,10 +146,7 @@ def _with_group_attribute(group: GroupContent, verb: str, name: str, value: obje
     if verb == "remove":
         value = None
     if name == "displayname":
-        text = _text({name: value}, name)
-        if text is None:
-            raise ScimProblem("invalidValue", "displayName cannot be removed.")
-        return replace(group, display_name=text)
+        return replace(group, display_name=_lasting_text(value, "displayName"))
     if name == "externalid":
         return replace(group, external_id=_text({name: value}, name))
     _check_ignored(name)
@@ -212,6 +206,14 @@ def _text(found: Mapping[str, object], name: str) -> str | None:
     if not isinstance(value, str) or len(value) > MAX_TEXT_CHARACTERS or not value.isprintable():
         raise ScimProblem("invalidValue", f"{name} is no text of at most {MAX_TEXT_CHARACTERS} characters.")
     return value
+
+
+def _lasting_text(value: object, name: str) -> str:
+    """Of an attribute that can be changed and not removed. Errors: ScimProblem."""
+    text = _text({name.lower(): value}, name)
+    if text is None:
+        raise ScimProblem("invalidValue", f"{name} cannot be removed.")
+    return text
 
 
 def _truth(value: object, name: str) -> bool:

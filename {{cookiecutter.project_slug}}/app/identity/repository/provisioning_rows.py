@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Table, delete, func, insert, select, text, update
+from sqlalchemy import Column, Row, Table, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ from app.identity.domain.provisioning import (
 )
 from app.identity.tables import provisioned_groups, provisioned_members, provisioned_users, provisioned_values
 
+_USER, _GROUP = provisioned_members.c.user_id, provisioned_members.c.group_id
 _ACCESS = """
     with person as (
         select id, active, deleted_at from provisioned_users where tenant_id = :tenant and {column} = :link
@@ -61,12 +62,7 @@ async def list_users(
     """The number of all that match, and some of them, the oldest first."""
     there = [provisioned_users.c.deleted_at.is_(None), *_condition(provisioned_users, where)]
     total, rows = await _page(connection, provisioned_users, there, offset, limit)
-    named: dict[UUID, dict[UUID, str]] = {row.id: {} for row in rows}
-    joined = provisioned_members.join(provisioned_groups, provisioned_groups.c.id == provisioned_members.c.group_id)
-    query = select(provisioned_members.c.user_id, provisioned_groups.c.id, provisioned_groups.c.display_name)
-    groups = query.select_from(joined).where(provisioned_members.c.user_id.in_(named))
-    for user, group, name in await connection.execute(groups):
-        named[user][group] = name
+    groups = await _names(connection, rows, _USER, _GROUP, provisioned_groups.c.display_name)
     return total, [
         ProvisionedUser(
             row.id,
@@ -76,7 +72,7 @@ async def list_users(
             row.active,
             row.created_at,
             row.updated_at,
-            named[row.id],
+            groups[row.id],
         )
         for row in rows
     ]
@@ -87,16 +83,22 @@ async def list_groups(
 ) -> tuple[int, list[ProvisionedGroup]]:
     """As `list_users`."""
     total, rows = await _page(connection, provisioned_groups, _condition(provisioned_groups, where), offset, limit)
-    named: dict[UUID, dict[UUID, str]] = {row.id: {} for row in rows}
-    joined = provisioned_members.join(provisioned_users, provisioned_users.c.id == provisioned_members.c.user_id)
-    query = select(provisioned_members.c.group_id, provisioned_users.c.id, provisioned_users.c.user_name)
-    members = query.select_from(joined).where(provisioned_members.c.group_id.in_(named))
-    for group, user, name in await connection.execute(members):
-        named[group][user] = name
+    members = await _names(connection, rows, _GROUP, _USER, provisioned_users.c.user_name)
     return total, [
-        ProvisionedGroup(row.id, row.display_name, row.external_id, row.created_at, row.updated_at, named[row.id])
+        ProvisionedGroup(row.id, row.display_name, row.external_id, row.created_at, row.updated_at, members[row.id])
         for row in rows
     ]
+
+
+async def _names(
+    connection: AsyncConnection, rows: Sequence[Row[Any]], own: Column[UUID], other: Column[UUID], name: Column[str]
+) -> dict[UUID, dict[UUID, str]]:
+    """Names of who is on the other side of a membership, by the ids of both. own, other: the columns of the sides."""
+    found: dict[UUID, dict[UUID, str]] = {row.id: {} for row in rows}
+    query = select(own, other, name).join_from(provisioned_members, name.table, name.table.c.id == other)
+    for one, another, text_of in await connection.execute(query.where(own.in_(found))):
+        found[one][another] = text_of
+    return found
 
 
 async def _page(

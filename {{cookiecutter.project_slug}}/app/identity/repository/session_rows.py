@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -35,12 +36,7 @@ async def add_session(
     await connection.execute(
         insert(console_sessions).values(
             digest=key,
-            tenant_id=session.tenant_id,
-            identity_id=session.identity_id,
-            created_at=session.created_at,
-            used_at=session.used_at,
-            provider_session=session.provider_session,
-            refreshed_at=session.refreshed_at,
+            **asdict(session),
             refresh_token=refresh_token.content if refresh_token else None,
             key_version=refresh_token.key_version if refresh_token else None,
         )

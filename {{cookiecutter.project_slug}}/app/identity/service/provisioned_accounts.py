@@ -1,6 +1,7 @@
 """Provisioning by the identity provider (SCIM): accounts and groups that count at the next request."""
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -70,38 +71,31 @@ class Provisioning:
 
         Errors: ScimNotFound, NameTaken, those of `change`.
         """
-        try:
-            async with self.database.transaction(caller.tenant_id) as connection:
-                await provisioning_rows.lock(connection, caller.tenant_id, shared=False)
+        with _other_has("Another user of this tenant has this userName."):
+            async with self._changing(caller) as (connection, changed):
                 before = await _user(connection, user_id) if user_id else None
                 key, now, content = user_id or new_id(), self.clock.now(), change(before.content if before else None)
                 await provisioning_rows.store_user(connection, caller.tenant_id, key, content, now, new=before is None)
                 after = await _user(connection, key)
-                changed = await self._apply(connection, caller.tenant_id, [each for each in (before, after) if each])
+                changed += await self._apply(connection, caller.tenant_id, [each for each in (before, after) if each])
                 words = tuple(f"active: {each.active}" if each else None for each in (before, after))
                 await self._record(connection, caller, f"user {key}", *words)
-        except IntegrityError as error:
-            raise NameTaken("Another user of this tenant has this userName.") from error
-        self._forget(changed)
         return after
 
     async def delete_user(self, caller: Principal, user_id: UUID) -> None:
         """Errors: ScimNotFound."""
-        async with self.database.transaction(caller.tenant_id) as connection:
-            await provisioning_rows.lock(connection, caller.tenant_id, shared=False)
+        async with self._changing(caller) as (connection, changed):
             before = await _user(connection, user_id)
             await provisioning_rows.delete_user(connection, user_id, self.clock.now())
-            changed = await self._apply(connection, caller.tenant_id, [before])
+            changed += await self._apply(connection, caller.tenant_id, [before])
             await self._record(connection, caller, f"user {user_id}", f"active: {before.active}", "deleted")
-        self._forget(changed)
 
     async def put_group(
         self, caller: Principal, group_id: UUID | None, change: Callable[[GroupContent | None], GroupContent]
     ) -> ProvisionedGroup:
         """As `put_user`, for a group with its members. Errors: ScimProblem too, for a member that is no user."""
-        try:
-            async with self.database.transaction(caller.tenant_id) as connection:
-                await provisioning_rows.lock(connection, caller.tenant_id, shared=False)
+        with _other_has("Another group of this tenant has this displayName."):
+            async with self._changing(caller) as (connection, changed):
                 before = await _group(connection, group_id) if group_id else None
                 content = change(before.content if before else None)
                 if content.members - await provisioning_rows.existing_users(connection, content.members):
@@ -109,23 +103,30 @@ class Provisioning:
                 key, now = group_id or new_id(), self.clock.now()
                 await provisioning_rows.store_group(connection, caller.tenant_id, key, content, now, new=before is None)
                 after = await _group(connection, key)
-                changed = await self._apply_all(connection, caller.tenant_id)
+                changed += await self._apply_all(connection, caller.tenant_id)
                 words = tuple(f"{len(each.members)} members" if each else None for each in (before, after))
                 await self._record(connection, caller, f"group {key}", *words)
-        except IntegrityError as error:
-            raise NameTaken("Another group of this tenant has this displayName.") from error
-        self._forget(changed)
         return after
 
     async def delete_group(self, caller: Principal, group_id: UUID) -> None:
         """Errors: ScimNotFound."""
-        async with self.database.transaction(caller.tenant_id) as connection:
-            await provisioning_rows.lock(connection, caller.tenant_id, shared=False)
+        async with self._changing(caller) as (connection, changed):
             before = await _group(connection, group_id)
             await provisioning_rows.delete_group(connection, group_id)
-            changed = await self._apply_all(connection, caller.tenant_id)
+            changed += await self._apply_all(connection, caller.tenant_id)
             await self._record(connection, caller, f"group {group_id}", f"{len(before.members)} members", "deleted")
-        self._forget(changed)
+
+    @asynccontextmanager
+    async def _changing(self, caller: Principal) -> AsyncIterator[tuple[AsyncConnection, list[UUID]]]:
+        """A transaction in which nobody else provisions in this tenant, and a list for the identities that it changes:
+        this process forgets them once it is committed.
+        """
+        changed: list[UUID] = []
+        async with self.database.transaction(caller.tenant_id) as connection:
+            await provisioning_rows.lock(connection, caller.tenant_id, shared=False)
+            yield connection, changed
+        for each in changed:
+            self.cache.forget(each)
 
     async def _apply(
         self, connection: AsyncConnection, tenant_id: UUID, users: Collection[ProvisionedUser]
@@ -162,9 +163,14 @@ class Provisioning:
         act = Act(caller.name, "account.provision", f"provisioned {subject}", "", before, after, caller.tenant_id)
         await audit.record(connection, act, self.clock.now())
 
-    def _forget(self, identities: Collection[UUID]) -> None:
-        for each in identities:
-            self.cache.forget(each)
+
+@contextmanager
+def _other_has(detail: str) -> Iterator[None]:
+    """Errors: NameTaken, for a name that the database refuses to store twice."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise NameTaken(detail) from error
 
 
 async def _user(connection: AsyncConnection, user_id: UUID) -> ProvisionedUser:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
 from uuid import UUID
 
-from app.core.cursors import cursor_text, parse_cursor
+from app.core.cursors import PageCursor
 from app.core.errors import Invalid
 from app.core.redaction import redact
 from app.inference.domain.answer import AnswerStatus, RefusalReason
@@ -52,25 +52,10 @@ class AnswerFilters:
     answer_id: UUID | None = None
 
 
-class AnswerPosition(NamedTuple):
+class AnswerPosition(PageCursor):
     """A place in the order of answers, the newest first. It holds in every tenant."""
 
-    created_at: datetime
-    id: UUID
-
-    def text(self) -> str:
-        return cursor_text(self.created_at, self.id)
-
-    @classmethod
-    def parse(cls, text: str) -> "AnswerPosition":
-        """Errors: InvalidAnswerCursor."""
-        try:
-            position = cls(*parse_cursor(text))
-        except ValueError as error:
-            raise InvalidAnswerCursor() from error
-        if position.created_at.tzinfo is None:
-            raise InvalidAnswerCursor()
-        return position
+    unreadable = InvalidAnswerCursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ async def list_answers(
     inner, outer = _split(filters)
     if after:
         inner += ["created_at <= :after_at", "(created_at, id) < (:after_at, :after_id)"]
-        values |= {"after_at": after.created_at, "after_id": after.id}
+        values |= {"after_at": after.at, "after_id": after.id}
     await connection.execute(_BY_INDEX)
     query = _PAGE.format(columns=_COLUMNS, inner=_joined(inner), outer=_joined(outer))
     rows = [row._mapping for row in await connection.execute(text(query), values)]

@@ -1,6 +1,6 @@
 """Kept conversations: their turns refer to stored answers, whose texts are stored nowhere else."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -111,18 +111,22 @@ async def last_turns(
     connection: AsyncConnection, key: ConversationKey, groups: Collection[str], limit: int
 ) -> list[Turn]:
     """The last turns that these access groups may read now, oldest first. Answers that were not delivered are empty."""
-    values = key.values | {"groups": sorted(groups), "limit": limit}
-    rows = (await connection.execute(_TURNS, values)).mappings().all()
-    return [_turn(row) for row in reversed(rows)]
+    return [_turn(row) for row in await _last_rows(connection, key, groups, limit)]
 
 
 async def list_stored_turns(
     connection: AsyncConnection, key: ConversationKey, groups: Collection[str], limit: int
 ) -> list[StoredTurn]:
     """The last turns as they are shown, oldest first."""
+    return [_stored_turn(row) for row in await _last_rows(connection, key, groups, limit)]
+
+
+async def _last_rows(
+    connection: AsyncConnection, key: ConversationKey, groups: Collection[str], limit: int
+) -> Iterator[RowMapping]:
+    """The oldest first."""
     values = key.values | {"groups": sorted(groups), "limit": limit}
-    rows = (await connection.execute(_TURNS, values)).mappings().all()
-    return [_stored_turn(row) for row in reversed(rows)]
+    return reversed((await connection.execute(_TURNS, values)).mappings().all())
 
 
 async def turns_of_answers(

@@ -1,6 +1,5 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,23 +9,16 @@ from fastapi.responses import Response
 
 from app.core.http import provided
 from app.idempotency.domain import StoredResponse
-from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import Question
 from app.inference.domain.human_review import HeldAnswer
+from app.inference.routes.dependencies import Archives, Asker, Keys, Reader, Service
 from app.inference.routes.environment import environment_of
-from app.inference.routes.events import (
-    EventStream,
-    error_as_final_event,
-    event,
-    event_of,
-    problem_event,
-    start_after_first_event,
-)
+from app.inference.routes.events import EventStream, event, event_of, problem_event
 from app.inference.routes.ignored_fields import warnings_of_question
-from app.inference.routes.replies import repetition, reply_response
+from app.inference.routes.replies import ReplyFormat, respond
 from app.inference.schemas import (
     AnswerRequest,
     AnswerResponse,
@@ -36,16 +28,11 @@ from app.inference.schemas import (
     PendingAnswerResponse,
     ReplayResponse,
 )
-from app.inference.service import AnswerArchive, AnswerReplays, Answers, IdempotentReply
+from app.inference.service import AnswerReplays
 from app.inference.service.delivery import Reply, StreamStart, as_json
 
 router = APIRouter(tags=["answers"])
 
-Service = Annotated[Answers, provided(Answers)]
-Archives = Annotated[AnswerArchive, provided(AnswerArchive)]
-Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
-Asker = Annotated[Principal, require("answers:write")]
-Reader = Annotated[Principal, require("answers:read")]
 Auditor = Annotated[Principal, require("answers:replay")]
 Replays = Annotated[AnswerReplays, provided(AnswerReplays)]
 Critic = Annotated[Principal, require("feedback:write")]
@@ -93,18 +80,7 @@ async def ask(body: AnswerRequest, request: Request, caller: Asker, answers: Ser
     answers.check(assigned, question)
     seconds = assigned.loaded.deadline_seconds
     claimed = await claim_request(request, keys, caller, body, seconds, environment=environment)
-    if claimed.stored:
-        return repetition(claimed.stored, partial(_streamed, claimed.stored) if streaming else None)
-    idempotent = IdempotentReply(claimed.claim) if claimed.claim else None
-
-    async def process() -> Response:
-        if streaming:
-            events = claimed.guard(_events(answers.stream(caller, question, idempotent, assigned)))
-            return await start_after_first_event(error_as_final_event(events, problem_event))
-        reply = await answers.answer(caller, question, idempotent, assigned)
-        return reply_response(as_json(reply), reply)
-
-    return await claimed.run(process)
+    return await respond(claimed, answers, caller, question, assigned, OWN_FORMAT, streaming)
 
 
 async def _events(pieces: AsyncGenerator[StreamStart | str | Reply, None]) -> AsyncGenerator[bytes, None]:
@@ -125,6 +101,9 @@ def _streamed(stored: StoredResponse) -> EventStream:
         yield event("answer", stored.body)
 
     return EventStream(events(), REPLAYED)
+
+
+OWN_FORMAT = ReplyFormat(as_json, _events, problem_event, _streamed)
 
 
 @router.get("/v1/answers/{answer_id}", response_model=ArchivedAnswerResponse | PendingAnswerResponse, responses=WAITS)

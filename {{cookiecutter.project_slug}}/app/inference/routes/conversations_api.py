@@ -4,15 +4,12 @@ from fastapi import APIRouter, Query
 
 from app.core.http import provided
 from app.core.times import Moment
-from app.identity.domain import Principal
-from app.identity.service.caller import require
 from app.inference.routes.conversation_responses import ConversationPageResponse, ConversationTurnsResponse
+from app.inference.routes.dependencies import Asker, Reader
 from app.inference.service import Conversations
 
 router = APIRouter(prefix="/v1/conversations", tags=["answers"])
 
-Reader = Annotated[Principal, require("answers:read")]
-Asker = Annotated[Principal, require("answers:write")]
 ConversationsService = Annotated[Conversations, provided(Conversations)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 

@@ -14,10 +14,10 @@ from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer import ModelNotFound
+from app.inference.routes.dependencies import Service
 from app.inference.routes.environment import environment_of
 from app.inference.routes.ignored_fields import WHOLE_CHAIN, unknown_fields
 from app.inference.schemas.embeddings import EmbeddingListResponse, EmbeddingRequest
-from app.inference.service import Answers
 from app.retrieval.domain import Vector
 from app.retrieval.service.retrieval import Retrieval
 from app.retrieval.service.text_embedding import TextEmbeddings
@@ -27,7 +27,6 @@ MAX_CHARACTERS, MAX_TOTAL_CHARACTERS = 8_000, 400_000
 
 router = APIRouter(tags=["openai"])
 
-Service = Annotated[Answers, provided(Answers)]
 Retrievals = Annotated[Retrieval, provided(Retrieval)]
 Searcher = Annotated[Principal, require("search:read")]
 

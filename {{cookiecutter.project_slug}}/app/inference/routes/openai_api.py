@@ -13,9 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from app.core.errors import Invalid
-from app.core.http import provided
 from app.idempotency.domain import StoredResponse
-from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
 from app.identity.service.caller import require
@@ -24,19 +22,14 @@ from app.inference.domain.human_review import HeldAnswer
 from app.inference.domain.release_names import EXTRACTIVE
 from app.inference.domain.source_list import source_list, url_citations
 from app.inference.routes.chat_options import question_of
+from app.inference.routes.dependencies import Asker, Keys, Service
 from app.inference.routes.environment import environment_of
-from app.inference.routes.events import (
-    EventStream,
-    error_as_final_event,
-    event,
-    openai_error_event,
-    start_after_first_event,
-)
+from app.inference.routes.events import EventStream, event, openai_error_event
 from app.inference.routes.ignored_fields import WHOLE_CHAIN
 from app.inference.routes.openai_schemas import COMPLETIONS
-from app.inference.routes.replies import WAITS, repetition, reply_response
+from app.inference.routes.replies import WAITS, ReplyFormat, respond
 from app.inference.schemas import ChatCompletionRequest, Citations, ModelListResponse, ModelResponse
-from app.inference.service import Answers, AssignedRelease, IdempotentReply
+from app.inference.service import AssignedRelease
 from app.inference.service.delivery import Reply, StreamStart
 from app.llm.domain.messages import ToolCall
 
@@ -49,9 +42,6 @@ HELD, CHUNK = "held", "chat.completion.chunk"
 WITHHELD = "content_filter"
 """The only finish reason of this format that means that a text exists and is withheld."""
 
-Service = Annotated[Answers, provided(Answers)]
-Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
-Asker = Annotated[Principal, require("answers:write")]
 Lister = Annotated[Principal, require("models:read")]
 
 
@@ -101,20 +91,13 @@ async def chat(body: ChatCompletionRequest, request: Request, caller: Asker, ans
     form = form_of(body.citations, question, assigned)
     headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
-    if claimed.stored:
-        stream = partial(_streamed, claimed.stored, body.wants_usage) if body.stream else None
-        return repetition(claimed.stored, stream)
-    idempotent = IdempotentReply(claimed.claim, partial(_completion, form=form)) if claimed.claim else None
-
-    async def process() -> Response:
-        if body.stream:
-            pieces = answers.stream(caller, question, idempotent, assigned)
-            events = claimed.guard(_chunks(pieces, body.wants_usage, form))
-            return await start_after_first_event(error_as_final_event(events, openai_error_event))
-        reply = await answers.answer(caller, question, idempotent, assigned)
-        return reply_response(_completion(reply, form), reply)
-
-    return await claimed.run(process)
+    chat_format = ReplyFormat(
+        partial(_completion, form=form),
+        partial(_chunks, with_usage=body.wants_usage, form=form),
+        openai_error_event,
+        partial(_streamed, with_usage=body.wants_usage),
+    )
+    return await respond(claimed, answers, caller, question, assigned, chat_format, bool(body.stream))
 
 
 @dataclass(frozen=True)

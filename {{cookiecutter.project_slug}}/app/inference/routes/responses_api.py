@@ -10,21 +10,19 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from app.core.http import provided
 from app.idempotency.domain import StoredResponse
-from app.idempotency.service import IdempotencyKeys
 from app.idempotency.service.http import REPLAYED, claim_request
 from app.identity.domain import Principal
-from app.identity.service.caller import require
 from app.inference.domain.answer import AnswerNotFound, Question
 from app.inference.domain.human_review import HeldAnswer
 from app.inference.routes.chat_options import question_of
 from app.inference.routes.continued_calls import messages_before_results
+from app.inference.routes.dependencies import Archives, Asker, Keys, Reader, Service
 from app.inference.routes.environment import environment_of
-from app.inference.routes.events import EventStream, error_as_final_event, start_after_first_event
+from app.inference.routes.events import EventStream
 from app.inference.routes.openai_api import CONVERSATION, WEBHOOK, ReplyForm, citations_of, form_of
 from app.inference.routes.openai_schemas import RESPONSES, RETRIEVED
-from app.inference.routes.replies import WAITS, repetition, reply_response
+from app.inference.routes.replies import WAITS, ReplyFormat, respond
 from app.inference.routes.responses_format import (
     Options,
     ResponseEvents,
@@ -38,16 +36,11 @@ from app.inference.routes.responses_request import (
     in_fields_of_responses,
     in_words_of_responses,
 )
-from app.inference.service import AnswerArchive, Answers, AssignedRelease, IdempotentReply, past_answers
+from app.inference.service import AnswerArchive, Answers, AssignedRelease, past_answers
 from app.inference.service.delivery import Reply, StreamStart, as_json
 
 router = APIRouter(tags=["openai"])
 
-Service = Annotated[Answers, provided(Answers)]
-Archives = Annotated[AnswerArchive, provided(AnswerArchive)]
-Keys = Annotated[IdempotencyKeys, provided(IdempotencyKeys)]
-Asker = Annotated[Principal, require("answers:write")]
-Reader = Annotated[Principal, require("answers:read")]
 ResponseId = Annotated[str, Path(max_length=200, description=f"`{PREFIX}` and 32 digits.")]
 
 
@@ -76,24 +69,14 @@ async def create(
     form = form_of(body.citations, question, assigned)
     headers = {"conversation": conversation, "webhook": webhook, "environment": environment}
     claimed = await claim_request(request, keys, caller, body, assigned.loaded.deadline_seconds, **headers)
-    if claimed.stored:
-        return repetition(claimed.stored, partial(_streamed, claimed.stored, options) if body.stream else None)
 
-    def render(reply: Reply) -> bytes:
+    def write(reply: Reply) -> bytes:
         return orjson.dumps(_response(reply, options, form))
 
-    idempotent = IdempotentReply(claimed.claim, render) if claimed.claim else None
-
-    async def process() -> Response:
-        if body.stream:
-            events = ResponseEvents(options)
-            pieces = answers.stream(caller, question, idempotent, assigned)
-            guarded = claimed.guard(_events(events, pieces, options, form))
-            return await start_after_first_event(error_as_final_event(guarded, events.fail))
-        reply = await answers.answer(caller, question, idempotent, assigned)
-        return reply_response(render(reply), reply)
-
-    return await claimed.run(process)
+    events = ResponseEvents(options)
+    stream = partial(_events, events, options=options, form=form)
+    response_format = ReplyFormat(write, stream, events.fail, partial(_streamed, options=options))
+    return await respond(claimed, answers, caller, question, assigned, response_format, bool(body.stream))
 
 
 @router.get("/v1/responses/{response_id}", responses=RETRIEVED)

@@ -8,12 +8,11 @@ next. deleted and discarded are final. Only the published version of a document 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from app.core.cursors import cursor_text, parse_cursor
+from app.core.cursors import PageCursor
 from app.core.errors import BadRequest, Conflict, Forbidden, Invalid, NotFound, Problem, TooLarge
 from app.core.text import clean
 from app.identity.domain import GROUP_PATTERN
@@ -193,23 +192,10 @@ class ProcessingResult:
     reason: QuarantineReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The last item of a page; pages are newest first, ties are ordered by id."""
+class Cursor(PageCursor):
+    """Pages are newest first."""
 
-    at: datetime
-    id: UUID
-
-    def text(self) -> str:
-        return cursor_text(self.at, self.id)
-
-    @classmethod
-    def parse(cls, text: str) -> "Cursor":
-        """Errors: BadCursor."""
-        try:
-            return cls(*parse_cursor(text))
-        except ValueError as error:
-            raise BadCursor("The cursor cannot be read.") from error
+    unreadable = BadCursor
 
 
 def check_name(name: str) -> str:

@@ -32,7 +32,7 @@ async def report_outcome(answer_id: UUID, body: OutcomeRequest, caller: Reporter
 async def business_value(caller: CostReader, business: Value, days: Days = None) -> BusinessReportResponse:
     """What the answers of the caller's tenant were worth, by release with intervals, and whether that goes with latency
     or groundedness."""
-    return BusinessReportResponse.of(await business.report(caller, days))
+    return BusinessReportResponse.model_validate(await business.report(caller, days))
 
 
 @router.get("/v1/monitoring/business.html", response_class=HTMLResponse)

@@ -36,7 +36,7 @@ async def error_budgets(_: GovernanceReader, budgets: Budgets) -> ErrorBudgetsRe
 async def allow_release(body: BudgetExceptionRequest, caller: Approver, budgets: Budgets) -> BudgetExceptionResponse:
     """Lets a release go live although an error budget is spent: a fix, or by name. Nobody exempts what they made
     themselves. Audited."""
-    return BudgetExceptionResponse.of(await budgets.allow(caller, body.release, body.kind, body.reason))
+    return BudgetExceptionResponse.model_validate(await budgets.allow(caller, body.release, body.kind, body.reason))
 
 
 @router.post("/v1/monitoring/alerts")

@@ -86,4 +86,4 @@ async def list_case_candidates(
 async def daily_scores(caller: CostReader, scores: Scores, days: ScoreDays = 14) -> list[DailyScoreResponse]:
     """Scores of a sample of the answers of the caller's tenant in production, by day, stratum and metric, the oldest
     first."""
-    return [DailyScoreResponse.of(each) for each in await scores.daily(caller, days)]
+    return [DailyScoreResponse.model_validate(each) for each in await scores.daily(caller, days)]

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from app.core.base_models import ExactModel
-from app.monitoring.domain.business_report import BusinessReport, OutcomeLink, ReleaseWorth, TechnicalMetric
+from app.core.base_models import ExactModel, ResponseModel
+from app.monitoring.domain.business_report import TechnicalMetric
 from app.monitoring.domain.outcomes import OutcomeResult, StoredOutcome
 
 OutcomeAmount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=4, allow_inf_nan=False)]
@@ -31,7 +31,7 @@ class OutcomeResponse(BaseModel):
         return cls(**{**asdict(outcome), "amount": float(outcome.amount)}, result=result)
 
 
-class IntervalResponse(BaseModel):
+class IntervalResponse(ResponseModel):
     """An estimate with its 95 % interval."""
 
     value: float
@@ -39,7 +39,7 @@ class IntervalResponse(BaseModel):
     high: float
 
 
-class ReleaseWorthResponse(BaseModel):
+class ReleaseWorthResponse(ResponseModel):
     release_id: str = Field(description="Empty for all releases together.")
     answers: int
     reported: int = Field(description="Answers with an outcome.")
@@ -53,12 +53,8 @@ class ReleaseWorthResponse(BaseModel):
     cost_usd: float
     cost_per_settled_usd: float | None = Field(description="The cost of all answers, by those that settled a question.")
 
-    @classmethod
-    def of(cls, worth: ReleaseWorth) -> "ReleaseWorthResponse":
-        return cls(**asdict(worth), cost_per_settled_usd=worth.cost_per_settled_usd)
 
-
-class OutcomeLinkResponse(BaseModel):
+class OutcomeLinkResponse(ResponseModel):
     """Whether outcomes go with a technical metric; the interval knows how many links were looked for."""
 
     metric: TechnicalMetric
@@ -68,12 +64,8 @@ class OutcomeLinkResponse(BaseModel):
     difference: IntervalResponse = Field(description="Share of settled questions above the median, less that below.")
     found: bool = Field(description="Whether the interval excludes zero.")
 
-    @classmethod
-    def of(cls, link: OutcomeLink) -> "OutcomeLinkResponse":
-        return cls(**asdict(link), found=link.found)
 
-
-class BusinessReportResponse(BaseModel):
+class BusinessReportResponse(ResponseModel):
     since: datetime
     until: datetime
     complete: bool = Field(description="Whether all answers of the window are in it, and not only the newest.")
@@ -81,15 +73,3 @@ class BusinessReportResponse(BaseModel):
     releases: list[ReleaseWorthResponse]
     outcomes: dict[str, int] = Field(description="How many were reported, by kind.")
     links: list[OutcomeLinkResponse]
-
-    @classmethod
-    def of(cls, report: BusinessReport) -> "BusinessReportResponse":
-        return cls(
-            since=report.since,
-            until=report.until,
-            complete=report.complete,
-            total=ReleaseWorthResponse.of(report.total),
-            releases=[ReleaseWorthResponse.of(each) for each in report.releases],
-            outcomes=dict(report.outcomes),
-            links=[OutcomeLinkResponse.of(each) for each in report.links],
-        )

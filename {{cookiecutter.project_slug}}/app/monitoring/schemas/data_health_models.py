@@ -4,15 +4,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from app.core.base_models import ResponseModel
 from app.monitoring.domain.data_health.health_signal import (
-    HealthExample,
     HealthReport,
     HealthSignal,
     HealthSignalName,
 )
 
 
-class ColumnChangeResponse(BaseModel):
+class ColumnChangeResponse(ResponseModel):
     """How the columns of a table differ from its version before, or from most other files of its source."""
 
     added: list[str]
@@ -20,16 +20,12 @@ class ColumnChangeResponse(BaseModel):
     renamed: list[tuple[str, str]] = Field(description="The name before and the name after.")
 
 
-class HealthExampleResponse(BaseModel):
+class HealthExampleResponse(ResponseModel):
     document_id: UUID
     source: str
     uri: str
     title: str
     change: ColumnChangeResponse | None = Field(description="Of the signal columns, if you may read both tables.")
-
-    @classmethod
-    def of(cls, example: HealthExample) -> "HealthExampleResponse":
-        return cls.model_validate(asdict(example))
 
 
 class HealthSignalResponse(BaseModel):
@@ -43,7 +39,7 @@ class HealthSignalResponse(BaseModel):
     @classmethod
     def of(cls, signal: HealthSignal, report: HealthReport) -> "HealthSignalResponse":
         shown = [report.examples[document] for document in signal.examples if document in report.examples]
-        examples = [HealthExampleResponse.of(each) for each in shown]
+        examples = [HealthExampleResponse.model_validate(each) for each in shown]
         return cls(**{**asdict(signal), "examples": examples})
 
 

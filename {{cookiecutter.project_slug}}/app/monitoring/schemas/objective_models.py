@@ -1,16 +1,15 @@
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from app.core.base_models import ExactModel
+from app.core.base_models import ExactModel, ResponseModel
 from app.core.objectives import Objectives
 from app.core.reasons import Reason
 from app.monitoring.domain.alert_notices import AlertNotice, NoticeState
-from app.monitoring.domain.error_budget import BudgetException, ErrorBudget, ErrorBudgetState, ExceptionKind
+from app.monitoring.domain.error_budget import ErrorBudget, ErrorBudgetState, ExceptionKind
 
 
 class ErrorBudgetResponse(BaseModel):
@@ -54,7 +53,7 @@ class BudgetExceptionRequest(ExactModel):
     reason: Reason
 
 
-class BudgetExceptionResponse(BaseModel):
+class BudgetExceptionResponse(ResponseModel):
     id: UUID
     release_id: str
     kind: ExceptionKind
@@ -62,10 +61,6 @@ class BudgetExceptionResponse(BaseModel):
     reason: str
     at: datetime
     expires_at: datetime
-
-    @classmethod
-    def of(cls, exception: BudgetException) -> "BudgetExceptionResponse":
-        return cls(**asdict(exception))
 
 
 class AlertRequest(BaseModel):

@@ -5,17 +5,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.core.base_models import ExactModel
+from app.core.base_models import ExactModel, ResponseModel
 from app.core.reasons import Reason
 from app.monitoring.domain.drift.report import DriftReport
 from app.monitoring.domain.drift.signals import SignalName, StoredCheck
 from app.monitoring.domain.failures.case_candidate import VisibleCandidate
 from app.monitoring.domain.failures.signature import Responsible
 from app.monitoring.domain.failures.stored_pattern import VisiblePattern
-from app.monitoring.domain.online_scores import DailyScore, ScoreName, Stratum
+from app.monitoring.domain.online_scores import ScoreName, Stratum
 
 
-class PatternExampleResponse(BaseModel):
+class PatternExampleResponse(ResponseModel):
     answer_id: UUID
     at: datetime
     question: str
@@ -40,11 +40,11 @@ class DriftSignalResponse(BaseModel):
             **asdict(stored.check),
             checked_at=stored.at,
             drifted=stored.drifted,
-            examples=[PatternExampleResponse(**asdict(each)) for each in shown],
+            examples=[PatternExampleResponse.model_validate(each) for each in shown],
         )
 
 
-class DriftReferenceResponse(BaseModel):
+class DriftReferenceResponse(ResponseModel):
     pinned_at: datetime
     since: datetime
     until: datetime
@@ -65,8 +65,8 @@ class DriftResponse(BaseModel):
     @classmethod
     def of(cls, report: DriftReport) -> "DriftResponse":
         pinned = report.references
-        questions = DriftReferenceResponse(**asdict(pinned.questions)) if pinned else None
-        answers = DriftReferenceResponse(**asdict(pinned.answers)) if pinned else None
+        questions = DriftReferenceResponse.model_validate(pinned.questions) if pinned else None
+        answers = DriftReferenceResponse.model_validate(pinned.answers) if pinned else None
         return cls(
             reference=questions,
             answers_reference=answers,
@@ -109,7 +109,7 @@ class FailurePatternResponse(BaseModel):
             before=pattern.before,
             growth=round(pattern.growth, 3),
             harm=pattern.harm,
-            examples=[PatternExampleResponse(**asdict(each)) for each in visible.examples],
+            examples=[PatternExampleResponse.model_validate(each) for each in visible.examples],
         )
 
 
@@ -146,7 +146,7 @@ class FailureCandidatePageResponse(BaseModel):
     next: UUID | None = Field(None, description="`after` for the next page; null on the last page.")
 
 
-class DailyScoreResponse(BaseModel):
+class DailyScoreResponse(ResponseModel):
     """The mean of one score on one day, with its 95 % interval. Strata are sampled at rates of their own."""
 
     day: date
@@ -156,7 +156,3 @@ class DailyScoreResponse(BaseModel):
     mean: float
     low: float
     high: float
-
-    @classmethod
-    def of(cls, score: DailyScore) -> "DailyScoreResponse":
-        return cls(**asdict(score))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from app.core.cursors import cursor_text, parse_cursor
+from app.core.cursors import PageCursor
 from app.core.errors import Conflict, Forbidden, Invalid, NotFound
 from app.identity.domain import Principal
 from app.inference.domain.human_review import PayloadChanged
@@ -244,20 +244,7 @@ def has_enough_approvals(item: ReviewItem, caller: Principal, recorded: Sequence
     return len(others | {caller.name}) >= item.needed
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewCursor:
-    """The last item of a page, in the order of (due_at, id)."""
+class ReviewCursor(PageCursor):
+    """at: when the item is due."""
 
-    due_at: datetime
-    id: UUID
-
-    def text(self) -> str:
-        return cursor_text(self.due_at, self.id)
-
-    @classmethod
-    def parse(cls, text: str) -> "ReviewCursor":
-        """Errors: InvalidReviewCursor."""
-        try:
-            return cls(*parse_cursor(text))
-        except ValueError as error:
-            raise InvalidReviewCursor() from error
+    unreadable = InvalidReviewCursor

@@ -21,12 +21,6 @@ KEYS = ("key-one", "key-two", "key-three")
 
 
 @pytest_asyncio.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with Provider() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def model(provider: Provider) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
         yield OpenAIChat(openai_endpoint("m", provider.url, "m", KEYS), transport, SystemClock())

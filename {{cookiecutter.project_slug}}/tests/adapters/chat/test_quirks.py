@@ -1,10 +1,8 @@
 """The quirks of providers, each served over HTTP and read: see docs/reference/providers.md."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-import pytest_asyncio
 
 from app.adapters.chat.openai import OpenAIChat, openai_endpoint
 from app.adapters.outbound import make_transport
@@ -16,12 +14,6 @@ from tests.adapters.chat.quirks import QUIRKS
 from tests.adapters.chat.quirks.provider import Provider, Quirk, Sent
 
 WAYS = [(quirk, way) for quirk in QUIRKS for way in ("plain", "stream") if getattr(quirk, way)]
-
-
-@pytest_asyncio.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with Provider() as running:
-        yield running
 
 
 async def asked(model: OpenAIChat, quirk: Quirk, way: str) -> Completion:

@@ -26,12 +26,6 @@ SENT = ("model", "messages", "max_tokens", "temperature", "logprobs", "stop", "s
 
 
 @pytest_asyncio.fixture
-async def provider() -> AsyncIterator[Provider]:
-    async with Provider() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def model(provider: Provider) -> AsyncIterator[OpenAIChat]:
     async with make_transport() as transport:
         yield OpenAIChat(openai_endpoint("m", provider.url, "m"), transport, SystemClock())

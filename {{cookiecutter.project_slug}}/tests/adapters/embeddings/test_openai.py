@@ -16,6 +16,7 @@ from app.adapters.embeddings.reply import parse_response
 from app.core.clock import Deadline, SystemClock
 from app.core.errors import OutOfTime
 from app.retrieval.domain import EmbeddingFailed
+from tests.serving import web_server
 
 SIZE = 8
 
@@ -56,13 +57,8 @@ class Provider:
         """The base URL, while it answers."""
         app = web.Application()
         app.router.add_post("/v1/embeddings", self.handle)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        finally:
-            await runner.cleanup()
+        async with web_server(app) as address:
+            yield f"{address}/v1"
 
 
 @pytest_asyncio.fixture

@@ -1,11 +1,10 @@
 """Word documents from their XML, so that a test can say exactly what is in them."""
 
-import io
-import zipfile
 from collections.abc import Mapping
 
 from app.adapters.parsers.dispatch import parse
 from app.ingestion.domain.parsed_document import ParsedDocument
+from tests.adapters.parsers.office_files import zipped
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -108,14 +107,6 @@ def word(
 def part(kind: str, inner: str) -> str:
     """`kind`: the name of its root, such as `w:footnotes`."""
     return f"<{kind} {NAMES}>{inner}</{kind}>"
-
-
-def zipped(files: Mapping[str, str | bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def _related(relations: list[str]) -> str:

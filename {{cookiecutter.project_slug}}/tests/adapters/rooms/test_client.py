@@ -23,6 +23,7 @@ from app.inference.domain.answer import AnswerNotFound
 from app.retrieval.domain import EmbedderMismatch, Evidence, NoLiveIndex
 from app.retrieval.domain.room_messages import evidence_message
 from tests.clock import leap, until
+from tests.serving import web_server
 
 KEY = b"k" * 32
 CALLER = Principal(uuid4(), uuid4(), "anna", frozenset({"admin"}), frozenset({"geo"}))
@@ -67,13 +68,8 @@ class Room:
     async def listening(self, port: int = 0) -> AsyncIterator[str]:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.handle)
-        runner = web.AppRunner(app, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-        finally:
-            await runner.cleanup()
+        async with web_server(app, port, handler_cancellation=True) as address:
+            yield address
 
 
 @pytest_asyncio.fixture

@@ -32,17 +32,10 @@ from app.safety.domain.output_filter import OutputPolicy
 from app.safety.domain.policy import SecurityPolicy
 from app.settings import Settings
 from app.wiring import State, build
+from tests.inference.conftest import BRIDGE, TOWER
 from tests.inference.ways.doors import Door, Seen
 from tests.inference.ways.outcomes import ACTIONS, Outcome
 
-TOWER = (
-    "The lighthouse of Karlen stands on a cliff above the village. It was built in 1874 by the engineer Marta Holm. "
-    "Its lamp can be seen from 32 kilometres away. The keeper's house became a museum in 1990."
-)
-BRIDGE = (
-    "The bridge over the Sarn is a suspension bridge of steel. It was opened to traffic in 1931 after six years of "
-    "work. Its main span measures 410 metres. Tolls were abolished in 1964."
-)
 PRICES = "stand-in: {input: 1, output: 2}\nstand-by: {input: 1, output: 2}"
 STEPS = {
     "passages": BrownoutStep(pressure=0.5, passages=1),

@@ -1,14 +1,12 @@
 """The span and metrics of a model call are the same for a plain reply and a stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
@@ -28,6 +26,9 @@ from app.llm.domain.errors import (
 )
 from app.llm.domain.messages import ChatRequest, Completion, CompletionEnd, Finish, Message, OnDisconnect
 from app.llm.service.fallback import AllModelsFailed, FallbackChain, GuardedModel
+from tests.recorded import spans
+
+__all__ = ["spans"]
 
 REQUEST = ChatRequest((Message("user", "Why?"),))
 Line = ModelFailure | Finish
@@ -58,15 +59,6 @@ class Scripted:
         ending = self._ending()
         yield "hello"
         yield ending
-
-
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
-    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr(telemetry, "_tracer", provider.get_tracer("test"))
-    yield exporter
-    provider.shutdown()
 
 
 def counted(name: str, *outcomes: str) -> dict[str, float]:

@@ -25,16 +25,6 @@ ROOMS = ("red", "blue", "green", "large", "small", "quiet", "bright", "round")
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def traffic(state: State, tenant: UUID, clock: ManualClock) -> Traffic:
-    return Traffic(state, tenant, clock)
-
-
-@pytest.fixture
 def drift(state: State, tenant: UUID, clock: ManualClock) -> DriftAnalysis:
     async def tenants() -> list[UUID]:
         return [tenant]

@@ -24,11 +24,6 @@ POLICY = DriftPolicy(min_reference=100, window=100, step=20)
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
 def drift(state: State, tenant: UUID, clock: ManualClock) -> DriftAnalysis:
     async def tenants() -> list[UUID]:
         return [tenant]

@@ -40,16 +40,6 @@ VPN = [f"Why does the VPN client {what}?" for what in ("drop", "hang", "fail", "
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def traffic(state: State, tenant: UUID, clock: ManualClock) -> Traffic:
-    return Traffic(state, tenant, clock)
-
-
-@pytest.fixture
 def failures(state: State, clock: ManualClock) -> FailureAnalysis:
     return replace(state.monitoring.failures, clock=clock)
 
