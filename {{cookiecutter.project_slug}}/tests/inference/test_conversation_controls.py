@@ -1,7 +1,6 @@
 """What holds for a question holds for the turns before it, and for the words in which a model repeats it."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import pytest
 
 from app.adapters.chat.standin import Fault
 from app.inference.domain.human_review import ReviewPolicy
-from app.inference.domain.release_names import REWRITE_PROMPT
+from app.safety.domain.output_filter import canary_of
 from app.safety.domain.personal_data import PersonalDataProtection, PersonalDataRules
 from tests.clock import leap
 from tests.inference.conftest import Service, change_serving
@@ -61,31 +60,22 @@ async def test_an_earlier_question_with_personal_data_is_left_out_where_question
     assert MAIL not in str(prompts(service))
 
 
-REWRITTEN: Mapping[str, str] = {
-    "a secret": f"{SEARCHED} The key is {SECRET}.",
-    "personal data": f"{SEARCHED} Write to {MAIL}.",
-}
-
-
-@pytest.mark.parametrize("found", REWRITTEN)
-async def test_what_a_model_makes_of_a_question_is_searched_for_only_where_it_could_be_asked(
-    service: Service, found: str
+@pytest.mark.parametrize(
+    ("added", "usable"),
+    [("Otranto", True), (SECRET, False), (MAIL, False), ("its canary", False)],
+    ids=["another word", "a secret", "personal data", "the prompt"],
+)
+async def test_what_a_model_makes_of_a_question_is_searched_for_only_where_it_could_be_asked_and_shown(
+    service: Service, added: str, usable: bool
 ) -> None:
     rules = PersonalDataRules.model_validate({"questions": "refuse"})
     change_serving(service.state, personal_data=PersonalDataProtection(rules, "internal"))
-    service.model.faults.append(Fault(pieces=(REWRITTEN[found],)))
+    word = canary_of(service.state.environments.current().id, service.tenant) if added == "its canary" else added
+    written = f"{WHO} By the engineer Marta Holm? {WHEN} {word}"
+    service.model.faults.append(Fault(pieces=(written,)))
     seen = await ask(service, "openai json", messages=messages(*SAID))
-    assert seen.answer["searched_for"] == SEARCHED
-    assert seen.answer["reasons"][0] == "contextualize: rewrite_unusable"
-
-
-async def test_a_rewritten_question_does_not_repeat_the_prompt_that_asked_for_it(service: Service) -> None:
-    prompt = service.state.environments.current().prompt(REWRITE_PROMPT).text
-    shown = " ".join(prompt.split()[:25])
-    service.model.faults.append(Fault(pieces=(f"{SEARCHED} {shown}",)))
-    seen = await ask(service, "openai json", messages=messages(*SAID))
-    assert seen.answer["searched_for"] == SEARCHED
-    assert seen.answer["reasons"][0] == "contextualize: rewrite_unusable"
+    assert seen.answer["searched_for"] == (written if usable else SEARCHED)
+    assert ("contextualize: rewrite_unusable" in seen.answer["reasons"]) != usable
 
 
 async def test_a_model_that_is_slow_to_rewrite_leaves_the_time_for_an_answer(service: Service) -> None:

@@ -88,9 +88,12 @@ async def test_the_old_version_stays_published_until_the_new_one_is(ingest, send
 
 
 async def test_the_old_version_stays_published_when_the_new_one_is_quarantined(ingest, search) -> None:
+    before = {each: total("app_documents_total", status=each) for each in ("published", "quarantined")}
     await ingest(("a.md", REFUNDS))
     (document,) = await ingest(("a.md", b"caf\xe9 refunds"))
     assert (document["status"], document["live_version"]) == ("quarantined", 1)
+    for each, then in before.items():
+        assert total("app_documents_total", status=each) > then, each
     assert document["quarantine"]["reason"] == "encoding_damage"
     assert "14 days" in (await search("refunds paid"))[0]
 
