@@ -25,13 +25,20 @@ from tests.actions.conftest import POLICY, Opened, Shop, actions_of
 from tests.actions.test_proposals import limited
 from tests.clock import until
 from tests.conftest import without_polling
+from tests.samples import total
 
 
 async def test_an_approved_action_runs_through_the_queue_and_tells_what_it_did(shop: Shop) -> None:
+    entered, ended = (
+        total("app_actions_entered_total", state="approved"),
+        total("app_actions_ended_total", state="done"),
+    )
     proposal = await shop.approved()
+    assert total("app_actions_entered_total", state="approved") == entered + 1
     assert (await shop.shown(proposal)).state == "approved"
     assert await shop.effects() == (0, 0)
     await shop.work()
+    assert total("app_actions_ended_total", state="done") == ended + 1
     done = await shop.shown(proposal)
     assert (done.state, done.result["noted"], done.approved_digest) == ("done", True, proposal.digest)
     assert await shop.effects() == (1, 1)
@@ -148,7 +155,9 @@ async def test_an_action_that_cannot_be_done_has_failed_and_is_not_tried_again(s
                 connection, each.id, each.payload, each.digest, "ana", shop.clock.now()
             )
     assert (await shop.run(first)).state == "done"
+    before = total("app_actions_ended_total", action="close_ticket", state="failed")
     failed = await shop.run(second)
+    assert total("app_actions_ended_total", action="close_ticket", state="failed") == before + 1
     assert (failed.state, failed.reason) == ("failed", f"ticket_closed: {ticket} is closed already.")
     assert await shop.effects() == (1, 2)
 

@@ -23,6 +23,7 @@ from app.adapters.mcp.client import MAX_REPLY_BYTES, MAX_TEXT_CHARACTERS, SdkToo
 from app.core.outbound import OutboundRules
 from app.wiring import REGISTRY
 from tests.actions.tool_server import Tracker, tracker_served
+from tests.samples import total
 
 FIND, CLOSE = "tracker_find_issue", "tracker_close_issue"
 OFFERED = {name: {"per_hour": 100} for name in (FIND, CLOSE, "look_up_ticket")}
@@ -88,7 +89,10 @@ async def test_a_tool_that_changed_is_neither_offered_nor_called(tracker: Tracke
     with pytest.raises(ExternalToolChanged):
         await catalogue.call()
     assert tracker.calls == []
-    assert FIND not in await catalogue.names()
+    with capture_logs() as logs:
+        assert FIND not in await catalogue.names()
+    said = [each["action"] for each in logs if each["event"] == "actions.external_tool_changed"]
+    assert said == ([] if "name" in change else [FIND])
     assert CLOSE in await catalogue.names()
     assert (await catalogue.states())["find-issue"] == ("missing" if "name" in change else "changed")
 
@@ -137,9 +141,11 @@ async def test_a_server_that_goes_down_loses_its_tools_until_it_is_back(
     catalogue = Catalogue(policy(tracker=tracker.server()))
     there = await catalogue.names()
     assert {FIND, CLOSE} <= set(there)
+    assert total("app_external_tools_available", server="tracker") == 2
     with monkeypatch.context() as down:
         down.setattr(SdkToolServers, "describe", no_reply)
         assert await catalogue.names() == ["look_up_ticket"]
+        assert total("app_external_tools_available", server="tracker") == 0
     assert await catalogue.names() == there
 
 
@@ -154,7 +160,7 @@ def test_a_schema_without_a_digest_is_left_out() -> None:
     assert not _is_usable(ToolDescription("find-issue", "", {"maximum": float("nan")}))
 
 
-@pytest.mark.parametrize("change", [{"name": "find\x1b[2J"}, {"name": "f" * 129}])
+@pytest.mark.parametrize("change", [{"name": "find\x1b[2J"}, {"name": "f" * 129}, {"description": "Finds\0."}])
 async def test_a_tool_that_cannot_be_shown_or_pinned_is_left_out(tracker: Tracker, change: dict[str, Any]) -> None:
     catalogue = Catalogue(policy(tracker=tracker.server()))
     tracker.tools[0] |= change
@@ -207,6 +213,14 @@ async def test_a_reply_without_end_is_ended(tracker: Tracker) -> None:
     tracker.reply = "x" * (MAX_REPLY_BYTES + 1)
     with pytest.raises(ExternalToolFailed, match="may have been done"):
         await catalogue.call()
+
+
+async def test_a_compressed_reply_is_not_unpacked(tracker: Tracker) -> None:
+    """It would grow past every limit on what is read."""
+    catalogue = Catalogue(policy(tracker=tracker.server()))
+    tracker.packed = True
+    with pytest.raises(ToolServerUnavailable, match="no usable reply"):
+        await catalogue.external.servers.describe(tracker.server())
 
 
 async def test_a_call_that_takes_too_long_is_not_known_to_have_failed(tracker: Tracker) -> None:

@@ -1,6 +1,7 @@
 """A real MCP server on loopback, made with the official SDK, whose tools and faults a test changes."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,12 +29,13 @@ PERMISSION = "tickets:read"
 
 @dataclass
 class Tracker:
-    """calls: what was called. seen: the headers of each request."""
+    """packed: whether replies are compressed. calls: what was called. seen: the headers of each request."""
 
     url: str = ""
     tools: list[dict[str, Any]] = field(default_factory=lambda: [dict(FIND), dict(CLOSE)])
     reply: str = "It is open: the pump leaks."
     failed: bool = False
+    packed: bool = False
     seconds: float = 0.0
     calls: list[tuple[str, dict[str, Any] | None]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -59,6 +61,23 @@ class Tracker:
         return CallToolResult(content=[TextContent(text=self.reply)], is_error=self.failed)
 
 
+def packing(send: Any) -> Any:
+    """Sends a reply in one part, compressed whether or not that was asked for."""
+    started: dict[str, Any] = {}
+
+    async def packed(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            started.update(message)
+            return
+        body = gzip.compress(message.get("body", b""))
+        kept = [each for each in started["headers"] if each[0] != b"content-length"]
+        encoded = [(b"content-encoding", b"gzip"), (b"content-length", str(len(body)).encode())]
+        await send({**started, "headers": [*kept, *encoded]})
+        await send({**message, "body": body, "more_body": False})
+
+    return packed
+
+
 @asynccontextmanager
 async def tracker_served() -> AsyncIterator[Tracker]:
     tracker = Tracker()
@@ -68,7 +87,7 @@ async def tracker_served() -> AsyncIterator[Tracker]:
     async def recorded(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             tracker.seen.append({name.decode(): value.decode() for name, value in scope["headers"]})
-        await app(scope, receive, send)
+        await app(scope, receive, packing(send) if tracker.packed and scope["type"] == "http" else send)
 
     async with running(uvicorn.Server(uvicorn.Config(recorded, port=0, log_level="error"))) as port:
         tracker.url = f"http://127.0.0.1:{port}/mcp"

@@ -16,6 +16,7 @@ from app.core.revisions import required
 from app.core.schema import drift, migrate, verify
 from app.wiring import State
 from tests.conftest import ROOT
+from tests.samples import total
 
 SHORT_TIMEOUT = 0.2
 TENANT = "select current_setting('app.tenant_id', true)"
@@ -188,11 +189,13 @@ async def test_readiness_reports_a_full_pool(state: State, client: httpx.AsyncCl
 async def test_a_request_without_a_free_connection_gets_connections_busy(
     state: State, client: httpx.AsyncClient
 ) -> None:
+    before = total("app_database_connections_busy_total")
     async with AsyncExitStack() as stack:
         for _ in range(state.settings.database_pool):
             await stack.enter_async_context(state.database.transaction(None))
         reply = await client.get("/v1/documents")
     assert (reply.status_code, reply.json()["code"]) == (503, "connections_busy")
+    assert total("app_database_connections_busy_total") == before + 1
     assert reply.headers["retry-after"] == "1"
 
 

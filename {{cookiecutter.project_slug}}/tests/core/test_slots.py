@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.admission import LimitAdaptation
+from app.core.brownout import Brownout
 from app.core.concurrency_limit import AdaptiveLimit
 from app.core.errors import Overloaded
 from app.core.queue_waits import LOOP, QueueWaits
+from app.core.slo import BrownoutStep
 from app.core.slots import QueueRules, Slots, waited_seconds
 from tests.clock import leap, until
+from tests.samples import total
 
 
 def make(limit: int = 1, seconds: float = 1000, longest: int = 4, share: float = 1.0) -> Slots:
@@ -188,8 +191,18 @@ async def test_the_limit_adapts_to_what_the_loop_does_and_lets_waiting_requests_
     for _ in range(20):
         adaptation.waits.note(LOOP, 1.0)
         adaptation.adapt()
+    assert total("app_standing_wait_seconds") == 1.0
     assert limit.current <= 4
     held.free.set()
     await asyncio.gather(*tasks)
     with pytest.raises(asyncio.CancelledError):
         await watching
+
+
+def test_the_step_of_the_brownout_is_shown_as_the_queue_fills_and_empties() -> None:
+    steps = (BrownoutStep(pressure=0.5, passages=4), BrownoutStep(pressure=0.9, extractive=True))
+    slots = Slots("x", lambda: 1, brownout=Brownout(steps))
+    for pressure, level in ((1.0, 2), (0.0, 0)):
+        slots.brownout.pressure = pressure
+        slots.start_waiting()
+        assert total("app_brownout_level") == level

@@ -17,6 +17,7 @@ from app.core.embedded import Urls
 from app.costs.domain.budgets import SERVICE, BudgetRules, BudgetUsedUp, NoLimit, Settlement, opens_at
 from tests.clock import until
 from tests.costs.money import EVE, money_of, settle, used
+from tests.samples import total
 
 pytestmark = pytest.mark.usefixtures("empty_budgets")
 
@@ -56,9 +57,14 @@ async def test_a_released_hold_leaves_nothing_behind(database: Database, tenant:
 
 async def test_the_refusal_names_the_budget_and_when_it_opens_again(database: Database, tenant: UUID) -> None:
     money = money_of(database, tenant_daily_usd="0.001")
+    before = {each: total("app_budget_reservations_total", outcome=each) for each in ("held", "refused")}
     await money.reservations.hold(tenant, 900)
     with pytest.raises(BudgetUsedUp) as refused:
         await money.reservations.hold(tenant, 101)
+    assert {each: total("app_budget_reservations_total", outcome=each) - then for each, then in before.items()} == {
+        "held": 1,
+        "refused": 1,
+    }
     assert refused.value.status == 402
     assert refused.value.extra == {"budget": "tenant per day", "opens_at": "2031-04-01T00:00:00+02:00"}
     assert refused.value.retry_after == 1800
@@ -93,7 +99,9 @@ async def test_what_was_spent_counts_even_when_the_hold_had_lapsed(database: Dat
     money = money_of(database, clock, usd="0.001")
     late = await money.reservations.hold(tenant, 1000, seconds=60)
     clock.advance(61)
+    before = total("app_budget_reservations_expired_total")
     assert await used(money, tenant) == [(0, 0)] * 4
+    assert total("app_budget_reservations_expired_total") == before + 1
     await settle(money, late, 600)
     assert await used(money, tenant) == [(600, 0)] * 4
     with pytest.raises(BudgetUsedUp):
@@ -102,8 +110,9 @@ async def test_what_was_spent_counts_even_when_the_hold_had_lapsed(database: Dat
 
 
 async def test_what_a_call_cost_beyond_its_hold_is_owed_by_the_budget(database: Database, tenant: UUID) -> None:
-    money = money_of(database, usd="0.01")
+    money, before = money_of(database, usd="0.01"), total("app_budget_overrun_micro_usd_total")
     await settle(money, await money.reservations.hold(tenant, 1000), 4000)
+    assert total("app_budget_overrun_micro_usd_total") == before + 3000
     assert await used(money, tenant) == [(4000, 0)] * 4
     with pytest.raises(BudgetUsedUp):
         await money.reservations.hold(tenant, 6001)

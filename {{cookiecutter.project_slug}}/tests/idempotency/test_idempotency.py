@@ -9,6 +9,7 @@ from app.idempotency.service import IdempotencyKeys
 from app.inference import repository
 from tests.clock import leap
 from tests.inference.conftest import TOWER, Open, Service
+from tests.samples import total
 
 WHO = "Who built the lighthouse of Karlen?"
 
@@ -18,8 +19,13 @@ def keyed(key: str) -> dict[str, dict[str, str]]:
 
 
 async def test_a_repeated_request_gets_the_same_bytes_and_is_charged_once(service: Service) -> None:
+    before = {each: total("app_idempotency_total", outcome=each) for each in ("claimed", "replayed")}
     first = await service.ask(WHO, **keyed("one"))
     again = await service.ask(WHO, **keyed("one"))
+    assert {each: total("app_idempotency_total", outcome=each) - then for each, then in before.items()} == {
+        "claimed": 1,
+        "replayed": 1,
+    }
     assert again.content == first.content
     assert again.status_code == first.status_code == 200
     assert again.headers["idempotency-replayed"] == "true"

@@ -153,6 +153,13 @@ CLAIMS = [
     claim("a subject without end", CLAIM, "claim", sub="a" * 256),
     claim("an ID token", INVALID, "use", nonce="n-0S6"),
     claim("an ID token by its hash", INVALID, "use", at_hash="w1q54"),
+    claim("an ID token by the hash of its code", INVALID, "use", c_hash="w1q54"),
+    claim(
+        "a logout token with the header of an access token",
+        INVALID,
+        "use",
+        events={"http://schemas.openid.net/event/backchannel-logout": {}},
+    ),
     claim("an ID token by its use", INVALID, "use", token_use="id"),
     claim("a refresh token", INVALID, "use", token_use="refresh"),
     claim("bound to a key of somebody else", INVALID, "bound", cnf={"jkt": "0ZcOCORZ"}),

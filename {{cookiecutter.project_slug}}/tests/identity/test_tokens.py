@@ -19,6 +19,7 @@ from tests.clock import until
 from tests.identity.attacks import ATTACKS
 from tests.identity.conftest import Federation
 from tests.identity.issuer import ADDRESS, POLICY, ec_key, jwk_of, rsa_key
+from tests.samples import total
 
 
 async def call(federation: Federation, token: str) -> httpx.Response:
@@ -85,6 +86,7 @@ async def test_clocks_may_differ_by_the_leeway_and_no_more(federation: Federatio
 async def test_a_cached_token_ends_when_it_ends(federation: Federation) -> None:
     token = federation.issuer.token(exp=federation.issuer.now + 0.2)
     await accepted(federation, token)
+    await accepted(federation, token)  # the first time it was news, which is not cached
     federation.clock.advance(30.3)
     federation.clock.seconds -= 30.3  # the cache has not
     reply = await call(federation, token)
@@ -112,18 +114,21 @@ async def test_a_withdrawn_key_is_refused_when_the_keys_are_read_again(federatio
 
 
 async def test_keys_that_nobody_knows_are_looked_for_once_in_a_while(federation: Federation) -> None:
+    before = total("app_issuer_keys_read_total", outcome="read")
     await accepted(federation, federation.issuer.token())
     federation.clock.advance(31)
     for number in range(50):
         await call(federation, federation.issuer.token(headers={"kid": f"unknown-{number}"}))
     assert federation.issuer.reads == 2
+    assert total("app_issuer_keys_read_total", outcome="read") == before + 2
 
 
 async def test_an_outage_of_the_issuer_is_not_one_of_this_service(federation: Federation) -> None:
-    issuer = federation.issuer
+    issuer, before = federation.issuer, total("app_issuer_keys_read_total", outcome="failed")
     issuer.down = True
     first = await call(federation, issuer.token())
     assert (first.status_code, first.json()["code"]) == (503, "issuer_unavailable")
+    assert total("app_issuer_keys_read_total", outcome="failed") == before + 1
     issuer.down = False
     federation.clock.advance(31)
     await accepted(federation, issuer.token())
@@ -132,6 +137,21 @@ async def test_an_outage_of_the_issuer_is_not_one_of_this_service(federation: Fe
     await accepted(federation, issuer.token(iat=issuer.now + 630, exp=issuer.now + 1200))
     key = await federation.state.identity.create_key(federation.tenant, "a key", ["user"])
     assert (await call(federation, key.text)).status_code == 200
+
+
+async def test_keys_that_could_not_be_read_again_for_long_are_good_for_no_token(federation: Federation) -> None:
+    issuer = federation.issuer
+    await accepted(federation, issuer.token())
+    issuer.down = True
+    federation.clock.advance(5_970)
+    await accepted(federation, issuer.token(iat=issuer.now + 5_970, exp=issuer.now + 6_000))
+    federation.clock.advance(60)
+    late = issuer.token(iat=issuer.now + 6_030, exp=issuer.now + 6_600)
+    reply = await call(federation, late)
+    assert (reply.status_code, reply.json()["code"]) == (503, "issuer_unavailable")
+    issuer.down = False
+    federation.clock.advance(31)
+    await accepted(federation, late)
 
 
 async def test_metadata_of_another_issuer_is_not_used(federation: Federation, monkeypatch: pytest.MonkeyPatch) -> None:

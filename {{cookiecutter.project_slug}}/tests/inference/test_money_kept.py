@@ -22,6 +22,7 @@ from tests.clock import until
 from tests.conftest import override
 from tests.inference.conftest import TOWER, Open, Service
 from tests.inference.test_budgets import WHO, charged, limit, own_day, until_settled
+from tests.samples import total
 
 
 @pytest.fixture
@@ -170,8 +171,9 @@ async def test_a_late_charge_is_retried_at_shutdown_and_its_loss_is_logged() -> 
 
     with capture_logs() as results:
         await late.charge(never, {"micro_usd": 7})
+        assert total("app_charges_late") == 1
         await late.close()
-    assert tries == 2
+    assert (tries, total("app_charges_late")) == (2, 0)
     (lost,) = [line for line in results if line["event"] == "costs.charge_lost"]
     assert lost["micro_usd"] == 7
 
@@ -184,11 +186,13 @@ async def test_the_number_of_attempts_is_bounded() -> None:
         tries += 1
         raise RuntimeError
 
+    lost = total("app_charges_lost_total")
     await late.charge(never, {})
     async with asyncio.timeout(60):
         while late._tasks:  # noqa: ASYNC110, it is a set
             await asyncio.sleep(0)
     assert tries == 4
+    assert total("app_charges_lost_total") == lost + 1
 
 
 @pytest.mark.parametrize("fault", ["refused", "away", "cancelled"])

@@ -7,6 +7,7 @@ from app.core.policies import Policies
 from app.core.slo import SloPolicy
 from tests.inference.conftest import Service, change_serving
 from tests.inference.forms import FORMS, ask
+from tests.samples import total
 
 WHO = "Who built the lighthouse of Karlen?"
 
@@ -29,6 +30,7 @@ async def test_an_answer_past_the_objective_counts_as_late_and_its_groundedness_
     service: Service, form: str
 ) -> None:
     before = counted("app_answers_late_total"), counted("app_answer_groundedness_count")
+    steps = {each: total("app_answer_step_seconds_count", step=each) for each in ("screen", "evidence", "record")}
     objective(service, 600_000)
     await ask(service, form, WHO)
     assert counted("app_answers_late_total") == before[0]
@@ -36,3 +38,5 @@ async def test_an_answer_past_the_objective_counts_as_late_and_its_groundedness_
     await ask(service, form, WHO)
     assert counted("app_answers_late_total") == before[0] + 1
     assert counted("app_answer_groundedness_count") == before[1] + 2
+    for each, then in steps.items():
+        assert total("app_answer_step_seconds_count", step=each) == then + 2, each

@@ -101,8 +101,12 @@ async def test_nothing_is_worked_on_after_it_has_waited_too_long(open_service: O
         assert (await service.ask(WHO)).status_code == 200
         before = len(service.model.calls)
         service.model.faults.append(Fault(hang=300))
+        waits = await metric(service, 'app_request_wait_seconds_count{kind="answers"}')
         first = asyncio.ensure_future(service.ask(WHO))
         await until(lambda: len(service.model.calls) == before + 1)
+        assert await metric(service, 'app_requests_at_work{kind="answers"}') == 1
+        assert await metric(service, "app_answers_active") == 1
+        assert await metric(service, 'app_request_wait_seconds_count{kind="answers"}') == waits + 1
         late = asyncio.ensure_future(ask(service, "openai stream"))
         await until(lambda: metric_is(service, WAITING, 1))
         await leap(151)  # a quarter of the deadline

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from app.wiring import State
+from tests.samples import total
 
 REFUNDS = b"# Refunds\n\nRefunds are paid within 14 days to the card that was used.\n"
 CHANGED = b"# Refunds\n\nRefunds are paid within 30 days by bank transfer.\n"
@@ -25,11 +26,14 @@ async def test_an_upload_is_published_with_its_headings_and_offsets(ingest, clie
 
 
 async def test_a_bad_file_does_not_affect_the_others_of_its_batch(send) -> None:
+    before = {each: total("app_uploads_total", result=each) for each in ("received", "refused")}
     good, evil, again = await send(("a.md", REFUNDS), ("..%2Fevil.md", REFUNDS), ("a.md", CHANGED))
     assert good["status"] == "received"
     assert good["id"]
     assert (evil["status"], evil["id"], evil["problem"]["code"]) == ("refused", None, "unsafe_name")
     assert again["problem"]["code"] == "repeated_name"
+    counted = {each: total("app_uploads_total", result=each) - then for each, then in before.items()}
+    assert counted == {"received": 1, "refused": 2}
 
 
 async def test_a_single_refused_file_is_a_problem_of_its_own(client: httpx.AsyncClient) -> None:
@@ -84,9 +88,12 @@ async def test_the_old_version_stays_published_until_the_new_one_is(ingest, send
 
 
 async def test_the_old_version_stays_published_when_the_new_one_is_quarantined(ingest, search) -> None:
+    before = {each: total("app_documents_total", status=each) for each in ("published", "quarantined")}
     await ingest(("a.md", REFUNDS))
     (document,) = await ingest(("a.md", b"caf\xe9 refunds"))
     assert (document["status"], document["live_version"]) == ("quarantined", 1)
+    for each, then in before.items():
+        assert total("app_documents_total", status=each) > then, each
     assert document["quarantine"]["reason"] == "encoding_damage"
     assert "14 days" in (await search("refunds paid"))[0]
 

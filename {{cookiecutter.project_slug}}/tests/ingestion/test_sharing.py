@@ -11,6 +11,7 @@ from app.core.audit import verify
 from app.ingestion.repository import attempts
 from app.wiring import State
 from tests.ingestion.conftest import OpenKey, Send
+from tests.samples import total
 
 LAMPS = b"# Lamps\n\nThe lamp at the harbour is lit at dusk by the keeper, every day.\n"
 DESKS = b"# Desks\n\nThe desk of the keeper is made of oak and stands below the tower.\n"
@@ -44,7 +45,9 @@ async def test_a_revocation_counts_at_the_next_request_for_everything_derived(
     answer = await none.post("/v1/answers", json=QUESTION, headers=headers)
     assert "dusk" in answer.text
     path, answered = f"/v1/documents/{lamps['id']}/access", f"/v1/answers/{answer.json()['id']}"
+    before = total("app_document_access_changes_total")
     closed = await hr.put(path, json={"access_groups": ["hr"]})
+    assert total("app_document_access_changes_total") == before + 1
     assert closed.json() == {"documents": 1, "changed": 1, "opened": 0, "warnings": []}
     replies = [
         await none.get(answered),

@@ -20,6 +20,7 @@ from app.monitoring.domain.rules import alerts_of
 from app.monitoring.service.alerting import AlertNotices
 from app.webhooks.domain import WebhookHosts
 from app.wiring import State
+from tests.samples import total
 from tests.webhooks.receiver import Receiver
 from tests.webhooks.test_webhooks import signed_by
 
@@ -64,8 +65,11 @@ async def test_each_state_of_an_alert_is_sent_once_and_signed(
     state: State, client: httpx.AsyncClient, on_call: AlertNotices, receiver: Receiver, principal: Principal
 ) -> None:
     for expected in ({"sent": 1, "duplicates": 0}, {"sent": 0, "duplicates": 1}):
+        before = [total("app_alert_notices_total", result=each) for each in ("sent", "duplicate")]
         reply = await client.post("/v1/monitoring/alerts", json=sent_by_alertmanager(fingerprint="a1"))
         assert (reply.status_code, reply.json()) == (200, expected)
+        after = [total("app_alert_notices_total", result=each) for each in ("sent", "duplicate")]
+        assert [now - then for now, then in zip(after, before, strict=True)] == list(expected.values())
     await client.post("/v1/monitoring/alerts", json=sent_by_alertmanager("resolved", fingerprint="a1"))
     await work(state)
     firing, resolved = sorted(receiver.messages, key=lambda each: str(each.payload["type"]))

@@ -15,6 +15,7 @@ from app.monitoring.service.business import REPORTED
 from app.wiring import State
 from tests.cli.test_costs_and_version import run
 from tests.monitoring.stored import PastAnswer, ago, store
+from tests.samples import total
 
 __all__ = ["run"]
 
@@ -31,16 +32,26 @@ async def report(client: httpx.AsyncClient, answer: UUID, **body: object) -> htt
 
 
 async def test_an_outcome_is_stored_once_and_counted_once(client: httpx.AsyncClient, answer: PastAnswer) -> None:
-    before = REPORTED.labels("resolved")._value.get()
+    before, worth = REPORTED.labels("resolved")._value.get(), total("app_business_value_usd_total")
     first = await report(client, answer.id, outcome="resolved")
     again = await report(client, answer.id, outcome="resolved")
     assert (first.status_code, first.json()["result"]) == (200, "recorded")
     assert again.json() == {**first.json(), "result": "unchanged"}
     assert REPORTED.labels("resolved")._value.get() == before + 1
-    total = (await client.get("/v1/monitoring/business")).json()["total"]
-    assert (total["answers"], total["resolved"], total["settled"]) == (1, 1, 1)
-    assert total["value_usd"]["value"] == pytest.approx(4 - 0.001)
-    assert total["cost_per_settled_usd"] == pytest.approx(0.001)
+    assert total("app_business_value_usd_total") == pytest.approx(worth + 4)
+    shown = (await client.get("/v1/monitoring/business")).json()["total"]
+    assert (shown["answers"], shown["resolved"], shown["settled"]) == (1, 1, 1)
+    assert shown["value_usd"]["value"] == pytest.approx(4 - 0.001)
+    assert shown["cost_per_settled_usd"] == pytest.approx(0.001)
+
+
+async def test_what_an_outcome_costs_is_counted_apart_from_what_others_are_worth(
+    client: httpx.AsyncClient, answer: PastAnswer
+) -> None:
+    before = total("app_business_loss_usd_total"), total("app_business_value_usd_total")
+    await report(client, answer.id, outcome="escalated")
+    assert total("app_business_loss_usd_total") == pytest.approx(before[0] + 8)
+    assert total("app_business_value_usd_total") == before[1]
 
 
 async def test_a_late_outcome_replaces_no_later_one(client: httpx.AsyncClient, answer: PastAnswer) -> None:

@@ -18,6 +18,7 @@ from app.wiring import State
 from benchmarks.harness import work_off
 from tests.conftest import adopt
 from tests.inference.conftest import change_serving
+from tests.samples import total
 
 NOTE = b"# Lighthouse\n\nThe lighthouse of Karlen was built in 1874 by the engineer Marta Holm.\n"
 ALL = OnlineRates(canary=1, refused=1, degraded=1, answered=1)
@@ -62,11 +63,13 @@ async def test_an_answer_is_scored_once_and_shown_by_day(
     state: State, client: httpx.AsyncClient, database_urls: Urls
 ) -> None:
     answer, before = await ask(state, client), DECIDED.labels("scored", "in_sample")._value.get()
+    observed = total("app_online_score_count")
     assert await later(state, settle_minutes=120).sweep() == 0, "it has not settled yet"
     assert await later(state).sweep() == 1
     assert stored(database_urls, answer) == ("scored", "in_sample", 1.0, 1.0, 1.0)
     assert await later(state).sweep() == 0
     assert DECIDED.labels("scored", "in_sample")._value.get() == before + 1
+    assert total("app_online_score_count") == observed + 3, "each score that applies"
     shown = (await client.get("/v1/monitoring/scores")).json()
     assert {each["metric"]: each["mean"] for each in shown} == {"groundedness": 1, "citation_precision": 1, "safety": 1}
     assert (await client.get("/v1/reviews")).json()["items"] == []

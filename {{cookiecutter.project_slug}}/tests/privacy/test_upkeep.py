@@ -27,6 +27,7 @@ from tests.e2e.conftest import app
 from tests.forks import Forks
 from tests.privacy.conftest import Plant
 from tests.privacy.test_erasure import ADA, WHY, ask
+from tests.samples import total
 
 
 async def last_sweep(state: State) -> OperationRun:
@@ -93,8 +94,10 @@ async def test_what_fails_for_one_tenant_is_no_obstacle_for_the_others(
         return await expire(self, tenant_id)
 
     monkeypatch.setattr(Retention, "expire", fails)
+    before = total("app_expired_total", kind="answers")
     await privacy.upkeep.sweep()
     assert (await client.get(f"/v1/answers/{aged}")).status_code == 404
+    assert total("app_expired_total", kind="answers") == before + 1
 
 
 @pytest.mark.parametrize("command", ["serve", "worker"])

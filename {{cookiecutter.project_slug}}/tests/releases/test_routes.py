@@ -11,8 +11,10 @@ from app.main import create_app
 from app.wiring import State
 from tests.conftest import adopt
 from tests.mcp.conftest import headers_of, message
+from tests.samples import total
 
 WHAT = "What is a lighthouse?"
+MOVES = "app_release_moves_total"
 
 
 @pytest_asyncio.fixture(autouse=True)
@@ -146,9 +148,11 @@ async def test_another_environment_is_another_request_for_an_idempotency_key(
 async def test_a_release_goes_live_and_back_over_http(client: httpx.AsyncClient) -> None:
     before = (await client.get("/v1/releases/current")).json()["id"]
     made = await draft(client)
-    body = {"release": made["id"], "reason": "an emergency", "break_glass": True}
+    body, moved = {"release": made["id"], "reason": "an emergency", "break_glass": True}, total(MOVES)
     live = await client.post("/v1/environments/production/activate", json=body)
     assert live.json()["state"] == "live"
+    assert total(MOVES) == moved + 1
+    assert total("app_release_number", environment="production") == made["number"]
     served = (await client.get("/v1/releases/at", params={"time": datetime.now(UTC).isoformat()})).json()
     assert (served["release_id"], served["arm"]) == (made["id"], "live")
     back = await client.post("/v1/environments/production/rollback", json={"reason": "it is over"})

@@ -34,6 +34,7 @@ from app.retrieval.service.retrieval import Retrieval, make_retrieval
 from app.wiring import State
 from tests.clock import until
 from tests.retrieval.conftest import WordsEmbedder
+from tests.samples import total
 
 NARROW = {"target": 20, "whole": 30, "small": 5}
 
@@ -287,8 +288,9 @@ async def test_with_a_failing_embedder_the_search_degrades_to_keywords(
         replace(both.indexes.first, embedder=words.name, dimensions=words.dimensions), ignore
     )
     await switch_to(both, built.number)
-    words.broken = EmbeddingFailed("down")
+    words.broken, before = EmbeddingFailed("down"), total("app_search_degraded_total", why="embedding_failed")
     evidence = await ask(both, caller, "topic1 please")
+    assert total("app_search_degraded_total", why="embedding_failed") == before + 1
     assert evidence.passages
     assert (evidence.degraded, evidence.top_dense) == ("embedding_failed", None)
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text as sql
 
 from app.retrieval.domain import Heading, StaleDocument
+from tests.samples import total
 
 RIVER = "The river Tarn rises on Mont Lozère and is dammed near Pinet."
 BRIDGE = "The viaduct of Millau carries a motorway over the river Tarn."
@@ -184,6 +185,7 @@ async def test_texts_with_nul_and_unusual_characters_are_published(publish, sear
 
 
 async def test_search_over_http_returns_passages_and_their_index(client: httpx.AsyncClient, publish, request_of):
+    before = total("app_search_seconds_count", step="find")
     await publish(request_of(RIVER))
     reply = await client.post("/v1/search", json={"query": "Where does the Tarn rise?", "limit": 3})
     assert reply.status_code == 200
@@ -192,6 +194,7 @@ async def test_search_over_http_returns_passages_and_their_index(client: httpx.A
     assert body["corpus_version"] == 1
     assert UUID(body["index_id"])
     assert set(body["timings_ms"]) == {"embed", "search"}
+    assert total("app_search_seconds_count", step="find") == before + 1
 
 
 @pytest.mark.parametrize("body", [{"query": " "}, {"query": "x", "limit": 0}, {"query": "x", "limit": 51}, {}])

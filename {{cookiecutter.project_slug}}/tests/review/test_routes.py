@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.wiring import State, build, check
 from tests.conftest import adopt
 from tests.review.conftest import Desk
+from tests.samples import total
 
 PAGE = "The harbour master of Zadar opens the gate at seven every morning of the working week."
 ASKED = {"question": "When does the harbour master of Zadar open the gate?"}
@@ -102,6 +103,7 @@ async def test_from_the_queue_to_the_decision_over_http(desk: Desk) -> None:
         )
         assert silent.status_code == 422
         again = {"Idempotency-Key": "once"}
+        decided, ended = (total(name) for name in ("app_review_decisions_total", "app_review_items_ended_total"))
         for _ in range(2):
             done = await ana.post(
                 f"/v1/reviews/{item.id}/decide",
@@ -109,6 +111,8 @@ async def test_from_the_queue_to_the_decision_over_http(desk: Desk) -> None:
                 headers=again,
             )
             assert (done.status_code, done.json()["outcome"]) == (200, "approved")
+        assert total("app_review_decisions_total") == decided + 1
+        assert total("app_review_items_ended_total") == ended + 1
         [past] = (await ana.get(f"/v1/reviews/{item.id}")).json()["decisions"]
         assert (past["reviewer"], past["decision"], past["reason"]) == ("ana", "approve", "fine")
         assert (await ana.get("/v1/reviews")).json()["items"] == []

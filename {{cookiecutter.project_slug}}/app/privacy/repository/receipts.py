@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, literal, or_, select, update
+from sqlalchemy import insert, literal, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import moment
@@ -15,6 +15,10 @@ from app.privacy.tables import legal_holds, privacy_requests
 
 REQUEST = privacy_requests.c
 HOLD = legal_holds.c
+_ASKERS = text(
+    "select distinct key_id from answers where tenant_id = :tenant and id = any (cast(:answers as uuid[])) "
+    "and key_id is not null"
+)
 
 
 async def add(connection: AsyncConnection, request: PrivacyRequest) -> None:
@@ -94,6 +98,12 @@ async def holds_on(
     active = (HOLD.tenant_id == tenant_id, HOLD.lifted_at.is_(None), on)
     rows = await connection.execute(select(legal_holds).where(*active).order_by(HOLD.placed_at))
     return [LegalHold(**row._mapping) for row in rows]
+
+
+async def askers_of(connection: AsyncConnection, tenant_id: UUID, answers: Collection[UUID]) -> Sequence[UUID]:
+    """The keys that asked for these answers."""
+    values = {"tenant": tenant_id, "answers": list(answers)}
+    return list((await connection.execute(_ASKERS, values)).scalars())
 
 
 def _request(row: Any) -> PrivacyRequest:

@@ -49,7 +49,8 @@ class LegalHolds:
             return await receipts.list_holds(connection, tenant_id)
 
     async def on(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> LegalHold | None:
-        """A hold on anything of the scope."""
-        subjects = (*scope.documents, *scope.answers, *scope.keys)
+        """A hold on anything of the scope, or on a key that asked for an answer of it."""
+        askers = await receipts.askers_of(connection, tenant_id, scope.answers)
+        subjects = (*scope.documents, *scope.answers, *scope.keys, *askers)
         holds = await receipts.holds_on(connection, tenant_id, subjects, scope.everything)
         return holds[0] if holds else None

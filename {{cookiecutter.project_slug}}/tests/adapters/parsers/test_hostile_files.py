@@ -13,6 +13,7 @@ import pytest_asyncio
 from app.adapters.parsers.pool import ParserPool
 from app.ingestion.domain.parsed_document import ParsedDocument, Unparsable
 from tests.adapters.parsers.bombs import BOMBS
+from tests.samples import total
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,9 @@ async def test_only_a_page_of_plain_text_is_parsed_in_the_same_process() -> None
         ):
             await pool.parse(data, name)
             assert pool._children[0].done == 1, name
+            before = total("app_parser_processes_total")
             await pool.close()
+            assert total("app_parser_processes_total") == before + 1, name
     finally:
         await pool.close()
 

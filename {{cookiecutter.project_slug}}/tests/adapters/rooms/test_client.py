@@ -23,6 +23,7 @@ from app.inference.domain.answer import AnswerNotFound
 from app.retrieval.domain import EmbedderMismatch, Evidence, NoLiveIndex
 from app.retrieval.domain.room_messages import evidence_message
 from tests.clock import leap, until
+from tests.samples import total
 from tests.serving import web_server
 
 KEY = b"k" * 32
@@ -153,8 +154,11 @@ async def test_a_wrong_key_is_one_clear_error_of_the_service_and_not_of_its_call
 async def test_a_call_without_a_reply_is_repeated_and_no_more_than_twice(room) -> None:
     standing, search = room
     standing.replies = [broken, broken]
+    before = {each: total("app_room_calls_total", outcome=each) for each in ("ok", "failed")}
     assert await ask(search) == NOTHING
     assert len(standing.calls) == 3
+    counted = {each: total("app_room_calls_total", outcome=each) - then for each, then in before.items()}
+    assert counted == {"ok": 1, "failed": 2}
     standing.calls.clear()
     standing.always = broken
     with pytest.raises(RoomUnavailable, match="does not reply"):
@@ -186,11 +190,12 @@ async def test_a_silent_room_is_given_up_at_the_deadline(room) -> None:
 
 async def test_a_dead_room_is_left_alone_until_it_is_back(room) -> None:
     standing, search = room
-    standing.always = broken
+    standing.always, opened = broken, total("app_room_breaker_opened_total")
     for _ in range(2):
         with pytest.raises(RoomUnavailable):
             await ask(search)
     before = len(standing.calls)
+    assert total("app_room_breaker_opened_total") == opened + 1
     assert before == 5, "the circuit breaker opens at the fifth failure"
     with pytest.raises(RoomUnavailable, match="last calls") as raised:
         await ask(search)

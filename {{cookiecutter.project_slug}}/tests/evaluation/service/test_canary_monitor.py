@@ -17,6 +17,7 @@ from app.releases.domain import EvaluationEvidence, NoCanary
 from app.wiring import State
 from tests.clock import until
 from tests.conftest import adopt
+from tests.samples import total
 
 INSERT = """
 insert into answers (id, tenant_id, key_id, created_at, question, status, model, release_id, corpus_version, trace_id,
@@ -78,9 +79,11 @@ async def test_harm_ends_the_canary_and_the_reason_is_stored(
 ) -> None:
     await serve(state, tenant, "control")
     await serve(state, tenant, "canary", refused=0.6)
+    before = total("app_canary_checks_total", verdict="FAIL")
     found = await canaries.enforce()
     assert found
     assert found.decision.verdict == "FAIL"
+    assert total("app_canary_checks_total", verdict="FAIL") == before + 1
     assert await state.environments.canary() is None
     history = await state.releases.history(found.canary.release_id)
     assert (history.state, history.events[-1].actor) == ("rolled_back", "canary judge")

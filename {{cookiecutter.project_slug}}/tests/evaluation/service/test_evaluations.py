@@ -18,6 +18,7 @@ from app.releases.domain import Release, ReleaseNotFound
 from app.wiring import State
 from tests.evaluation.conftest import CASES, House
 from tests.evaluation.service.test_case_runner import counting
+from tests.samples import total
 
 
 async def draft(service: State, **changes: float) -> Release:
@@ -59,8 +60,9 @@ async def evaluate(evaluations: Evaluations, release: Release, **more: object) -
 
 @pytest.mark.quick
 async def test_an_evaluation_ends_in_a_report_and_the_release_carries_its_hash(service: State) -> None:
-    release = await draft(service)
+    release, before = await draft(service), total("app_evaluations_total")
     run, report = await evaluate(alone(service), release)
+    assert total("app_evaluations_total") == before + 1
     assert (run.status, run.done, run.total) == ("done", len(CASES), len(CASES))
     assert run.report == report.digest
     assert report.candidate.release_id == release.id
@@ -156,7 +158,9 @@ async def test_a_worker_runs_a_started_evaluation(service: State) -> None:
 async def test_a_failed_run_has_a_reason(house: House, service: State) -> None:
     run = await service.evaluations.start("ada", (await draft(service, retrieval__exact_chunks=2993)).id)
     house.suite(CASES[:2])
+    before = total("app_evaluations_total", verdict="FAILED")
     await Worker(service.database, service.jobs, concurrency=1).run(wait=False)
+    assert total("app_evaluations_total", verdict="FAILED") > before
     found = await service.evaluations.find(run.id)
     assert (found.status, found.problem) == ("failed", "The files in evals/ have changed since the evaluation started.")
     with pytest.raises(EvaluationUnfinished, match="have changed"):

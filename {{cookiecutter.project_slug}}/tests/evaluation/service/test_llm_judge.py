@@ -58,9 +58,12 @@ async def opened(house: House, settings: Settings, database_urls: Urls) -> Async
     house.write("evals/judge_labels.jsonl", "\n".join(map(json.dumps, people)))
     async with AsyncExitStack() as stack:
 
-        async def start(mind: Callable[[Json], str], chain: bool = True) -> tuple[State, StandIn]:
+        async def start(
+            mind: Callable[[Json], str], chain: bool = True, host: str = "127.0.0.1"
+        ) -> tuple[State, StandIn]:
             arbiter = await stack.enter_async_context(StandIn(model="arbiter", mind=mind))
-            choices = (ModelChoice(model="arbiter", base_url=arbiter.url),) if chain else ()
+            address = arbiter.url.replace("127.0.0.1", host)
+            choices = (ModelChoice(model="arbiter", base_url=address),) if chain else ()
             changed = settings.model_copy(update={"root": house.root, "model_chain": choices})
             return await stack.enter_async_context(build(changed, database_urls)), arbiter
 

@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 
 from app.identity.domain.tokens import (
-    BOUND_CLAIMS,
-    ID_TOKEN_CLAIMS,
     MAX_NAME_CHARACTERS,
-    REFUSED_HEADERS,
     GrantSource,
     TokenGrant,
     TokenRefused,
@@ -52,7 +49,8 @@ def reason_of(check: Callable[[], object]) -> str | None:
         ({"typ": "AT+JWT"}, None),
         ({"typ": "application/at+jwt"}, None),
         ({"alg": "ES256", "kid": "k" * MAX_NAME_CHARACTERS}, None),
-        *[({name: {}}, "header") for name in REFUSED_HEADERS],
+        # By name: a list that is taken from the code says nothing when one is missing there.
+        *[({name: {}}, "header") for name in ("jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc", "epk")],
         ({"alg": "none"}, "algorithm"),
         ({"alg": "HS256"}, "algorithm"),
         ({"alg": ["RS256"]}, "algorithm"),
@@ -82,7 +80,7 @@ ORIGIN = [
     ({"aud": ["service", "other"]}, "audience"),
     ({"aud": "other"}, "audience"),
     ({"aud": MISSING}, "audience"),
-    *[({name: {}}, "bound") for name in BOUND_CLAIMS],
+    ({"cnf": {}}, "bound"),
     ({"sub": MISSING}, "claim"),
     ({"sub": ""}, "claim"),
     ({"sub": "s" * MAX_NAME_CHARACTERS}, None),
@@ -117,7 +115,7 @@ def test_every_token_is_of_the_issuer_for_this_service_alone_and_now(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        *[({name: "x"}, "use") for name in ID_TOKEN_CLAIMS],
+        *[({name: "x"}, "use") for name in ("nonce", "at_hash", "c_hash", "events")],
         ({"token_use": "id"}, "use"),
         ({"token_use": "access"}, None),
         ({"scope": "ask"}, None),

@@ -33,6 +33,7 @@ from tests.conftest import ROOT
 from tests.governance.test_audit_lines import actions
 from tests.monitoring.traffic import Traffic
 from tests.review.conftest import publish
+from tests.samples import total
 
 LEAVE = [f"How long is the parental leave {what}?" for what in ("here", "in year two", "for twins", "abroad", "now")]
 SECRET = "Kx81-QzLp#hunter7"
@@ -59,8 +60,11 @@ async def found(traffic: Traffic, failures: FailureAnalysis) -> AsyncIterator[di
     for question in VPN:
         await traffic.answer(question, degraded=True, reasons=("gpt: truncated",), ago=timedelta(hours=1))
         await traffic.answer(f"Fine: {question}", ago=timedelta(hours=1))
+    embedded = total("app_questions_embedded_total", result="embedded")
     await failures.run(traffic.tenant)
+    assert total("app_questions_embedded_total", result="embedded") == embedded + len([*LEAVE, *VPN, *VPN])
     shown = (await failures.page(person(traffic.tenant), None, 20)).patterns
+    assert total("app_failure_patterns") == len(shown)
     yield {each.stored.pattern.signature.reason: each.stored.id for each in shown}
 
 
@@ -239,6 +243,7 @@ async def test_the_worker_runs_each_check_once_when_it_is_due(state: State, tena
 
     checks = (ScheduledCheck("failures", timedelta(hours=6), check),)
     one, other = [MonitoringUpkeep(state.database, clock, tenants, checks) for _ in range(2)]
+    before = {each: total("app_monitoring_checks_total", kind="failures", result=each) for each in ("failed", "done")}
     await one.sweep()
     await other.sweep()
     assert ran == [tenant]
@@ -246,5 +251,7 @@ async def test_the_worker_runs_each_check_once_when_it_is_due(state: State, tena
     await other.sweep()
     await one.sweep()
     assert ran == [tenant, tenant]
+    for each, then in before.items():
+        assert total("app_monitoring_checks_total", kind="failures", result=each) == then + 1
     assert state.monitoring.upkeep.watch in state.sweeps_by_room["monitoring"]
     assert "failures" in [each.kind for each in state.monitoring.upkeep.checks]

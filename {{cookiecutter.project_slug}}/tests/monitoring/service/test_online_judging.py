@@ -18,12 +18,14 @@ from app.evaluation.domain.policy import OnlineEvaluation, OnlineRates
 from app.identity.service import Identity
 from app.monitoring.service.online_evaluation import FEATURE, OnlineEvaluations
 from app.wiring import State
-from tests.evaluation.conftest import House, house
-from tests.evaluation.service.test_llm_judge import Open, fair, opened
+from tests.evaluation.conftest import CASES, House, house
+from tests.evaluation.service.test_llm_judge import Open, fair, judged, opened
 from tests.monitoring.stored import PastAnswer, ago, store
 
 __all__ = ["house", "opened"]
 
+MAIL = "jane@acme.example"
+ANOTHER = "0.0.0.0"  # noqa: S104, nothing binds to it: a connection to it ends here, and it is not this machine by name
 QUOTE = "The lighthouse of Karlen was built in 1874 by the engineer Marta Holm."
 ALL = OnlineRates(canary=1, refused=1, degraded=1, answered=1)
 
@@ -91,6 +93,24 @@ async def test_the_judge_is_asked_until_the_money_of_the_day_is_used_up(
     with psycopg.connect(database_urls.owner) as connection:
         query = "select count(*) from ledger where tenant_id = %s and feature = %s and micro_usd > 0"
         assert connection.execute(query, (tenant, FEATURE)).fetchone() == (2,)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", True), (ANOTHER, False)])
+async def test_a_judge_elsewhere_reads_no_personal_data_of_live_answers_nor_of_cases(
+    house: House, opened: Open, database_urls: Urls, host: str, shown: bool
+) -> None:
+    house.suite([{**CASES[1], "answer": f"The main span measures 410 metres, says {MAIL}."}])
+    state, arbiter = await opened(fair, host=host)
+    await judged(state)
+    asked = [str(each.body["messages"]) for each in arbiter.calls if "You check answers" in str(each.body)]
+    assert any("main span of the bridge" in each for each in asked)
+    assert any(MAIL in each for each in asked) == shown
+    arbiter.calls.clear()
+    tenant = await state.identity.ensure_tenant(f"judged-{uuid4().hex}")
+    [answer] = give(database_urls, tenant, [f"{QUOTE} Write to {MAIL}."])
+    await scored_by(state, [tenant]).sweep()
+    assert stored(database_urls, [answer]) == [1.0], "what stands in the place of the address says as much"
+    assert [MAIL in str(each.body) for each in arbiter.calls] == [shown]
 
 
 async def test_the_next_day_has_money_of_its_own(house: House, opened: Open, database_urls: Urls) -> None:

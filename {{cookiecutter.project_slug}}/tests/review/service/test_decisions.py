@@ -20,6 +20,7 @@ from app.review.domain.items import (
 )
 from app.review.repository import ReviewFilters
 from tests.review.conftest import TEXT, Desk, submission
+from tests.samples import total
 
 
 async def test_an_approved_answer_is_delivered_as_it_was_reviewed(desk: Desk) -> None:
@@ -206,7 +207,10 @@ async def test_an_undecided_answer_expires_and_is_not_delivered(desk: Desk) -> N
     desk.clock.advance(30 * 60)
     with pytest.raises(ReviewClosed):
         await desk.reviews.decisions.decide(ana, item.id, submission(claimed, "approve"))
-    assert await desk.reviews.lifecycle.expire_due() >= 1
+    before = total("app_review_items_ended_total", outcome="denied")
+    ended_now = await desk.reviews.lifecycle.expire_due()
+    assert ended_now >= 1
+    assert total("app_review_items_ended_total", outcome="denied") == before + ended_now
     assert (await desk.asked(item.subject_id))["status"] == "rejected"
     ended, _ = await desk.reviews.queue.show(ana, item.id)
     assert (ended.state, ended.outcome) == ("expired", "denied")
