@@ -1,15 +1,42 @@
 """The last item of a page, by its time and its id, as the text that callers send to get the next page."""
 
 import base64
-from datetime import datetime
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
 from uuid import UUID
+
+from pydantic import Field
+
+_CURSOR: Final = re.compile("[A-Za-z0-9_-]{32}")
+"""Each text of this form is a cursor: of the 24 bytes that it encodes, 8 are a time and 16 an id."""
+
+CursorText = Annotated[
+    str,
+    Field(
+        max_length=200,
+        description="`next` of the previous page.",
+        json_schema_extra={"pattern": f"^({_CURSOR.pattern})?$"},
+    ),
+]
+"""A cursor in a request; empty for the first page. `parse_cursor` refuses what is none."""
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _FIRST) // _MICROSECOND
+_TIME_BYTES: Final = 8
 
 
 def cursor_text(at: datetime, last: UUID) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{last}".encode()).decode().rstrip("=")
+    """at: with a time zone."""
+    microseconds = (at - _FIRST) // _MICROSECOND
+    return base64.urlsafe_b64encode(microseconds.to_bytes(_TIME_BYTES) + last.bytes).decode()
 
 
 def parse_cursor(text: str) -> tuple[datetime, UUID]:
-    """Errors: ValueError."""
-    at, _, last = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-    return datetime.fromisoformat(at), UUID(last)
+    """The time is in UTC; one that no year holds is the last of all. Errors: ValueError."""
+    if not _CURSOR.fullmatch(text):
+        raise ValueError("this is no cursor")
+    content = base64.urlsafe_b64decode(text)
+    microseconds = min(int.from_bytes(content[:_TIME_BYTES]), _LAST)
+    return _FIRST + microseconds * _MICROSECOND, UUID(bytes=content[_TIME_BYTES:])

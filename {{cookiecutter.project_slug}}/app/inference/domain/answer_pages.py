@@ -65,12 +65,9 @@ class AnswerPosition(NamedTuple):
     def parse(cls, text: str) -> "AnswerPosition":
         """Errors: InvalidAnswerCursor."""
         try:
-            position = cls(*parse_cursor(text))
+            return cls(*parse_cursor(text))
         except ValueError as error:
             raise InvalidAnswerCursor() from error
-        if position.created_at.tzinfo is None:
-            raise InvalidAnswerCursor()
-        return position
 
 
 @dataclass(frozen=True, slots=True)
