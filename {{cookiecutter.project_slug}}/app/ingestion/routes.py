@@ -123,7 +123,11 @@ async def _read(file: UploadFile, uri: str | None, max_bytes: int) -> Upload:
 
 
 def _text(form: FormData, name: str) -> str | None:
-    value = form.get(name)
+    """Errors: BadUpload, as one of several values would be chosen by chance."""
+    values = form.getlist(name)
+    if len(values) > 1:
+        raise BadUpload(f"'{name}' stands in the form {len(values)} times.")
+    value = values[0] if values else None
     return value if isinstance(value, str) and value else None
 
 
