@@ -35,7 +35,8 @@ def decimal_of(places: int) -> BeforeValidator:
     def read(sent: object) -> object:
         if isinstance(sent, Decimal) or (isinstance(sent, str) and text.fullmatch(sent)):
             return sent
-        if isinstance(sent, int | float) and not isinstance(sent, bool) and math.isfinite(sent):
+        whole = isinstance(sent, int) and not isinstance(sent, bool)
+        if whole or (isinstance(sent, float) and math.isfinite(sent)):
             exact = Decimal(str(sent))
             return exact.quantize(unit) if abs(exact) < LARGEST_ROUNDED else exact
         message = f"Input should be a number, or a text such as 12.5 with at most {places} decimal places"
