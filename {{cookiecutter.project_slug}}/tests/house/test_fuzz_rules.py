@@ -28,8 +28,11 @@ def test_every_check_is_made_of_every_operation() -> None:
     assert '"--checks", "all"' in (ROOT / "scripts" / "fuzz.py").read_text(encoding="utf-8")
     for rule in rules():
         assert set(rule) == {"include-name", "checks"}
-        assert set(rule["checks"]) == {"positive_data_acceptance"}
-        assert not {"4xx", "5xx"} & {*rule["checks"]["positive_data_acceptance"]["expected-statuses"]}
+        assert set(rule["checks"]) <= {"positive_data_acceptance", "negative_data_rejection"}
+        accepted = {*rule["checks"]["positive_data_acceptance"]["expected-statuses"]}
+        assert accepted <= {"2xx", "400", "401", "403", "404", "409", "413", "422", "429"}
+        refused = rule["checks"].get("negative_data_rejection", {"expected-statuses": []})["expected-statuses"]
+        assert all(each.startswith("4") for each in refused)
 
 
 async def test_each_operation_with_a_rule_of_its_own_exists_once(client: httpx.AsyncClient) -> None:
