@@ -9,6 +9,7 @@ import yaml
 
 from app.core.errors import Problem
 from app.core.problems import MEDIA, is_openai
+from app.core.text import LARGEST
 
 EXAMPLES = Path(__file__).parent / "pages" / "request_examples.yaml"
 STREAM = "text/event-stream"
@@ -114,6 +115,7 @@ def complete(document: dict[str, Any], without_key: Collection[str]) -> dict[str
         "key": {"type": "http", "scheme": "bearer", "description": "An API key, or a token of the identity provider."}
     }
     _name_items_of_tuples(schemas)
+    _write_bounds(document)
     used: set[str] = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -143,6 +145,24 @@ def _name_items_of_tuples(schema: Any) -> None:
         schema.setdefault("items", {"anyOf": schema["prefixItems"]})
     for each in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
         _name_items_of_tuples(each)
+
+
+_BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+
+
+def _write_bounds(schema: Any) -> None:
+    """Pydantic leaves the bounds of a type with a validator under its own names, and FastAPI writes bounds as floats,
+    which 2^63 - 1 is none of.
+    """
+    if isinstance(schema, dict):
+        bounds = {name: each for name, each in schema.items() if isinstance(each, int | float)}
+        for name, bound in bounds.items():
+            if name in _BOUNDS or name in _BOUNDS.values():
+                whole = isinstance(bound, int) or bound.is_integer()
+                del schema[name]
+                schema[_BOUNDS.get(name, name)] = max(-LARGEST, min(LARGEST, int(bound))) if whole else bound
+    for each in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _write_bounds(each)
 
 
 def _problem_response(status: int, schema: str) -> dict[str, Any]:

@@ -8,8 +8,24 @@ from app.core.errors import Invalid
 
 MIN_WORD_LETTERS: Final = 3
 
+_LETTER: Final = r"[^\W\d_]"
+_BETWEEN: Final = r"(?:(?!\s)[\W\d_])*"
+WORD_PATTERN: Final = (
+    rf"({_LETTER}){_BETWEEN}(?!\1){_LETTER}{_BETWEEN}{_LETTER}|{_LETTER}{_BETWEEN}({_LETTER}){_BETWEEN}(?!\2){_LETTER}"
+)
+"""The rule of `check_reason` as the OpenAPI document says it: three letters without a space between them, not all the
+same. Only that `A` and `a` are the same letter cannot be said there.
+"""
+
 Reason = Annotated[
-    str, Field(min_length=1, max_length=2000, pattern=r"\S", description="For the audit log; must contain a word.")
+    str,
+    Field(
+        min_length=1,
+        max_length=2000,
+        pattern=r"\S",
+        description="For the audit log; must contain a word.",
+        json_schema_extra={"pattern": WORD_PATTERN},
+    ),
 ]
 """A reason in the body of a request. Services check its content with `check_reason`."""
 

@@ -5,15 +5,27 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, WithJsonSchema, model_validator
 
 from app.core.base_models import ExactModel
+from app.core.json_types import decimal_of
 from app.core.reasons import Reason
 from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, BudgetState
 from app.costs.domain.ledger_rows import CostReport, CostTotal
 from app.costs.domain.unit_costs import ReleaseCost, UnitCost, UnitCosts
 
-Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False, decimal_places=6)]
+MOST_USD = 1_000_000_000
+
+
+def _described(least: float, text: str) -> WithJsonSchema:
+    number = {"type": "number", "minimum": least, "maximum": MOST_USD}
+    return WithJsonSchema({"anyOf": [number, {"type": "string", "pattern": text}]})
+
+
+Amount = Annotated[Decimal, decimal_of(6), Field(ge=0, le=MOST_USD), _described(0, r"^\d{1,9}(\.\d{1,6})?$")]
+AmountAboveZero = Annotated[
+    Decimal, decimal_of(6), Field(gt=0, le=MOST_USD), _described(1e-6, r"^(?=.*[1-9])\d{1,9}(\.\d{1,6})?$")
+]
 
 
 class CostTotalResponse(BaseModel):
@@ -84,7 +96,7 @@ class BudgetLimitRequest(BudgetRequest):
 
 
 class BudgetGrantRequest(BudgetRequest):
-    usd: Annotated[Amount, Field(gt=0)] = Field(description="Added to the limit until the window ends.")
+    usd: AmountAboveZero = Field(description="Added to the limit until the window ends.")
 
     @property
     def micro_usd(self) -> int:

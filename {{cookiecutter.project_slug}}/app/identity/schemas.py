@@ -1,23 +1,29 @@
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.json_types import Integer
+from app.core.times import Moment
 from app.identity.domain import PERMISSIONS, KeyTerms, Principal
+from app.identity.domain.group_names import GroupName
+
+RoleName = Annotated[str, Field(json_schema_extra={"enum": list(PERMISSIONS)})]
 
 
 class KeyRequest(ExactModel):
     name: str = Field(min_length=1, max_length=100, description="The person or application that uses the key.")
-    roles: list[str] = Field(default=["user"], description="user, reviewer, operator or admin; not service.")
-    groups: list[str] = Field(default=[], description="Access groups whose documents the key may read.")
+    roles: list[RoleName] = Field(default=["user"], description="user, reviewer, operator or admin; not service.")
+    groups: list[GroupName] = Field(default=[], description="Access groups whose documents the key may read.")
     person: str | None = Field(
         None, min_length=1, max_length=255, description="The person behind the key; keys of one person count as one."
     )
     permissions: list[str] | None = Field(None, description="At most these permissions of the roles; absent: all.")
     hosts: list[str] = Field([], max_length=100, description="Addresses or networks the key may be used from.")
-    requests_per_minute: int | None = Field(None, ge=1, le=2_000_000_000, description="A limit below the policy's.")
-    expires_at: AwareDatetime | None = Field(None, description="When the key ends; absent: never.")
+    requests_per_minute: Integer | None = Field(None, ge=1, le=2_000_000_000, description="A limit below the policy's.")
+    expires_at: Moment | None = Field(None, description="When the key ends; absent: never.")
 
     def terms(self) -> KeyTerms:
         return KeyTerms(self.person, self.permissions, self.hosts, self.requests_per_minute, self.expires_at)

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Body, Query, Request
 from fastapi.responses import Response
 from starlette.datastructures import FormData, UploadFile
 
+from app.core.cursors import CursorText
 from app.core.forms import form_of
 from app.core.http import provided
 from app.core.openapi import DOWNLOAD
 from app.core.text import check_value
-from app.identity.domain import Principal
+from app.identity.domain import GROUP_PATTERN, Principal
 from app.identity.service.caller import require
-from app.ingestion.domain.documents import DEFAULT_SOURCE, BadUpload, Cursor, Upload, upload_options
+from app.ingestion.domain.documents import DEFAULT_SOURCE, SOURCE_PATTERN, BadUpload, Cursor, Upload, upload_options
 from app.ingestion.domain.views import DocumentDetails, OriginalFile, QuarantineEntry
 from app.ingestion.schemas import (
     AccessChangeResponse,
@@ -43,10 +44,13 @@ Deleter = Annotated[Principal, require("documents:delete")]
 QuarantineReader = Annotated[Principal, require("quarantine:read")]
 QuarantineDecider = Annotated[Principal, require("quarantine:decide")]
 
-After = Annotated[str | None, Query(max_length=200, description="'next' of the previous page.")]
+After = Annotated[CursorText | None, Query()]
+Source = Annotated[str, Query(max_length=100, json_schema_extra={"pattern": SOURCE_PATTERN})]
 Limit = Annotated[int, Query(ge=1, le=200)]
 Note = Annotated[QuarantineDecisionRequest, Body(default_factory=QuarantineDecisionRequest)]
 
+
+_GROUPS = f"^({GROUP_PATTERN.pattern}(,{GROUP_PATTERN.pattern})*)?$"
 
 _FORM = {
     "requestBody": {
@@ -59,18 +63,26 @@ _FORM = {
                     "properties": {
                         "files": {
                             "type": "array",
+                            "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
                             "description": "One or more files.",
                         },
-                        "source": {"type": "string", "description": "Source of the files; see policies/data.yaml."},
+                        "source": {
+                            "type": "string",
+                            "pattern": f"^$|{SOURCE_PATTERN}",
+                            "description": "Source of the files; see policies/data.yaml.",
+                        },
                         "metadata": {
                             "type": "string",
                             "description": "JSON object of texts and numbers about all files.",
                         },
                         "access_groups": {
-                            "type": "array",
-                            "items": {"type": "string"},
-                            "description": "Who may read them; an empty field means everybody of the tenant. Left out: "
+                            "anyOf": [
+                                {"type": "array", "items": {"type": "string", "pattern": _GROUPS}},
+                                {"type": "string", "pattern": _GROUPS},
+                            ],
+                            "description": "Who may read them, in several fields or with commas between; an empty "
+                            "field means everybody of the tenant. Left out: "
                             "the groups of the document at the address, or those of the source for a new one.",
                         },
                         "uri": {
@@ -111,7 +123,11 @@ async def _read(file: UploadFile, uri: str | None, max_bytes: int) -> Upload:
 
 
 def _text(form: FormData, name: str) -> str | None:
-    value = form.get(name)
+    """Errors: BadUpload, as one of several values would be chosen by chance."""
+    values = form.getlist(name)
+    if len(values) > 1:
+        raise BadUpload(f"'{name}' stands in the form {len(values)} times.")
+    value = values[0] if values else None
     return value if isinstance(value, str) and value else None
 
 
@@ -185,7 +201,9 @@ async def set_source_access(
 
 @router.get("/v1/sources/access")
 async def get_source_access(
-    caller: Sharer, ingestion: IngestionService, source: Annotated[str, Query(max_length=100)] = DEFAULT_SOURCE
+    caller: Sharer,
+    ingestion: IngestionService,
+    source: Source = DEFAULT_SOURCE,
 ) -> SourceAccessResponse:
     """The access list of a source; without rules where none was set."""
     return SourceAccessResponse.model_validate(await ingestion.get_source_access(caller, source))

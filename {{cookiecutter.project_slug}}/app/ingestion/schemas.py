@@ -6,8 +6,10 @@ from uuid import UUID
 from pydantic import BaseModel, Field, computed_field
 
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.reasons import WORD_PATTERN
+from app.identity.domain.group_names import GroupName
 from app.ingestion.domain.access_lists import MAX_GROUPS, MAX_RULES
-from app.ingestion.domain.documents import UploadResult
+from app.ingestion.domain.documents import SOURCE_PATTERN, UploadResult
 from app.ingestion.domain.quality import rules_for_readers
 from app.ingestion.domain.quarantine_reasons import ACTIONS
 from app.ingestion.domain.views import DocumentDetails, QuarantineEntry
@@ -152,7 +154,12 @@ class QuarantinePageResponse(BaseModel):
 
 
 class QuarantineDecisionRequest(ExactModel):
-    note: str = Field("", max_length=1000, description="Why; recorded with who decided and when.")
+    note: str = Field(
+        "",
+        max_length=1000,
+        description="Why; recorded with who decided and when.",
+        json_schema_extra={"pattern": f"^$|{WORD_PATTERN}"},
+    )
 
 
 class QuarantineDecisionResponse(BaseModel):
@@ -161,18 +168,25 @@ class QuarantineDecisionResponse(BaseModel):
 
 
 class DocumentAccessRequest(ExactModel):
-    access_groups: list[str] = Field(max_length=MAX_GROUPS, description="Who may read it; none means everybody.")
+    access_groups: list[GroupName] = Field(max_length=MAX_GROUPS, description="Who may read it; none means everybody.")
 
 
 class AccessRuleRequest(ExactModel):
     uri: str = Field(
         min_length=1, max_length=1000, description="An address; or a folder, with a slash at its end; or * for all."
     )
-    access_groups: list[str] = Field(max_length=MAX_GROUPS, description="Who may read them; none means everybody.")
+    access_groups: list[GroupName] = Field(
+        max_length=MAX_GROUPS, description="Who may read them; none means everybody."
+    )
 
 
 class SourceAccessRequest(ExactModel):
-    source: str = Field(min_length=1, max_length=100, description="Source of the documents, as in their uploads.")
+    source: str = Field(
+        min_length=1,
+        max_length=100,
+        description="Source of the documents, as in their uploads.",
+        json_schema_extra={"pattern": SOURCE_PATTERN},
+    )
     rules: list[AccessRuleRequest] = Field(max_length=MAX_RULES, description="The whole list; it replaces the old one.")
 
 

@@ -1,7 +1,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, File, Query, UploadFile
+from fastapi import APIRouter, File, Path, Query, UploadFile
 from fastapi.responses import Response
 
 from app.core.http import provided
@@ -10,7 +10,7 @@ from app.core.text import LARGEST_32
 from app.core.times import Moment
 from app.identity.domain import Principal
 from app.identity.service.caller import require
-from app.releases.domain import Release, check_environment
+from app.releases.domain import PRODUCTION, STAGING, Release, check_environment
 from app.releases.schemas import (
     AbortCanaryRequest,
     ActivationRequest,
@@ -38,6 +38,7 @@ Service = Annotated[Releases, provided(Releases)]
 EnvironmentService = Annotated[Environments, provided(Environments)]
 RolloutService = Annotated[Rollouts, provided(Rollouts)]
 Below = Annotated[int | None, Query(ge=0, le=LARGEST_32)]
+NamedEnvironment = Annotated[str, Path(json_schema_extra={"enum": [PRODUCTION, STAGING]})]
 Secret = Annotated[SigningSecret, provided(SigningSecret)]
 
 
@@ -84,10 +85,7 @@ async def served_at(
     tenant: UUID | None = None,
     conversation: str | None = None,
 ) -> ServedReleaseResponse:
-    """The release that an environment served at a moment, to a tenant (yours unless named) or a conversation of it.
-
-    time: in UTC where it names no zone.
-    """
+    """The release that an environment served at a moment, to a tenant (yours unless named) or a conversation of it."""
     move = await environments.at(time, environment)
     if move.canary is None:
         return ServedReleaseResponse(move=MoveResponse.model_validate(move), release_id=move.release_id, arm="live")
@@ -130,7 +128,10 @@ async def export_release(release_id: str, _: Author, releases: Service, secret: 
 
 @router.get("/v1/environments/{environment}/moves")
 async def moves(
-    environment: str, _: Reader, environments: EnvironmentService, limit: Annotated[int, Query(ge=1, le=200)] = 50
+    environment: NamedEnvironment,
+    _: Reader,
+    environments: EnvironmentService,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> MoveListResponse:
     """The moves of the environment, the newest first."""
     moves = await environments.moves(check_environment(environment), limit)
@@ -139,7 +140,11 @@ async def moves(
 
 @router.post("/v1/environments/{environment}/activate")
 async def activate(
-    environment: str, body: ActivationRequest, caller: Operator, releases: Service, rollouts: RolloutService
+    environment: NamedEnvironment,
+    body: ActivationRequest,
+    caller: Operator,
+    releases: Service,
+    rollouts: RolloutService,
 ) -> ReleaseResponse:
     """Makes a release live. Production needs an approval that is valid now. No request fails during the switch."""
     release = await rollouts.activate(
@@ -150,7 +155,7 @@ async def activate(
 
 @router.post("/v1/environments/{environment}/rollback")
 async def rollback(
-    environment: str, body: RollbackRequest, caller: Operator, releases: Service, rollouts: RolloutService
+    environment: NamedEnvironment, body: RollbackRequest, caller: Operator, releases: Service, rollouts: RolloutService
 ) -> ReleaseResponse:
     """Rolls back to a release that was live and approved, without a gate. A running canary is ended instead."""
     release = await rollouts.rollback(caller.name, body.reason, check_environment(environment), body.to)

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.json_types import Boolean, Integer, Number
 from app.core.reasons import Reason
 from app.core.text import LARGEST_32
 from app.releases.domain import Manifest, Release, ReleaseEvent, ReleaseHistory, ReleaseState, Scalar
@@ -18,7 +19,7 @@ class ReleaseRequest(ExactModel):
     """A draft of the files of this process, or of another release with changes."""
 
     base: str | None = Field(None, description="Number or id of the release to start from; else the files.")
-    index: int | None = Field(None, ge=1, le=LARGEST_32, description="Number of another index than the live one.")
+    index: Integer | None = Field(None, ge=1, le=LARGEST_32, description="Number of another index than the live one.")
     changes: dict[str, Scalar] = Field(
         default_factory=dict, description='Other values of parameters, as {"retrieval.dense_weight": 0.3}.'
     )
@@ -28,7 +29,7 @@ class ReleaseRequest(ExactModel):
 class ActivationRequest(ExactModel):
     release: str = Field(description="Number or id.")
     reason: Reason
-    break_glass: bool = Field(False, description="An emergency: without approval; recorded for review.")
+    break_glass: Boolean = Field(False, description="An emergency: without approval; recorded for review.")
 
 
 class RollbackRequest(ExactModel):
@@ -38,7 +39,7 @@ class RollbackRequest(ExactModel):
 
 class CanaryRequest(ExactModel):
     release: str = Field(description="Number or id.")
-    percent: float | None = Field(
+    percent: Number | None = Field(
         None,
         gt=0,
         lt=100,

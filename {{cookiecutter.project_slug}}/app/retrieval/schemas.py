@@ -4,12 +4,15 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from app.core.base_models import ExactModel
+from app.core.json_types import Integer
 
 
 class SearchRequest(ExactModel):
     query: Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
-    limit: int = Field(10, ge=1, le=50, description="Maximum number of passages.")
-    corpus_version: int | None = Field(None, ge=0, le=2**31 - 1, description="Search the documents as they were then.")
+    limit: Integer = Field(10, ge=1, le=50, description="Maximum number of passages.")
+    corpus_version: Integer | None = Field(
+        None, ge=0, le=2**31 - 1, description="Search the documents as they were then."
+    )
 
 
 class PassageResponse(BaseModel):

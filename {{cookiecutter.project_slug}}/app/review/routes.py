@@ -3,6 +3,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 
+from app.core.cursors import CursorText
 from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service.caller import require
@@ -39,7 +40,7 @@ async def list_reviews(
     risk_tier: Annotated[Literal["low", "medium", "high"] | None, Query()] = None,
     level: Annotated[int | None, Query(ge=0, le=2)] = None,
     free: Annotated[bool, Query(description="Only items that nobody has claimed.")] = False,
-    after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
+    after: Annotated[CursorText | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> ReviewPageResponse:
     """Review items whose documents the caller may read, the earliest due first."""

@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, Field
 
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.json_types import Integer
 from app.core.reasons import Reason
 from app.core.text import LARGEST
 from app.review.domain.items import (
@@ -21,7 +22,9 @@ from app.review.domain.items import (
     SubmittedDecision,
 )
 
-FencingToken = Annotated[int, Field(ge=1, le=LARGEST, description="The fencing token from the response to your claim.")]
+FencingToken = Annotated[
+    Integer, Field(ge=1, le=LARGEST, description="The fencing token from the response to your claim.")
+]
 
 
 class ReviewTokenRequest(ExactModel):
@@ -34,7 +37,7 @@ class ReviewDecisionRequest(ExactModel):
     decision: DecisionType
     reason: Reason
     token: FencingToken
-    version: int = Field(ge=1, le=LARGEST, description="The item's version as you read it.")
+    version: Integer = Field(ge=1, le=LARGEST, description="The item's version as you read it.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="The payload's SHA-256 as you read it.")
     text: str | None = Field(
         None,

@@ -114,7 +114,17 @@ async def test_options_lists_the_methods_of_a_path(client: httpx.AsyncClient) ->
         ("/v1/chat/completions", "OPTIONS, POST"),
         ("/v1/models/default", "GET, HEAD, OPTIONS"),
         ("/v1/documents", "GET, HEAD, OPTIONS, POST"),
+        ("/v1/releases/import", "OPTIONS, POST"),
     ):
         reply = await client.options(path)
         assert (reply.status_code, reply.headers["allow"]) == (204, methods)
     assert (await client.options("/nowhere")).status_code == 404
+
+
+async def test_a_path_that_is_written_out_is_never_the_id_of_another(client: httpx.AsyncClient) -> None:
+    for method in ("GET", "HEAD", "PUT", "TRACE"):
+        reply = await client.request(method, "/v1/releases/import")
+        assert (reply.status_code, reply.headers["allow"]) == (405, "OPTIONS, POST"), method
+    refused = (await client.get("/v1/releases/import")).json()
+    assert refused["code"] == "method_not_allowed"
+    assert "/v1/releases/import" in refused["detail"]

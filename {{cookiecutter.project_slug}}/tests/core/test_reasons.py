@@ -1,14 +1,17 @@
 """Every route and command that takes a reason rejects one without a word."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from app.cli import app
-from app.core.reasons import ReasonRequired, check_reason
+from app.core.reasons import WORD_PATTERN, ReasonRequired, check_reason
 from tests.cli.test_costs_and_version import run
 from tests.e2e.test_tenants import theirs
 
@@ -47,17 +50,44 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("reason", ["a", "aaaa", "ok", "x y z", "1234", "...", " \n", "\N{ZERO WIDTH SPACE}", "_" * 20])
+WORDLESS = ["a", "aaaa", "ok", "x y z", "1234", "...", " \n", "\N{ZERO WIDTH SPACE}", "_" * 20, "a" * 2000, "a.a a-b"]
+
+
+@pytest.mark.parametrize("reason", WORDLESS)
 def test_a_text_without_a_word_is_rejected(reason: str) -> None:
+    assert not re.search(WORD_PATTERN, reason)
     with pytest.raises(ReasonRequired):
         check_reason(reason)
 
 
 @pytest.mark.parametrize(
-    "reason", ["typo", "Ann left", "ist überholt", "重复的答案", "повтор", "a fix", "re: T-12 fixed"]
+    "reason",
+    [
+        "typo",
+        "Ann left",
+        "ist überholt",
+        "重复的答案",
+        "повтор",
+        "a fix",
+        "re: T-12 fixed",
+        "a-b-c",
+        "aab",
+        "baa",
+        "R.I.P.",
+    ],
 )
 def test_a_text_with_a_word_is_accepted(reason: str) -> None:
+    assert re.search(WORD_PATTERN, reason)
     assert check_reason(f" {reason}\n") == reason
+
+
+@given(st.text("aAb1._ \né", max_size=12))
+def test_the_document_says_the_rule_except_for_capitals(reason: str) -> None:
+    try:
+        accepted = bool(check_reason(reason))
+    except ReasonRequired:
+        accepted = False
+    assert bool(re.search(WORD_PATTERN, reason.casefold())) == accepted
 
 
 @pytest.mark.parametrize(("method", "path", "body"), BODIES)

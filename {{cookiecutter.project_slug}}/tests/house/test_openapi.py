@@ -11,6 +11,7 @@ import pytest_asyncio
 import yaml
 
 from app.core.openapi import EXAMPLES, EXTENSIONS, TAGS
+from app.core.text import LARGEST
 from app.wiring.extensions import PREFIX
 
 Json = dict[str, Any]
@@ -119,3 +120,28 @@ async def test_every_form_of_a_response_is_named(document: Json) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "/v1/costs.csv", "/v1/governance/card", "/v1/readiness/page"])
 async def test_a_response_comes_in_the_form_that_is_named(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).headers["content-type"].partition(";")[0] in FORMS[f"GET {path}"]
+
+
+async def test_bounds_are_exact_and_have_the_names_of_json_schema(document: Json) -> None:
+    every = [each for part in ("components", "paths") for each in schemas_in(document[part])]
+    assert not [each for each in every if {"ge", "le", "gt", "lt"} & each.keys() and "properties" not in each]
+    bounds = [
+        each[name] for each in every for name in ("minimum", "maximum") if isinstance(each.get(name), int | float)
+    ]
+    assert LARGEST in bounds
+    assert not [each for each in bounds if isinstance(each, float) and each.is_integer()]
+    count = document["components"]["schemas"]["FailureCasesRequest"]["properties"]["count"]
+    assert (count["type"], count["minimum"], count["maximum"]) == ("integer", 1, 20)
+
+
+async def test_what_the_document_says_of_a_text_is_what_the_service_takes(client: httpx.AsyncClient) -> None:
+    """Each with a text of the form that the document names, and one of another."""
+    lists = ("/v1/answers", "/v1/documents", "/v1/quarantine", "/v1/reviews")
+    for address in lists:
+        assert (await client.get(address, params={"after": "A" * 32})).status_code == 200, address
+        assert (await client.get(address, params={"after": ""})).status_code == 200, address
+        assert (await client.get(address, params={"after": "A" * 31})).status_code in (400, 422), address
+    for environment, status in (("staging", 200), ("Staging", 422)):
+        assert (await client.get(f"/v1/environments/{environment}/moves")).status_code == status
+    for source, status in (("wiki", 200), ("-wiki", 422)):
+        assert (await client.get("/v1/sources/access", params={"source": source})).status_code == status

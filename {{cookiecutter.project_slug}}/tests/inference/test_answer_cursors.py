@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import text
 
+from app.core.cursors import cursor_text
 from app.wiring import State
 from tests.conftest import adopt
 
@@ -22,12 +23,8 @@ values (:tenant, :id, :at, '', 'refused', 'no_answer', :model, :release, 1, 't',
 """
 
 
-def encoded(plain: str) -> str:
-    return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
-
-
-def cursor(moment: str, answer: str = str(UUID(int=1))) -> str:
-    return encoded(f"{moment}|{answer}")
+def encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 async def store(state: State, tenant: UUID, count: int, at: datetime = NOON, **values: Any) -> list[UUID]:
@@ -45,30 +42,14 @@ async def listed(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
     return dict(reply.json())
 
 
-MOMENT = NOON.isoformat()
 HOSTILE = [
-    *map(
-        cursor,
-        (
-            "2026-01-31T12:00:00",  # of no time zone
-            "2026-01-31",
-            "12:00:00+00:00",
-            "infinity",
-            "now()",
-            "2026-01-31T12:00:00+99:00",
-            "2026-02-30T12:00:00+00:00",
-            "10000-01-01T00:00:00+00:00",
-            "",
-            "' or true --",
-        ),
-    ),
-    cursor(MOMENT, ""),
-    cursor(MOMENT, "1"),
-    cursor(MOMENT, f"{UUID(int=1)}|{UUID(int=2)}"),
-    cursor(MOMENT, "\x00" * 36),
-    encoded(MOMENT),
-    encoded("|"),
-    base64.urlsafe_b64encode(b"\xff" * 40).decode(),
+    "' or true --",
+    cursor_text(NOON, UUID(int=1))[:-1],
+    f"{cursor_text(NOON, UUID(int=1))}A",
+    f"{cursor_text(NOON, UUID(int=1))[:-1]}+",
+    encoded(f"{NOON.isoformat()}|{UUID(int=1)}".encode()),
+    encoded(b"|"),
+    encoded(b"\xff" * 40),
     "A" * 200,
     "....",
 ]
@@ -84,6 +65,8 @@ async def test_a_text_that_is_no_cursor_is_refused_with_its_code(client: httpx.A
 
 OUTSIDE = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
 """Moments that no year of UTC holds."""
+ENDS = (encoded(bytes(24)), encoded(b"\xff" * 24))
+"""The first and the last cursor."""
 
 
 async def test_a_bound_that_no_year_holds_is_refused_by_name(client: httpx.AsyncClient) -> None:
@@ -98,7 +81,7 @@ async def test_a_cursor_before_or_after_everything_gives_nothing_or_the_first_pa
 ) -> None:
     stored = await store(state, tenant, 2)
     name = await state.identity.tenant_name(tenant)
-    before, after = [await listed(client, after=cursor(moment), tenant=name) for moment in OUTSIDE]
+    before, after = [await listed(client, after=end, tenant=name) for end in ENDS]
     assert (before["items"], before["next"]) == ([], None)
     assert [UUID(each["id"]) for each in after["items"]] == stored
 
@@ -125,7 +108,12 @@ async def test_the_bounds_of_time_take_in_the_first_moment_and_leave_out_the_las
     name = await state.identity.tenant_name(tenant)
     early, late = NOON - timedelta(microseconds=1), NOON + timedelta(microseconds=1)
     [first], [second], [third] = [await store(state, tenant, 1, at) for at in (early, NOON, late)]
-    zones = ("2026-01-31T12:00:00", "2026-01-31T12:00:00Z", "2026-01-31T17:30:00+05:30", "2026-01-30T22:00:00-14:00")
+    zones = (
+        "2026-01-31T12:00:00.0Z",
+        "2026-01-31T12:00:00Z",
+        "2026-01-31T17:30:00+05:30",
+        "2026-01-30T22:00:00-14:00",
+    )
     for noon in zones:
         since, until = [await listed(client, tenant=name, **{bound: noon}) for bound in ("since", "until")]
         assert [UUID(each["id"]) for each in since["items"]] == [third, second], noon

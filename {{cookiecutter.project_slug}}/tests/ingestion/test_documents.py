@@ -63,6 +63,13 @@ async def test_a_request_without_a_form_is_rejected(client: httpx.AsyncClient) -
     assert (bad.status_code, bad.json()["code"]) == (422, "bad_upload")
 
 
+async def test_a_field_that_has_one_value_is_refused_where_it_has_several(client: httpx.AsyncClient) -> None:
+    for name, values in (("metadata", ["{}", "{}"]), ("source", ["wiki", "shop"]), ("uri", ["a", "b"])):
+        reply = await client.post("/v1/documents", files={"files": ("a.md", b"A lamp.")}, data={name: values})
+        assert (reply.status_code, reply.json()["code"]) == (422, "bad_upload")
+        assert f"'{name}' stands in the form 2 times" in reply.json()["detail"]
+
+
 async def test_the_same_content_for_other_readers_is_another_document(ingest, send) -> None:
     (first,) = await ingest(("a.md", REFUNDS))
     (second,) = await send(("b.md", REFUNDS), access_groups="staff")

@@ -6,7 +6,7 @@ from app.core.http import provided
 from app.identity.domain import Principal
 from app.identity.service.caller import require
 from app.inference.domain.answer_pages import AnswerPosition
-from app.inference.schemas import AnswerListRequest, AnswerPageResponse
+from app.inference.schemas.answer_lists import AnswerListRequest, AnswerPageResponse
 from app.inference.service import AnswerListing
 
 router = APIRouter(tags=["answers"])

@@ -10,17 +10,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.core.errors import Invalid, Problem
+from app.core.json_types import Boolean, Integer, Number
 from app.core.text import LARGEST
 from app.inference.domain.answer import RequestWarning
 from app.inference.schemas import CITATIONS, ActionName, ChatCompletionRequest, Citations
 
-MAX_CHARACTERS = 1_000_000
-"""Of one text; a longer one does not fit into a request either."""
 PREFIX = "resp_"
 _ID = re.compile(rf"{PREFIX}([0-9a-f]{{32}})")
 
-BoundedText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
-OutputTokens = Annotated[int, Field(ge=1, le=LARGEST)]
+OutputTokens = Annotated[Integer, Field(ge=1, le=LARGEST)]
 
 
 class InputNotSupported(Invalid):
@@ -44,11 +42,11 @@ class InputPartRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(max_length=100)
-    text: BoundedText | None = None
-    refusal: BoundedText | None = None
+    text: str | None = None
+    refusal: str | None = None
 
 
-InputContent = BoundedText | Annotated[list[InputPartRequest], Field(max_length=1000)]
+InputContent = str | Annotated[list[InputPartRequest], Field(max_length=1000)]
 
 
 class InputItemRequest(BaseModel):
@@ -61,7 +59,7 @@ class InputItemRequest(BaseModel):
     content: InputContent | None = None
     call_id: str | None = Field(None, max_length=200)
     name: str | None = Field(None, max_length=200)
-    arguments: BoundedText | None = None
+    arguments: str | None = None
     output: InputContent | None = None
 
     def as_message(self) -> dict[str, Any] | None:
@@ -118,13 +116,13 @@ class CreateResponseRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1, max_length=200)] = "default"
-    input: BoundedText | Annotated[list[InputItemRequest], Field(min_length=1, max_length=1000)]
-    instructions: BoundedText | None = Field(None, description="As a system message before the input.")
+    input: str | Annotated[list[InputItemRequest], Field(min_length=1, max_length=1000)]
+    instructions: str | None = Field(None, description="As a system message before the input.")
     previous_response_id: str | None = Field(
         None, max_length=200, description="A response of the same key, which this one continues."
     )
-    stream: bool | None = False
-    temperature: float | None = Field(None, ge=0, le=2)
+    stream: Boolean | None = False
+    temperature: Number | None = Field(None, ge=0, le=2)
     max_output_tokens: OutputTokens | None = None
     tools: list[ResponseToolRequest] | None = Field(None, max_length=50, description="Actions; they run here.")
     tool_choice: Annotated[str, Field(max_length=200)] | dict[str, Any] | None = None

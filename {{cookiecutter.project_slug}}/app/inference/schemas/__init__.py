@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -7,26 +6,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.actions.domain import ReviewTiming
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.json_types import Boolean, Integer, Number
 from app.core.text import LARGEST
-from app.core.times import Moment
-from app.inference.domain.answer import AnswerStatus, RefusalReason
-from app.inference.domain.answer_pages import AnswerFilters, AnswerPage, Feedback, ListedAnswer
 from app.inference.domain.human_review import ReviewDecision
 from app.webhooks.domain import MAX_URL_CHARACTERS
 
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
-AnswerFilterText = Annotated[str | None, Field(min_length=1, max_length=200)]
 ActionName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class AnswerRequest(ExactModel):
     question: Text
     model: str | None = Field(None, max_length=200, description="One of GET /v1/models; otherwise the whole chain.")
-    sentences: int = Field(3, ge=1, le=10, description="Most sentences that the extractive answerer quotes.")
-    passages: int = Field(8, ge=1, le=20, description="Most passages that are retrieved.")
-    max_tokens: int = Field(512, ge=1, le=8192, description="Most tokens a model may write.")
-    temperature: float | None = Field(0.0, ge=0, le=2)
-    stream: bool = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
+    sentences: Integer = Field(3, ge=1, le=10, description="Most sentences that the extractive answerer quotes.")
+    passages: Integer = Field(8, ge=1, le=20, description="Most passages that are retrieved.")
+    max_tokens: Integer = Field(512, ge=1, le=8192, description="Most tokens a model may write.")
+    temperature: Number | None = Field(0.0, ge=0, le=2)
+    stream: Boolean = Field(False, description="Server-sent events; the same as Accept: text/event-stream.")
     actions: list[ActionName] = Field(
         [], max_length=50, description="Actions that the model may propose, of GET /v1/actions/catalogue."
     )
@@ -205,87 +201,8 @@ class ReplayResponse(ResponseModel):
     differences: list[DifferenceResponse]
 
 
-class AnswerListRequest(BaseModel):
-    """The query of a list of answers. Fields without a value do not filter."""
-
-    since: Moment | None = Field(None, description="As 2026-01-31T09:00:00Z; without a time zone in UTC.")
-    until: Moment | None = None
-    release: AnswerFilterText = Field(None, description="Number, id or its first eight digits or more.")
-    environment: AnswerFilterText = None
-    arm: AnswerFilterText = None
-    status: AnswerStatus | None = None
-    reason: RefusalReason | None = Field(None, description="Why it was refused.")
-    model: AnswerFilterText = None
-    degraded: bool | None = None
-    findings: bool | None = Field(None, description="Whether there were findings.")
-    feedback: Feedback | None = Field(None, description="The newest of any key.")
-    min_cost_micro_usd: int | None = Field(None, ge=0, le=LARGEST)
-    max_cost_micro_usd: int | None = Field(None, ge=0, le=LARGEST)
-    min_latency_ms: float | None = Field(None, ge=0, le=1e9)
-    max_latency_ms: float | None = Field(None, ge=0, le=1e9)
-    key_id: UUID | None = None
-    trace_id: AnswerFilterText = None
-    request_id: AnswerFilterText = None
-    tenant: AnswerFilterText = Field(None, description="Name of a tenant; for the role service.")
-    after: AnswerFilterText = Field(None, description="`next` of the previous page.")
-    limit: int = Field(50, ge=1, le=200)
-
-    @property
-    def filters(self) -> AnswerFilters:
-        same = {name: getattr(self, name) for name in AnswerFilters.__slots__ if name in type(self).model_fields}
-        return AnswerFilters(**{**same, "release_id": self.release})
-
-
-class ListedAnswerResponse(BaseModel):
-    """An answer in a list. question, searched_for, text: null for who may not read all of its documents now."""
-
-    id: UUID
-    tenant_id: UUID
-    created_at: datetime
-    status: Literal["answered", "refused"]
-    refusal: str | None = Field(description="Why it was refused.")
-    reasons: list[str] = Field(description="Why it was degraded.")
-    model: str
-    degraded: bool
-    findings: int = Field(description="How many findings screening and the output filter had.")
-    release_id: str
-    environment: str
-    arm: str = Field(description="live; while a canary is judged, control or canary.")
-    key_id: UUID | None
-    cost_micro_usd: int
-    latency_ms: float | None
-    feedback: Literal["helpful", "unhelpful"] | None = Field(description="The newest; null for none.")
-    trace_id: str
-    request_id: str | None
-    review_id: UUID | None
-    review_state: Literal["held", "delivered", "rejected"] | None
-    question: str | None
-    searched_for: str | None = Field(
-        description="Also null where the documents were searched by the question as asked."
-    )
-    text: str | None = Field(description="Also null while the answer is held, and when it was rejected.")
-
-    @classmethod
-    def of(cls, answer: ListedAnswer) -> "ListedAnswerResponse":
-        feedback = None if answer.helpful is None else "helpful" if answer.helpful else "unhelpful"
-        return cls.model_validate(asdict(answer) | {"feedback": feedback})
-
-
-class AnswerPageResponse(BaseModel):
-    """The newest first. A page may be short, or empty, and still have a next one: for each page a bounded number of
-    answers is looked at."""
-
-    items: list[ListedAnswerResponse]
-    next: str | None
-
-    @classmethod
-    def of(cls, page: AnswerPage) -> "AnswerPageResponse":
-        items = [ListedAnswerResponse.of(answer) for answer in page.answers]
-        return cls(items=items, next=page.next.text() if page.next else None)
-
-
 class FeedbackRequest(ExactModel):
-    helpful: bool
+    helpful: Boolean
     comment: str = Field("", max_length=4000)
 
 
@@ -343,7 +260,7 @@ class ChatToolRequest(BaseModel):
 class StreamOptionsRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    include_usage: bool = False
+    include_usage: Boolean = False
 
 
 class ChatCompletionRequest(BaseModel):
@@ -355,19 +272,19 @@ class ChatCompletionRequest(BaseModel):
 
     model: Annotated[str, Field(min_length=1, max_length=200)]
     messages: Annotated[list[ChatMessageRequest], Field(min_length=1, max_length=1000)]
-    stream: bool | None = False
+    stream: Boolean | None = False
     stream_options: StreamOptionsRequest | None = None
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_tokens: int | None = Field(None, ge=1, le=LARGEST, description="More than the most that is allowed is capped.")
-    max_completion_tokens: int | None = Field(None, ge=1, le=LARGEST, description="Counts in place of max_tokens.")
-    n: int | None = Field(None, ge=1, le=LARGEST, description="There is one answer to each request.")
+    temperature: Number | None = Field(None, ge=0, le=2)
+    max_tokens: Integer | None = Field(None, ge=1, le=LARGEST, description="More than is allowed is capped.")
+    max_completion_tokens: Integer | None = Field(None, ge=1, le=LARGEST, description="Counts in place of max_tokens.")
+    n: Integer | None = Field(None, ge=1, le=LARGEST, description="There is one answer to each request.")
     stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = Field(
         None, description="Texts before which the answer ends."
     )
-    seed: int | None = Field(None, ge=-LARGEST, le=LARGEST)
-    top_p: float | None = Field(None, ge=0, le=1)
-    frequency_penalty: float | None = Field(None, ge=-2, le=2)
-    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    seed: Integer | None = Field(None, ge=-LARGEST, le=LARGEST)
+    top_p: Number | None = Field(None, ge=0, le=1)
+    frequency_penalty: Number | None = Field(None, ge=-2, le=2)
+    presence_penalty: Number | None = Field(None, ge=-2, le=2)
     response_format: dict[str, Any] | None = Field(
         None, description="text, json_object, or json_schema with the schema of an object."
     )

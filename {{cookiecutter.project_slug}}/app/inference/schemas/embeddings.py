@@ -2,6 +2,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.json_types import Integer
 from app.core.text import LARGEST
 from app.inference.schemas import WarningResponse
 
@@ -14,7 +15,7 @@ class EmbeddingRequest(BaseModel):
     model: Annotated[str, Field(min_length=1, max_length=200)]
     input: Annotated[str, Field(min_length=1)] | Annotated[list[Any], Field(min_length=1, max_length=256)]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1, le=LARGEST, description="Only that of the index's embedder.")
+    dimensions: Integer | None = Field(None, ge=1, le=LARGEST, description="Only that of the index's embedder.")
     input_type: Literal["query", "document"] = "document"
     user: str | None = None
 

@@ -27,7 +27,8 @@ _UNSAFE_NAME = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]|(?:^|[/\\])\.\.(?:[/\\]|$)|\.\.?%2f|%2f|%5c|%00|\.\.[/\\]", re.IGNORECASE
 )
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}")
+SOURCE_PATTERN = "^[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,99}$"
+_SOURCE = re.compile(SOURCE_PATTERN, re.ASCII)
 
 
 class DocumentNotFound(NotFound):

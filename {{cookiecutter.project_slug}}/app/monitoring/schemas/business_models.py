@@ -4,19 +4,33 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.json_types import decimal_of
+from app.core.times import Moment
 from app.monitoring.domain.business_report import TechnicalMetric
 from app.monitoring.domain.outcomes import OutcomeResult, StoredOutcome
 
-OutcomeAmount = Annotated[Decimal, Field(gt=0, le=1_000_000, decimal_places=4, allow_inf_nan=False)]
+OutcomeAmount = Annotated[
+    Decimal,
+    decimal_of(4),
+    Field(gt=0, le=1_000_000),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 1e-4, "maximum": 1_000_000},
+                {"type": "string", "pattern": r"^(?=.*[1-9])\d{1,6}(\.\d{1,4})?$"},
+            ]
+        }
+    ),
+]
 
 
 class OutcomeRequest(ExactModel):
     outcome: str = Field(min_length=1, max_length=40, description="One of `outcomes` in policies/business.yaml.")
     amount: OutcomeAmount = Field(Decimal(1), description="For outcomes that are measured, such as minutes saved.")
-    at: AwareDatetime | None = Field(None, description="When it happened; now, without it. It may be long ago.")
+    at: Moment | None = Field(None, description="When it happened; now, without it. It may be long ago.")
 
 
 class OutcomeResponse(BaseModel):

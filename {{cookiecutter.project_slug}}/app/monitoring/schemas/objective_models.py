@@ -3,11 +3,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.core.base_models import ExactModel, ResponseModel
 from app.core.objectives import Objectives
 from app.core.reasons import Reason
+from app.core.times import Moment
 from app.monitoring.domain.alert_notices import AlertNotice, NoticeState
 from app.monitoring.domain.error_budget import ErrorBudget, ErrorBudgetState, ExceptionKind
 
@@ -71,7 +72,7 @@ class AlertRequest(BaseModel):
     annotations: dict[Annotated[str, Field(max_length=200)], Annotated[str, Field(max_length=2000)]] = Field(
         {}, max_length=50
     )
-    startsAt: AwareDatetime
+    startsAt: Moment
     fingerprint: str = Field(pattern=r"^[0-9a-f]{1,64}$")
 
     @property

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.core.base_models import ExactModel, ResponseModel
+from app.core.json_types import Integer
 from app.core.reasons import Reason
 from app.monitoring.domain.drift.report import DriftReport
 from app.monitoring.domain.drift.signals import SignalName, StoredCheck
@@ -120,7 +121,7 @@ class FailurePatternPageResponse(BaseModel):
 
 
 class FailureCasesRequest(ExactModel):
-    count: Annotated[int, Field(ge=1, le=20, description="The most questions, the most typical first.")] = 3
+    count: Annotated[Integer, Field(ge=1, le=20, description="The most questions, the most typical first.")] = 3
     reason: Reason
 
 
