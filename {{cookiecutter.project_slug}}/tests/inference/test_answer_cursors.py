@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 from sqlalchemy import text
 
-from app.core.cursors import cursor_text
+from app.inference.domain.answer_pages import AnswerPosition
 from app.wiring import State
 from tests.conftest import adopt
 
@@ -44,9 +44,9 @@ async def listed(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
 
 HOSTILE = [
     "' or true --",
-    cursor_text(NOON, UUID(int=1))[:-1],
-    f"{cursor_text(NOON, UUID(int=1))}A",
-    f"{cursor_text(NOON, UUID(int=1))[:-1]}+",
+    AnswerPosition(NOON, UUID(int=1)).text()[:-1],
+    f"{AnswerPosition(NOON, UUID(int=1)).text()}A",
+    f"{AnswerPosition(NOON, UUID(int=1)).text()[:-1]}+",
     encoded(f"{NOON.isoformat()}|{UUID(int=1)}".encode()),
     encoded(b"|"),
     encoded(b"\xff" * 40),
