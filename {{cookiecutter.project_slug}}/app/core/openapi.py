@@ -130,7 +130,9 @@ def _complete_operation(operation: dict[str, Any], method: str, path: str, keyed
     operation["security"] = [{"key": []}] if keyed else []
     responses = operation["responses"]
     schema = "OpenAIProblem" if is_openai(path) else "Problem"
-    for status in problem_statuses(method, keyed):
+    # With an empty id it is the path of another operation, which may not have the method.
+    elsewhere = (405,) if "{" in path else ()
+    for status in (*problem_statuses(method, keyed), *elsewhere):
         described = responses.get(str(status), {})
         if not described or "HTTPValidationError" in str(described):
             responses[str(status)] = _problem_response(status, schema)
