@@ -39,8 +39,7 @@ LEVEL = gauge("app_brownout_level", "Step of the brownout that applies to new an
 WAIT = histogram("app_request_wait_seconds", "Time that accepted requests waited for their turn, by kind.", ["kind"])
 REFUSED = counter("app_requests_refused_total", "Requests rejected by admission control, by kind.", ["kind", "reason"])
 # To look up a child takes longer than to count with it.
-_at_work, _waiting, _wait = cache(AT_WORK.labels), cache(WAITING.labels), cache(WAIT.labels)
-_refused = cache(REFUSED.labels)
+_wait, _refused = cache(WAIT.labels), cache(REFUSED.labels)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,8 @@ class _Turn:
 
 @dataclass
 class Slots:
-    """A concurrency limit for one kind of request, with a fair and bounded queue in front of it.
+    """A concurrency limit for one kind of request, with a fair and bounded queue in front of it. A process has one for
+    each kind; a scrape reads the last that was made.
 
     limit: read at each request; rejection: the error above it. brownout: is told how full the queue is. _expected: the
     complete requests whose tasks have not run yet.
@@ -103,6 +103,12 @@ class Slots:
     _taken: int = 0
     _hold_seconds: float = 0.0
     _expected: Counter[Tenant] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        AT_WORK.labels(self.kind).set_function(lambda: self.in_use)
+        WAITING.labels(self.kind).set_function(lambda: len(self._waiting))
+        if self.brownout.steps:
+            LEVEL.set_function(lambda: self.brownout.level)
 
     @property
     def free(self) -> bool:
@@ -218,14 +224,11 @@ class Slots:
         return min(self.rules.longest, int(QUEUE_FILL * self.rules.seconds * limit / self._hold_seconds))
 
     def _note_pressure(self, now: float) -> None:
-        waiting = len(self._waiting)
-        _waiting(self.kind).set(waiting)
-        self._tell_brownout(waiting / max(1, self._places()), now)
+        self._tell_brownout(len(self._waiting) / max(1, self._places()), now)
 
     def _tell_brownout(self, pressure: float, now: float) -> None:
         if self.brownout.steps:
             self.brownout.observe(pressure, now)
-            LEVEL.set(self.brownout.level)
 
     def _take(self, tenant: Tenant) -> None:
         self.in_use += 1
@@ -235,14 +238,12 @@ class Slots:
             self._turns.clear()
         self._taken += 1
         self._turns[tenant] = self._taken
-        _at_work(self.kind).set(self.in_use)
 
     def _give_back(self, tenant: Tenant) -> None:
         self.in_use -= 1
         self._by_tenant[tenant] -= 1
         if not self._by_tenant[tenant]:
             del self._by_tenant[tenant]
-        _at_work(self.kind).set(self.in_use)
         self.start_waiting()
 
 

@@ -165,6 +165,7 @@ async def test_an_unexpected_error_does_not_end_the_monitoring(
 
 async def test_without_a_canary_nothing_is_judged(state: State) -> None:
     await state.environments.refresh()
+    await adopt(state)
     with pytest.raises(NoCanary):
         await state.canaries.status()
     assert await state.canaries.enforce() is None
