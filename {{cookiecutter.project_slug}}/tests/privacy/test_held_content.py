@@ -145,3 +145,17 @@ async def test_what_a_held_answer_was_made_of_does_not_go_by_its_age_either(
     assert question_of(database_urls, kept) == (QUESTION,)
     await privacy.holds.lift(kept.tenant, hold.id, "officer", "it is over")
     assert await privacy.retention.expire(kept.tenant) == {"deleted_documents": 1}
+
+
+@pytest.mark.usefixtures("in_a_week")
+async def test_what_is_held_is_in_the_way_of_nothing_that_goes(
+    privacy: Privacy, kept: Kept, client: httpx.AsyncClient, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch is not filled with what is held, again and again."""
+    monkeypatch.setattr("app.privacy.service.retention.BATCH", 1)
+    override(privacy.retention, rules=RetentionRules(deleted_documents=7))
+    other = await upload(client, state, f"# Pier\n\nThe pier of {uuid4().hex} is long and made of oak.\n")
+    await privacy.holds.place(kept.tenant, "document", kept.document, "officer", "proceeding 4711")
+    for each in (kept.document, other):
+        await client.delete(f"/v1/documents/{each}")
+    assert await privacy.retention.expire(kept.tenant) == {"deleted_documents": 1}
