@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from app.adapters.deferred_webhooks import DeferredWebhookTransport
 from app.adapters.webhooks import HttpWebhookTransport, PublicAddresses
+from app.core.outbound import DIRECT
 from app.webhooks.domain import DeliveryFailed, Target
+from app.webhooks.ports import WebhookTransport
 from tests.webhooks.receiver import Receiver
 
 
@@ -37,6 +40,16 @@ async def test_a_public_name_with_a_private_address_is_not_called() -> None:
         with pytest.raises(DeliveryFailed):
             await post(receiver, False, "93.184.216.34", "127.0.0.1")
     assert receiver.messages == []
+
+
+@pytest.mark.parametrize("transport", [HttpWebhookTransport(60), DeferredWebhookTransport(DIRECT)])
+async def test_a_name_that_really_leads_to_this_machine_is_not_called(transport: WebhookTransport) -> None:
+    """With the resolver of the service: a name that nobody knows would not be called for another reason."""
+    async with Receiver() as receiver:
+        with pytest.raises(DeliveryFailed):
+            await transport.post(Target(f"http://localhost:{receiver.port}/", private=False), {}, b"{}")
+        assert receiver.messages == []
+        assert await transport.post(Target(f"http://localhost:{receiver.port}/", private=True), {}, b"{}") == 204
 
 
 async def test_a_private_ip_address_is_not_called() -> None:
