@@ -268,6 +268,7 @@ async def test_a_release_brings_the_privacy_policy_by_which_questions_and_docume
             await Worker(state.database, state.jobs, concurrency=1).run(wait=False)
             [document] = (await client.get("/v1/documents")).json()["items"]
         assert state.reviews.golden_suite.personal_data.evaluation_sets == "keep"
+        assert state.monitoring.cases.personal_data.evaluation_sets == "keep"
     assert (plain.status_code, named.status_code) == (200, 422)
     assert named.json()["code"] == "question_refused"
     assert (document["status"], document["quarantine"]["reason"]) == ("quarantined", "personal_data")

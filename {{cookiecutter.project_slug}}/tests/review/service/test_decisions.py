@@ -19,6 +19,7 @@ from app.review.domain.items import (
     SelfReview,
 )
 from app.review.repository import ReviewFilters
+from tests.governance.test_audit_lines import actions
 from tests.review.conftest import TEXT, Desk, submission
 from tests.samples import total
 
@@ -214,6 +215,7 @@ async def test_an_undecided_answer_expires_and_is_not_delivered(desk: Desk) -> N
     assert (await desk.asked(item.subject_id))["status"] == "rejected"
     ended, _ = await desk.reviews.queue.show(ana, item.id)
     assert (ended.state, ended.outcome) == ("expired", "denied")
+    assert ("review.expire", "service") in await actions(desk.state, desk.tenant)
 
 
 async def test_an_answer_from_restricted_documents_is_shown_to_their_group(desk: Desk) -> None:
