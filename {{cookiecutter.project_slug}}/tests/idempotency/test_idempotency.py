@@ -57,6 +57,15 @@ async def test_a_second_request_while_the_first_is_running_is_a_conflict(service
     assert (await service.ask(WHO, **keyed("three"))).content == (await first).content
 
 
+async def test_a_stream_that_broke_off_frees_its_key(service: Service) -> None:
+    service.model.faults.append(Fault(pieces=("It was built in 1874 by the engineer Marta Holm [1]. ", "It"), cut=True))
+    broken = await service.ask(WHO, stream=True, **keyed("broken"))
+    assert "event: problem" in broken.text
+    assert "Marta Holm" in broken.text
+    again = await service.ask(WHO, stream=True, **keyed("broken"))
+    assert (again.status_code, "event: answer" in again.text) == (200, True)
+
+
 async def test_tenants_and_routes_have_keys_of_their_own(service: Service) -> None:
     first = await service.ask(WHO, **keyed("shared"))
     other = await service.state.identity.ensure_tenant(f"other-{uuid4().hex}")

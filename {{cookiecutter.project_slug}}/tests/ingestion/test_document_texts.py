@@ -40,6 +40,19 @@ async def test_a_citation_opens_at_its_place(ingest, client, reader) -> None:
     assert SECRET not in body["text"]
 
 
+async def test_a_secret_is_masked_wherever_it_stands_in_a_document(ingest, client) -> None:
+    """In the title, in a heading, in the text and in the address, of a document and of its passages."""
+    page = f"# Harbour {SECRET}\n\n## Gate {SECRET}\n\nThe gate opens at seven by {SECRET}.\n".encode()
+    (document,) = await ingest((f"{SECRET}.md", page))
+    shown = await client.get(f"/v1/documents/{document['id']}/text")
+    found = await client.post("/v1/search", json={"query": "When does the gate open?"})
+    assert (shown.status_code, found.status_code) == (200, 200)
+    assert [each["title"].split()[0] for each in shown.json()["headings"]] == ["Harbour", "Gate"]
+    assert found.json()["passages"]
+    assert SECRET not in shown.text
+    assert SECRET not in found.text
+
+
 async def test_only_the_published_version_has_a_text(ingest, send, client) -> None:
     (document,) = await ingest(("rules.md", RULES))
     path = f"/v1/documents/{document['id']}/text"
