@@ -4,13 +4,11 @@ from typing import Any
 
 import pytest
 
-from app.adapters.chat.standin import Fault
 from tests.inference.conftest import Service
-from tests.inference.forms import WHO
 from tests.inference.test_client_tools import CHAT, NOTE, USER, WEATHER, answering, calls
 from tests.inference.test_conversations import refuse_instructions
 from tests.inference.test_structured_answers import FORMAT, GOOD, complete
-from tests.inference.test_tool_calls import ask, desk
+from tests.inference.test_tool_calls import desk
 
 __all__ = ["desk"]
 
@@ -62,24 +60,8 @@ async def test_a_result_of_a_client_makes_what_is_proposed_after_it_wait_for_a_p
     assert [each["state"] for each in done["answer"]["actions"]] == [state]
 
 
-async def test_a_passage_makes_what_is_proposed_after_it_wait_for_a_person(desk: Service) -> None:
-    answering(desk, calls(NOTED), "Marta Holm built it [1].")
-    alone = await ask(desk, str(ASKED["content"]), ["add_ticket_note"])
-    answering(desk, calls(NOTED), "Marta Holm built it [1].")
-    beside = await ask(desk, WHO, ["add_ticket_note"])
-    assert [each["actions"][0]["state"] for each in (alone, beside)] == ["approved", "waiting"]
-
-
 async def test_each_call_for_one_object_is_a_row_of_the_ledger(service: Service) -> None:
     done = (await complete(service, '{"name": 1}', GOOD, response_format=FORMAT))["answer"]
     rows = await service.rows(f"select micro_usd from ledger where subject_id = '{done['id']}'")
     assert len(rows) == 2
     assert sum(micro_usd for (micro_usd,) in rows) == done["cost_micro_usd"]
-
-
-async def test_what_was_proposed_before_a_content_filter_ended_the_answer_does_not_run(desk: Service) -> None:
-    answering(desk, calls(NOTED))
-    desk.model.faults.extend((Fault(), Fault(pieces=("I",), finish="content_filter")))
-    answer = await ask(desk, str(ASKED["content"]), ["add_ticket_note"])
-    assert (answer["refusal"], answer["actions"]) == ("declined", [])
-    assert await desk.rows("select 1 from actions") == []
