@@ -205,7 +205,7 @@ async def test_a_long_result_of_an_action_is_cut_to_the_size_of_a_page(service: 
         made = await client.post("/v1/tickets", json={"title": "The pump", "text": "漏" * 2_000})
     result = await call(service, "look_up_ticket", ticket=made.json()["id"])
     assert PAGE_BYTES < len(result["content"][0]["text"].encode()) < PAGE_BYTES + 500
-    assert len(texts(result["structuredContent"]["result"])) < PAGE_BYTES + 500
+    assert len(texts(result["structuredContent"]["result"]).encode()) < PAGE_BYTES + 500
 
 
 async def test_an_answer_over_mcp_is_recorded_as_one_over_http(service: Service) -> None:
