@@ -120,6 +120,16 @@ def test_costs_and_times_are_compared_as_if_each_were_ten_more(metric: str, name
     assert HARMS[metric].value(SampleAnswer("u", **{name: 10})) == pytest.approx(log(20))
 
 
+def test_the_more_metrics_are_watched_the_more_evidence_each_of_them_needs() -> None:
+    """A chance of one in twenty that a clean canary is ended is shared by all metrics of the policy."""
+    failing = every(18, sample_answers(200), failed=True)
+    alone = POLICY.model_copy(update={"harms": {"errors": POLICY.harms["errors"]}})
+    for policy, harmful in ((POLICY, False), (alone, True)):
+        found = evaluate_canary(CONTROL, failing, policy, HOUR).findings[0]
+        assert (found.metric, found.harmful) == ("errors", harmful)
+        assert POLICY.alpha / len(POLICY.harms) < found.p < POLICY.alpha
+
+
 def test_harm_to_one_tenant_is_no_evidence_about_others() -> None:
     """All failures are of one conversation: as many single ones would end the canary."""
     alone = [
