@@ -68,7 +68,9 @@ def test_too_little_evidence_is_a_hold() -> None:
 
 
 def test_many_answers_of_one_tenant_are_too_little_evidence() -> None:
-    assert verdict([replace(each, unit="the only one") for each in sample_answers(2000)]).verdict == "HOLD"
+    found = verdict([replace(each, unit="the only one", failed=True) for each in sample_answers(2000)])
+    reason = "2000 answers for 1 tenants or conversations on the smaller side; 100 for 20 are needed"
+    assert (found.verdict, found.reasons) == ("HOLD", (reason,))
 
 
 def test_no_data_is_a_hold() -> None:
