@@ -32,6 +32,7 @@ from app.core.operation_runs import last_runs
 from app.identity.domain import Principal
 from app.ingestion.domain.documents import Upload, UploadOptions
 from app.privacy.domain.requests import Selection
+from app.releases.domain import ReleaseUnservable
 from app.settings import Settings
 from app.wiring import State, build
 from tests.clock import until
@@ -121,6 +122,19 @@ async def test_a_database_that_is_not_what_was_backed_up_is_refused_with_what_di
             connection.execute(statement.encode())
         with pytest.raises(StartRefused, match=clause):
             verify_content(backup, target)
+
+
+async def test_a_restored_release_without_one_of_its_parts_is_named(
+    embedded: EmbeddedPostgres, backup: BackupManifest, folder: Path, settings: Settings
+) -> None:
+    with empty_database(embedded) as target:
+        restore(folder, backup, target, silent)
+        with psycopg.connect(target.urls.owner) as connection:
+            connection.execute("alter table release_parts disable trigger all")
+            connection.execute("delete from release_parts where digest = (select min(digest) from release_parts)")
+        async with build(settings, target.urls) as restored:
+            with pytest.raises(ReleaseUnservable):
+                await verification(restored).verify(backup)
 
 
 async def test_what_was_erased_since_the_backup_is_erased_again_and_what_was_lost_is_counted(

@@ -36,6 +36,11 @@ PLACES = (
     ("EZAK" + LONG[:54], LONG[:54]),
     ("dt0c01." + f"{_alphabet(24, 'ABCDEFGH234567')}.{_alphabet(64, 'ABCDEFGH234567')}", "ABCDEFGH234567"),
     ("squ_" + HEX[:40], HEX[:40]),
+    ("key-" + HEX[:32], HEX[:32]),
+    (HEX[:32] + "-us14", HEX[:32]),
+    ("xkeysib-" + f"{HEX}-{LONG[:16]}", HEX),
+    ("MT" + f"{LONG[:22]}.{LONG[22:28]}.{LONG[:30]}", LONG[:22]),
+    ("AGE-SECRET-KEY-" + f"1{_alphabet(58, 'QPZRY9X8GF2TVDW0')}", "QPZRY9X8GF2TVDW0"),
 )
 HARMLESS = (
     "curl -u user:password https://api.example.com",

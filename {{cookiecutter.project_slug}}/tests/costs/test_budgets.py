@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.core.clock import ManualClock
 from app.core.database import Database, open_database
@@ -70,6 +71,28 @@ async def test_the_refusal_names_the_budget_and_when_it_opens_again(database: Da
     assert refused.value.retry_after == 1800
     assert await money.reservations.hold(tenant, 100)
     assert await money.reservations.hold(uuid4(), 900), "another tenant has its own"
+
+
+async def test_the_log_says_once_a_day_that_a_budget_is_nearly_used_up_and_once_that_it_is(
+    database: Database, tenant: UUID
+) -> None:
+    clock = ManualClock(EVE)
+    money = money_of(database, clock, tenant_daily_usd="0.001", warn_percent=80)
+    with capture_logs() as lines:
+        for day in range(2):
+            clock.advance(day * 86_400)
+            await money.reservations.hold(tenant, 700, seconds=1)
+            assert len(lines) == 2 * day
+            for _ in range(2):
+                await money.reservations.hold(tenant, 100, seconds=1)
+            for _ in range(2):
+                with pytest.raises(BudgetUsedUp):
+                    await money.reservations.hold(tenant, 101)
+            assert [each["event"] for each in lines[2 * day :]] == [
+                "costs.budget_nearly_used_up",
+                "costs.budget_used_up",
+            ]
+    assert {each["scope"] for each in lines} == {str(tenant)}
 
 
 async def test_money_that_lies_in_the_shards_of_others_is_found(database: Database) -> None:

@@ -113,6 +113,7 @@ def test_what_the_roles_of_the_page_back_up_is_restored_into_an_equal_database(
     assert done.returncode == 0, done.stderr
     assert before["documents"][0] > 0
     assert before["api_keys"][0] > 0
+    assert before["operation_runs"][0] + 1 == server.content("answers")["operation_runs"][0]
 
     for block in blocks(BACKUP, "Restore", "sql"):
         server.sql(block)

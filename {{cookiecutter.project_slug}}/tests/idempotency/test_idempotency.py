@@ -179,3 +179,29 @@ async def test_a_repeated_stream_is_the_same_as_the_first(service: Service) -> N
     assert again.text == first.text
     assert again.headers["idempotency-replayed"] == "true"
     assert len(service.model.calls) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/answers", "/v1/chat/completions", "/v1/responses"])
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_that_may_not_be_read_any_more_is_not_repeated(
+    service: Service, path: str, stream: bool
+) -> None:
+    """Its key is no way around the access to the documents that it was made from."""
+    question = "Who built the mill of Rauk?"
+    document = await service.publish("The mill of Rauk was built by Ida Berg in 1822.", uri="mill.md")
+    bodies = {
+        "/v1/answers": {"question": question},
+        "/v1/chat/completions": {"messages": [{"role": "user", "content": question}]},
+        "/v1/responses": {"input": question},
+    }
+    async with service.client() as client:
+        replies = []
+        for groups in ([], ["board"]):
+            async with service.state.database.transaction(service.tenant) as connection:
+                await service.state.retrieval.set_access(connection, service.tenant, document, groups)
+            body = {"model": "extractive", **bodies[path], "stream": stream}
+            replies.append(await client.post(path, json=body, **keyed("mill")))
+    first, again = replies
+    assert (first.status_code, again.status_code) == (200, 404)
+    assert "Ida Berg" in first.text
+    assert "Ida Berg" not in again.text

@@ -12,7 +12,7 @@ from app.safety.domain.output_filter import canary_of
 from app.safety.domain.personal_data import PersonalDataProtection, PersonalDataRules
 from tests.clock import leap
 from tests.inference.conftest import Service, change_serving
-from tests.inference.forms import ask
+from tests.inference.forms import FORMS, ask
 from tests.inference.test_conversations import SAID, SEARCHED, WHEN, WHO, messages, prompts, two_turns
 from tests.inference.test_held_answers import HOLD, decide
 from tests.inference.test_tool_calls import NOTED, calls, desk, script
@@ -76,6 +76,23 @@ async def test_what_a_model_makes_of_a_question_is_searched_for_only_where_it_co
     seen = await ask(service, "openai json", messages=messages(*SAID))
     assert seen.answer["searched_for"] == (written if usable else SEARCHED)
     assert ("contextualize: rewrite_unusable" in seen.answer["reasons"]) != usable
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_secret_of_an_earlier_question_is_not_shown_in_what_was_searched_for(
+    service: Service, form: str
+) -> None:
+    before = f"My key is {SECRET}. {WHO}"
+    if form.startswith("openai"):
+        sent: Json = {"messages": messages(user(before), SAID[1])}
+    else:
+        await ask(service, "json", question=before, conversation=form)
+        sent = {"question": WHEN, "conversation": form}
+    seen = await ask(service, form, **sent)
+    assert SEARCHED in seen.answer["searched_for"]
+    async with service.client() as client:
+        kept = (await client.get(f"/v1/answers/{seen.answer['id']}")).json()
+    assert SECRET not in seen.raw + str(kept)
 
 
 async def test_a_model_that_is_slow_to_rewrite_leaves_the_time_for_an_answer(service: Service) -> None:

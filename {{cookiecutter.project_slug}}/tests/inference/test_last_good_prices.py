@@ -7,12 +7,14 @@ import orjson
 import pytest
 
 from app.adapters.chat.choice import ModelChoice
+from app.adapters.chat.standin import Fault
 from app.core.embedded import Urls
 from app.core.errors import StartRefused
 from app.releases.domain import FilesRefused, ReleaseUnservable, digest_of
 from app.settings import Settings
 from app.wiring import State, build
 from tests.inference.conftest import Service
+from tests.inference.forms import ask
 from tests.inference.test_budgets import WHO
 
 PRICE = "stand-in: {input: 1, output: 2}"
@@ -79,6 +81,21 @@ async def with_table(state: State, **prices: str) -> str:
     async with state.database.transaction(None) as connection:
         stored = await state.releases.store(connection, manifest, {**parts, digest_of(bad): bad}, "tests", "a test")
     return stored.id
+
+
+async def test_an_answer_costs_what_its_release_says_and_so_does_one_that_failed(service: Service) -> None:
+    state, before = service.state, (await service.ask(WHO)).json()
+    dearer = await with_table(state, input="2", output="4")
+    await state.rollouts.activate("tests", dearer, "a test needs it", break_glass=True)
+    after = (await service.ask(WHO)).json()
+    assert (after["release_id"], after["usage"]) == (dearer, before["usage"])
+    assert 2 * before["cost_micro_usd"] - 2 <= after["cost_micro_usd"] <= 2 * before["cost_micro_usd"]
+    for stream in (False, True):
+        service.model.faults.append(Fault(body=b"no reply at all"))
+        await ask(service, "stream" if stream else "json")
+    await state.answers.close()
+    charged = "select distinct output_price::float from ledger where release_id = %s"
+    assert await service.rows(charged.replace("%s", f"'{dearer}'")) == [(4.0,)]
 
 
 @pytest.mark.parametrize("prices", [{"output": "0"}, {"input": "NaN"}, {"input": "-1"}, {"output": "2000000"}])

@@ -68,7 +68,9 @@ def test_too_little_evidence_is_a_hold() -> None:
 
 
 def test_many_answers_of_one_tenant_are_too_little_evidence() -> None:
-    assert verdict([replace(each, unit="the only one") for each in sample_answers(2000)]).verdict == "HOLD"
+    found = verdict([replace(each, unit="the only one", failed=True) for each in sample_answers(2000)])
+    reason = "2000 answers for 1 tenants or conversations on the smaller side; 100 for 20 are needed"
+    assert (found.verdict, found.reasons) == ("HOLD", (reason,))
 
 
 def test_no_data_is_a_hold() -> None:
@@ -118,6 +120,16 @@ def test_a_harm_of_exactly_the_margin_ends_no_canary() -> None:
 @pytest.mark.parametrize(("metric", "name"), [("cost_micro_usd", "micro_usd"), ("latency_ms", "latency_ms")])
 def test_costs_and_times_are_compared_as_if_each_were_ten_more(metric: str, name: str) -> None:
     assert HARMS[metric].value(SampleAnswer("u", **{name: 10})) == pytest.approx(log(20))
+
+
+def test_the_more_metrics_are_watched_the_more_evidence_each_of_them_needs() -> None:
+    """A chance of one in twenty that a clean canary is ended is shared by all metrics of the policy."""
+    failing = every(18, sample_answers(200), failed=True)
+    alone = POLICY.model_copy(update={"harms": {"errors": POLICY.harms["errors"]}})
+    for policy, harmful in ((POLICY, False), (alone, True)):
+        found = evaluate_canary(CONTROL, failing, policy, HOUR).findings[0]
+        assert (found.metric, found.harmful) == ("errors", harmful)
+        assert POLICY.alpha / len(POLICY.harms) < found.p < POLICY.alpha
 
 
 def test_harm_to_one_tenant_is_no_evidence_about_others() -> None:

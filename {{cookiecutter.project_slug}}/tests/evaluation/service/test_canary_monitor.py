@@ -55,10 +55,12 @@ async def canaries(state: State, tenant: UUID) -> AsyncIterator[CanaryMonitor]:
         await state.rollouts.end_canary("ada", "the test is over")
 
 
-async def serve(state: State, tenant: UUID, arm: str, *, answers: int = 400, refused: float = 0.0, ms: float = 50):
-    """Record answers of 100 conversations on one side, as the pipeline does."""
+async def serve(
+    state: State, tenant: UUID, arm: str, *, by: str = "", answers: int = 400, refused: float = 0.0, ms: float = 50
+):
+    """Record answers of 100 conversations on one side, as the pipeline does. by: "canary" for its release."""
     standing = state.environments.served()
-    release = standing.canary if arm == "canary" else standing.live
+    release = standing.canary if (by or arm) == "canary" else standing.live
     assert release
     async with state.database.pipeline(tenant) as connection:
         for number in range(answers):
@@ -72,6 +74,14 @@ async def test_without_answers_nothing_is_decided(state: State, canaries: Canary
     assert found
     assert (found.decision.verdict, found.canary_answers) == ("HOLD", 0)
     assert await state.environments.canary()
+
+
+async def test_answers_of_neither_side_decide_nothing(state: State, canaries: CanaryMonitor, tenant: UUID) -> None:
+    """Such as those of a process that has not heard of the canary yet."""
+    for arm, by in (("live", "live"), ("live", "canary"), ("control", "canary"), ("canary", "live")):
+        await serve(state, tenant, arm, by=by, answers=10)
+        found = await canaries.status()
+        assert (found.control_answers, found.canary_answers) == (0, 0), (arm, by)
 
 
 async def test_harm_ends_the_canary_and_the_reason_is_stored(

@@ -10,12 +10,14 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from app.adapters.chat.choice import ModelChoice
-from app.adapters.chat.standin import StandIn
+from app.adapters.chat.standin import Fault, StandIn
 from app.core.embedded import Urls
+from app.core.ids import new_id
 from app.costs.domain.budgets import BudgetUsedUp
 from app.evaluation.domain.cases import TENANT
 from app.evaluation.domain.report import Report
 from app.evaluation.service.rendering import as_markdown
+from app.llm.domain.errors import ModelFailure
 from app.settings import Settings
 from app.wiring import State, build
 from tests.conftest import ROOT
@@ -138,3 +140,22 @@ async def test_no_judge_is_asked_that_there_is_no_money_for(house: House, opened
         await judged(state)
     await state.costs.budgets.set("tests", tenant, "day", None, "other tests need more")
     assert [call for call in arbiter.calls if "You check" in str(call.body)] == []
+
+
+@pytest.mark.parametrize(("fault", "charged"), [(Fault(status=400), False), (Fault(body=b"no reply at all"), True)])
+async def test_a_call_of_the_judge_that_fails_costs_what_it_may_have_cost_and_holds_nothing(
+    house: House, opened: Open, fault: Fault, charged: bool
+) -> None:
+    prompt = house.root / "evals" / "judge.md"
+    prompt.write_text(f"{prompt.read_text()}\nBe exact about {charged}.\n")
+    state, arbiter = await opened(fair)
+    tenant, run = await state.identity.ensure_tenant(TENANT), new_id()
+    arbiter.always = fault
+    with pytest.raises(ModelFailure):
+        await alone(state).judge.scores(run)
+    async with state.database.read(tenant) as connection:
+        paid = text("select coalesce(sum(micro_usd), 0) from ledger where feature = 'judging' and subject_id = :run")
+        micro_usd = (await connection.execute(paid, {"run": run})).scalar_one()
+    assert (micro_usd > 0) == charged
+    await state.costs.reservations.close()
+    assert [each.held_micro_usd for each in await state.costs.budgets.current(tenant)][2:] == [0, 0]

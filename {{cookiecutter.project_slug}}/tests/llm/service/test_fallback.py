@@ -125,6 +125,30 @@ async def test_a_long_retry_after_skips_the_model_now_and_in_later_calls() -> No
     assert one.calls == 1
 
 
+async def test_a_pause_of_any_length_ends_after_half_a_minute() -> None:
+    one, two = Scripted("one", [ModelOverloaded(retry_after=86_400), "hello"]), Scripted("two", ["hello"])
+    clock = ManualClock()
+    chain = chain_of(one, two, clock=clock)
+    answered = []
+    for seconds in (0, 29, 2):
+        clock.advance(seconds)
+        answered.append((await chain.complete(REQUEST, by(chain))).model)
+    assert answered == ["two", "two", "one"]
+
+
+async def test_a_provider_that_rejects_most_calls_is_asked_less_often_than_it_is_wanted() -> None:
+    """Without an outage: the circuit breaker stays closed."""
+    busy, fallback = Scripted("busy", [ModelOverloaded()]), Scripted("fallback", ["hello"])
+    clock = ManualClock()
+    chain = chain_of(busy, fallback, clock=clock)
+    for _ in range(60):
+        assert (await chain.complete(REQUEST, by(chain))).model == "fallback"
+    assert (busy.calls < 20, chain.models[0].breaker.state) == (True, "closed")
+    clock.advance(11)
+    busy.script = ["hello"]
+    assert (await chain.complete(REQUEST, by(chain))).model == "busy"
+
+
 async def test_the_first_model_leaves_time_for_the_second() -> None:
     one, two = Scripted("one", [ModelTimeout()]), Scripted("two", ["hello"])
     chain = chain_of(one, two)
