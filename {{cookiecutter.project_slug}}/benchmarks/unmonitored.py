@@ -17,7 +17,11 @@ def switch_off() -> None:
 
     def nothing(*_: Any, **__: Any) -> None: ...
 
-    for kind, methods in ((Counter, ("inc",)), (Gauge, ("inc", "dec", "set")), (Histogram, ("observe",))):
+    for kind, methods in (
+        (Counter, ("inc",)),
+        (Gauge, ("inc", "dec", "set", "set_function")),
+        (Histogram, ("observe",)),
+    ):
         kind.labels = lambda self, *_, **__: self  # type: ignore[method-assign]
         for method in methods:
             setattr(kind, method, nothing)

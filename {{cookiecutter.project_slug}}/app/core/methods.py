@@ -1,6 +1,6 @@
 """The methods of a path: HEAD and OPTIONS, which FastAPI leaves out, and 405 for those that it does not have."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 from starlette.responses import Response
@@ -33,6 +33,7 @@ class HeadAndOptions:
         elif method == "OPTIONS" and (methods := self._methods(scope)):
             await Response(status_code=204, headers={"allow": _allow(methods)})(scope, receive, send)
         elif own and method not in own:
+            scope["route"] = next(iter(own.values()))  # for its log line, metrics and span
             problem = MethodNotAllowed(f"{scope['path']} does not support {method}.")
             response = problem_response(problem, scope.get("request_id", ""), scope["path"])
             response.headers["allow"] = _allow(own)
@@ -51,16 +52,16 @@ class HeadAndOptions:
             scope["route"] = as_get.get("route")
 
     @cached_property
-    def _written_out(self) -> Mapping[str, frozenset[str]]:
-        """The methods of each path without a parameter."""
-        found: dict[str, set[str]] = {}
+    def _written_out(self) -> Mapping[str, Mapping[str, BaseRoute]]:
+        """The methods of each path without a parameter, with their routes."""
+        found: dict[str, dict[str, BaseRoute]] = {}
         for route in self.routes():
             path, methods = getattr(route, "path", "{"), getattr(route, "methods", None)
             if "{" not in path and methods:
-                found.setdefault(path, set()).update(methods)
-        return {path: frozenset(methods) for path, methods in found.items()}
+                found.setdefault(path, {}).update(dict.fromkeys(methods, route))
+        return found
 
-    def _methods(self, scope: Scope) -> frozenset[str]:
+    def _methods(self, scope: Scope) -> Collection[str]:
         """The methods of the path; none where it does not exist."""
         own = self._written_out.get(scope["path"])
         return own or frozenset(method for method in METHODS if self._matches(scope, method))
@@ -74,5 +75,5 @@ class HeadAndOptions:
         return any(route.matches(asked)[0] is Match.FULL for route in self.routes())
 
 
-def _allow(methods: frozenset[str]) -> str:
-    return ", ".join(sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+def _allow(methods: Collection[str]) -> str:
+    return ", ".join(sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))

@@ -105,7 +105,7 @@ async def test_each_call_to_a_model_is_a_span_of_its_own(
     _, answer = await asked(service, stream)
     assert answer["model"] == service.model.model
     found = spans.get_finished_spans()
-    (around,) = [span for span in found if span.name == "model"]
+    (around,) = [span for span in found if span.name == "invoke_workflow answer"]
     calls = [span for span in found if span.name == f"chat {service.model.model}"]
     assert {span.parent and span.parent.span_id for span in calls} == {around.context.span_id}
     results = [(span.attributes["app.attempt"], span.attributes["app.outcome"]) for span in calls if span.attributes]
