@@ -9,7 +9,8 @@ import pytest
 
 from app.core import admission
 from app.core.errors import Overloaded
-from app.core.slots import RETRY_SECONDS, Slots, slot_released
+from app.core.slo import SloPolicy
+from app.core.slots import RETRY_SECONDS, QueueRules, Slots, slot_released
 from app.main import OPEN, create_app
 from app.wiring import State
 from tests.clock import until
@@ -86,6 +87,13 @@ async def test_each_kind_of_request_has_its_own_limit(state: State) -> None:
     async with client_with(state, max_requests=0) as client:
         for path in ("/v1/answers", "/v1/chat/completions", "/v1/responses", "/v1/documents"):
             assert (await client.post(path, json={})).status_code in (401, 422)
+
+
+@pytest.mark.parametrize("path", ["/v1/answers", "/v1/documents", "/v1/feedback"])
+async def test_each_kind_of_request_waits_its_turn_as_the_policy_says(state: State, path: str) -> None:
+    slots, slo = create_app(state).state.admission.limits.for_path(path), state.policies.get(SloPolicy)
+    rules = slo.overload
+    assert slots.rules == QueueRules(slo.longest_wait_seconds, rules.max_waiting, rules.tenant_share) != QueueRules()
 
 
 async def test_a_wait_for_a_person_takes_no_slot(state: State, client: httpx.AsyncClient, key: str) -> None:

@@ -21,6 +21,7 @@ from app.costs.domain import (
     UnitPrices,
     Usage,
 )
+from app.costs.domain.budgets import Settlement
 from app.costs.repository.answer_statements import LEDGER_COLUMNS, LEDGER_SQL, ledger_parameters
 from app.costs.service import Costs
 from app.costs.tables import ledger
@@ -94,6 +95,18 @@ async def test_a_charge_lives_and_dies_with_the_callers_transaction(database: Da
     with pytest.raises(RuntimeError):
         await fail_after_charging()
     assert await rows(database, tenant) == []
+
+
+async def test_work_that_was_charged_meanwhile_is_not_charged_again(database: Database, tenant: UUID) -> None:
+    """By another row of its subject, or by the same row of a charge whose reply was lost."""
+    costs, subject = costs_of(database), new_id()
+    for _ in range(2):
+        row = costs.row(tenant, "answer", "paid", Usage(1000, output=10), subject_id=subject)
+        await costs.abandon(tenant, subject, [row], Settlement((), row.charge.micro_usd))
+    other = costs.row(tenant, "embedding_query", "paid", Usage(1000), subject_id=new_id())
+    for _ in range(2):
+        await costs.abandon(tenant, None, [other], Settlement((), other.charge.micro_usd))
+    assert [row["feature"] for row in await rows(database, tenant)] == ["answer", "embedding_query"]
 
 
 async def test_an_unpriced_model_writes_nothing(database: Database, tenant: UUID) -> None:

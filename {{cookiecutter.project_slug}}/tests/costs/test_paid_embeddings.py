@@ -1,5 +1,6 @@
 """Vectors that a provider is paid for: held before the call, charged whatever becomes of them."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from app.core.clock import Deadline, ManualClock
+from app.core.clock import Deadline, ManualClock, SystemClock
 from app.core.database import Database
 from app.core.embedded import Urls
 from app.core.errors import OutOfTime, Problem
@@ -19,9 +20,11 @@ from app.costs.domain.budgets import BudgetUsedUp
 from app.costs.service import Costs, Reservations
 from app.identity.domain import Principal
 from app.retrieval.domain import EmbeddingFailed, Fingerprint, IndexRow
+from app.retrieval.ports import EmbeddingResult
 from app.retrieval.service.passage_embedding import PassageEmbeddings, max_tokens
 from app.retrieval.service.query_embedding import QueryEmbeddings
 from app.retrieval.service.retrieval import make_retrieval
+from app.retrieval.service.text_embedding import InputType, TextEmbeddings
 from tests.retrieval.conftest import WordsEmbedder
 
 NOON = datetime(2031, 11, 22, 12, tzinfo=UTC)
@@ -92,6 +95,40 @@ async def test_a_call_that_may_be_charged_is_charged_as_much_as_was_held(
         await embed(costs, WordsEmbedder(broken=failure), tenant)
     assert await month(costs) == (tokens * 100, 0)
     assert [row[1] for row in await ledger(costs, tenant)] == [tokens] * bool(tokens)
+
+
+@pytest.mark.parametrize("kind", ["document", "query"])
+@pytest.mark.parametrize(
+    ("failure", "tokens"),
+    [
+        (EmbeddingFailed("no", reason="unreachable"), 0),
+        (EmbeddingFailed("no", reason="malformed"), max_tokens(TEXTS)),
+        (OutOfTime("late"), max_tokens(TEXTS)),
+        (None, max_tokens(TEXTS)),
+    ],
+    ids=["unreachable", "malformed", "late", "silent"],
+)
+async def test_so_is_one_for_a_client_which_ends_in_time(
+    costs: Costs, tenant: UUID, kind: InputType, failure: Problem | None, tokens: int
+) -> None:
+    """failure: None for an embedder that never replies."""
+    embedder = WordsEmbedder(broken=failure) if failure else Silent()
+    retrieval = make_retrieval(costs.database, costs.clock, costs, [embedder], "english")
+    caller = Principal(tenant, uuid4(), "anna", frozenset({"user"}), frozenset())
+    embeddings, deadline = TextEmbeddings(retrieval, index_of(embedder)), Deadline.after(0.2, SystemClock())
+    with pytest.raises(type(failure) if failure else OutOfTime):
+        async with asyncio.timeout(60):
+            await embeddings.embed(caller, TEXTS, kind, deadline)
+    assert await month(costs) == (tokens * 100, 0)
+    assert [row[1] for row in await ledger(costs, tenant)] == [tokens] * bool(tokens)
+
+
+class Silent(WordsEmbedder):
+    async def embed_passages(self, texts: Sequence[str]) -> EmbeddingResult:
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    async def embed_query(self, text: str, deadline: Deadline) -> EmbeddingResult:
+        return await asyncio.Event().wait()  # type: ignore[return-value]
 
 
 def index_of(embedder: WordsEmbedder) -> IndexRow:

@@ -55,6 +55,14 @@ async def test_an_answer_in_flight_ends_on_the_release_it_began_with(service: Se
     assert (await service.ask(WHO)).json()["release_id"] == after
 
 
+async def test_the_readiness_page_names_a_release_that_broke_the_glass(service: Service) -> None:
+    release = await another(service, **{"refusal.words": 0.2002})
+    await live(service, release)
+    async with service.client() as client:
+        notes = (await client.get("/health/ready")).json()["notes"]
+    assert [each for each in notes if release[:12] in each and "went live by break-glass" in each]
+
+
 async def test_a_switch_brings_prompt_parameters_and_policies_together(service: Service) -> None:
     state = service.state
     base = state.environments.current()

@@ -87,11 +87,12 @@ async def test_a_document_that_fails_a_gate_is_quarantined_with_its_reason(inges
     assert document["quarantine"]["action"]
 
 
-async def test_a_near_duplicate_is_quarantined_and_refers_to_the_other_document(ingest, client) -> None:
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_a_near_duplicate_is_quarantined_and_refers_to_the_other_document(ingest, client, at_once) -> None:
     text = " ".join(f"{WORDS}Paragraph {number}." for number in range(20))
-    (first,) = await ingest(("a.txt", text.encode()))
-    (second,) = await ingest(("b.txt", (text + " One more word.").encode()))
-    assert end_of(second) == "near_duplicate"
+    files = [("a.txt", text.encode()), ("b.txt", (text + " One more word.").encode())]
+    first, second = await ingest(*files) if at_once else [(await ingest(each))[0] for each in files]
+    assert (end_of(first), end_of(second)) == ("published", "near_duplicate")
     entry = (await client.get(f"/v1/quarantine/{second['quarantine']['id']}")).json()
     assert entry["duplicate_of"] == first["id"]
 

@@ -14,17 +14,20 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from app.core.database import notify
 from app.core.errors import StartRefused
 from app.core.rooms import SECONDS_LEFT
+from app.releases.domain import INDEX_SWITCHED
 from app.retrieval.service.retrieval import Retrieval
 from app.room import create_room_app
 from app.settings import Settings
 from app.setup.retrieval_room import RetrievalRoom, open_retrieval_room
 from app.wiring import State
-from tests.conftest import ROOT, TESTED
+from tests.clock import until
+from tests.conftest import ROOT, TESTED, override
 from tests.crowds import let_in
 from tests.identity.test_scopes import routes_of
-from tests.test_wiring import classify
+from tests.test_wiring import Follower, classify
 
 OTHERS = ("wiring", "main", "inference.service", "ingestion.service", "llm.service", "evaluation", "review", "privacy")
 """Parts of the service that a process of retrieval alone does not load."""
@@ -67,6 +70,19 @@ async def test_it_serves_internal_routes_health_and_metrics_and_nothing_else(roo
         ("GET", "/health/ready"),
         ("GET", "/metrics"),
     }
+
+
+async def test_it_hears_which_index_another_process_made_live(room: RetrievalRoom) -> None:
+    follower, app = Follower(), create_room_app(room)
+    override(room.retrieval, follow=follower.follow)
+    async with app.router.lifespan_context(app):
+
+        async def told() -> bool:
+            async with room.database.transaction(None) as connection:
+                await notify(connection, INDEX_SWITCHED, "7")
+            return not follower.told.empty()
+
+        await until(told)
 
 
 async def test_without_the_key_of_the_processes_only_health_and_metrics_are_served(

@@ -167,7 +167,7 @@ class RoomClient:
             parts.append(part)
             size += len(part)
             if size > MAX_REPLY_BYTES:
-                raise RoomReplyInvalid(f"{self.room} replied with more than {MAX_REPLY_BYTES:,} bytes.")
+                raise RoomReplyInvalid(f"{self.room} at {self.url} replied with more than {MAX_REPLY_BYTES:,} bytes.")
         wait = retry_after(response.headers.get("retry-after"), self.clock.now())
         kind = response.headers.get("content-type", "").partition(";")[0]
         return RoomReply(response.status_code, kind, b"".join(parts), wait)

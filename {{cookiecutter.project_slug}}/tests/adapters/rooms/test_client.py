@@ -11,6 +11,7 @@ import pytest_asyncio
 import structlog
 from aiohttp import web
 
+from app.adapters.rooms.client import MAX_REPLY_BYTES
 from app.adapters.rooms.retrieval import RemoteSearch, make_remote_search
 from app.core.clock import Deadline, SystemClock
 from app.core.database import DatabaseUnavailable
@@ -240,6 +241,7 @@ async def test_a_proxy_without_a_room_behind_it_counts_as_no_reply(room) -> None
         (200, "text/html", b"<h1>Welcome</h1>"),
         (200, "application/json", b'{"passages": 7}'),
         (200, "application/json", b"[" * 100),
+        (200, "application/json", evidence_message(NOTHING) + b" " * MAX_REPLY_BYTES),
         (302, "text/html", b""),
     ],
 )

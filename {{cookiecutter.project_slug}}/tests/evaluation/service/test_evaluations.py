@@ -14,6 +14,7 @@ from app.evaluation.domain.report import Report, ReportUnusable
 from app.evaluation.domain.runs import EvaluationNotFound, EvaluationRun, EvaluationUnfinished
 from app.evaluation.domain.suites import CaseLeaked, SuiteNotFound
 from app.evaluation.service import Evaluations
+from app.evaluation.service.evaluations import JOB
 from app.releases.domain import Release, ReleaseNotFound
 from app.wiring import State
 from tests.evaluation.conftest import CASES, House
@@ -165,6 +166,17 @@ async def test_a_failed_run_has_a_reason(house: House, service: State) -> None:
     assert (found.status, found.problem) == ("failed", "The files in evals/ have changed since the evaluation started.")
     with pytest.raises(EvaluationUnfinished, match="have changed"):
         await service.evaluations.report(run.id)
+
+
+async def test_a_run_whose_workers_died_has_ended_and_is_in_the_way_of_no_other(service: State) -> None:
+    release = await draft(service, retrieval__exact_chunks=2992)
+    run = await service.evaluations.start("ada", release.id)
+    [spec] = [each for each in service.jobs if each.name == JOB]
+    assert spec.dead
+    await spec.dead(run_id=str(run.id), reason="The worker died in every attempt.")
+    found = await service.evaluations.find(run.id)
+    assert (found.status, found.problem) == ("failed", "The worker died in every attempt.")
+    assert (await service.evaluations.start("ada", release.id)).id != run.id
 
 
 async def test_a_release_whose_prompt_contains_an_answer_is_not_evaluated(house: House, service: State) -> None:

@@ -220,6 +220,25 @@ async def test_a_stream_that_breaks_before_its_reader_has_seen_any_of_it_is_trie
     )
 
 
+async def test_a_stream_that_never_begins_leaves_the_time_of_the_next_model_to_it() -> None:
+    class Silent(Scripted):
+        async def stream(
+            self, request: ChatRequest, deadline: Deadline, on_disconnect: OnDisconnect | None = None
+        ) -> AsyncGenerator[str | CompletionEnd, None]:
+            await asyncio.Event().wait()
+            yield ENDING
+
+    chain = chain_of(Silent("one", []), Scripted("two", ["hello"]), clock=SystemClock())
+    reading = asyncio.ensure_future(_all(chain.stream(REQUEST, by(chain, 100))))
+    await leap(61)
+    async with asyncio.timeout(60):
+        assert (await reading)[-2:] == ["hello", ENDING]
+
+
+async def _all(items: AsyncGenerator[object, None]) -> list[object]:
+    return [item async for item in items]
+
+
 async def test_after_the_first_piece_the_model_never_changes() -> None:
     one, two = Scripted("one", ["a BREAK"]), Scripted("two", ["hello"])
     chain = chain_of(one, two)
