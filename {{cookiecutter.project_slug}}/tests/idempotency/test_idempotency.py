@@ -128,7 +128,7 @@ async def test_the_claim_of_a_dead_process_expires(service: Service) -> None:
     assert alive.id != dead.id
 
 
-async def test_a_superseded_claim_stores_no_answer_and_no_charge(
+async def test_a_superseded_claim_stores_no_answer_and_its_call_is_charged_once(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = repository.record
@@ -141,7 +141,11 @@ async def test_a_superseded_claim_stores_no_answer_and_no_charge(
     reply = await service.ask(WHO, **keyed("eight"))
     assert (reply.status_code, reply.json()["code"]) == (409, "idempotency_superseded")
     assert await service.rows("select 1 from answers") == []
-    assert await service.rows("select 1 from ledger") == []
+    await service.state.answers.delivery.close()
+    assert len(service.model.calls) == 1
+    [(model, micro_usd)] = await service.rows("select model, micro_usd from ledger")
+    assert model == service.model.model
+    assert micro_usd > 0
 
 
 async def test_after_a_lost_reply_the_retry_gets_the_same_answer_and_one_charge(
