@@ -3,8 +3,8 @@ Fails on a reply that the OpenAPI document does not describe, on a request of th
 on one of another form that is accepted. schemathesis.toml names the operations that may refuse a request for its
 meaning, such as a period that ends before it begins.
 
-`make fuzz` starts a service for each role, because an admin revokes the keys that it finds; their database is dropped at
-the end. With --url it goes to a running one, whose data may be lost; the admin comes last there.
+`make fuzz` starts a service for each role, because an admin revokes the keys that it finds; the databases are dropped
+at the end. With --url it goes to a running one, whose data may be lost; the admin comes last there.
 """
 
 import argparse
