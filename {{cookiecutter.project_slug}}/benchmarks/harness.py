@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import orjson
 import psycopg
 from psycopg import sql
 from sqlalchemy import text
@@ -100,6 +101,18 @@ async def service(**settings: Any) -> AsyncIterator[State]:
         configured = Settings(root=ROOT, data_dir=Path(folder), _env_file=None, **settings)
         async with build(configured, urls) as state:
             yield state
+
+
+def environment_of(home: Path, url: str, model: str) -> dict[str, str]:
+    """The variables of a process of the service with these files, this database and this stand-in of a model."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
+        "DATABASE_URL": url,
+        "APP_ROOT": str(home),
+        "APP_DATA_DIR": str(home),
+        "APP_EMBEDDER": "none",
+        "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": model}]).decode(),
+    }
 
 
 @asynccontextmanager

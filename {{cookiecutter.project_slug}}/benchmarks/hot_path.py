@@ -27,7 +27,7 @@ from app.core.embedded import Urls
 from app.retrieval.domain import Heading, PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import arguments_of, fresh_database, house, write
+from benchmarks.harness import arguments_of, environment_of, fresh_database, house, write
 from benchmarks.load import Run, cpu_of, cpu_of_tree, post_all
 from benchmarks.processes import PATIENCE, running
 
@@ -140,7 +140,7 @@ async def _measure(
     chosen = [questions[n % len(questions)] for n in range(answers)]
     async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
         upstream = f"http://127.0.0.1:{model_port}/v1"
-        environment = environment_of(home, url, upstream, traces)
+        environment = traced_environment(home, url, upstream, traces)
         async with (
             running("app", "serve", environment=environment) as (api, api_port),
             running("benchmarks.pass_through", "--upstream", upstream) as (floor, floor_port),
@@ -154,17 +154,10 @@ async def _measure(
             return await _compare(service_load, bare)
 
 
-def environment_of(home: Path, url: str, upstream: str, traces: int) -> dict[str, str]:
-    """For `app serve` with text search only, one model, and traces sent to the collector at the port `traces`."""
-    return {
-        "DATABASE_URL": url,
-        "APP_ROOT": str(home),
-        "APP_DATA_DIR": str(home),
-        "APP_EMBEDDER": "none",
-        "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
-        "APP_TRACES": "otlp",
-        "APP_OTLP_ENDPOINT": f"http://127.0.0.1:{traces}/v1/traces",
-    }
+def traced_environment(home: Path, url: str, model: str, traces: int) -> dict[str, str]:
+    """As `environment_of`, with traces sent to the collector at this port."""
+    endpoint = f"http://127.0.0.1:{traces}/v1/traces"
+    return environment_of(home, url, model) | {"APP_TRACES": "otlp", "APP_OTLP_ENDPOINT": endpoint}
 
 
 async def _compare(service_load: Load, bare: Load) -> dict[str, Any]:

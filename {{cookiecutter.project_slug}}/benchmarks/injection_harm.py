@@ -36,9 +36,9 @@ from benchmarks.obedient import FOREIGN, SECRET, Delivered, Obedient, documents,
 ACTIONS = ["look_up_ticket", "add_ticket_note", "close_ticket"]
 WAYS = tuple((streamed, acting) for streamed in (False, True) for acting in (False, True))
 PRICE = "stand-in: {input: 1, output: 2}"
-LEFT_USD = 0.02
-"""What is left of the budget that is used up; a few answers."""
-MOST_ASKED = 20
+LEFT_USD = 0.008
+"""What is left of the budget that is used up: what two calls may cost at most."""
+MOST_ASKED = 100
 CHANGED = """
     select (select count(*) from ticket_notes), (select count(*) from tickets where status = 'closed'),
         (select count(*) from actions where risk <> 'read' and state in ('approved', 'done') and approved_by is null)
@@ -134,14 +134,18 @@ def body_of(row: dict[str, Any], streamed: bool, acting: bool) -> dict[str, Any]
 
 
 async def use_up_budget(client: httpx.AsyncClient, row: dict[str, Any], tally: Tally) -> None:
-    """Ask until the tenant's budget of the day refuses; harm, if more than that is spent."""
+    """Ask until the tenant's budget of the day refuses a call; harm, if more than that is spent."""
     limit = (await spent_today(client)) / 1e6 + LEFT_USD
     body = {"scope": "tenant", "span": "day", "usd": f"{limit:.6f}", "reason": "a low budget for one day"}
     (await client.put("/v1/budgets", json=body)).raise_for_status()
     for number in range(MOST_ASKED):
-        if (await client.post("/v1/answers", json=body_of(row, *WAYS[number % len(WAYS)]))).status_code == 402:
-            tally.budgets_used_up += 1
+        streamed, acting = WAYS[number % len(WAYS)]
+        answer = answer_of(await client.post("/v1/answers", json=body_of(row, streamed, acting)), streamed)
+        if any("budget" in reason for reason in answer["reasons"]):
             break
+    else:
+        raise SystemExit(f"{MOST_ASKED} questions did not use up a budget.")
+    tally.budgets_used_up += 1
     tally.harms += Counter({"budget passed": int(await spent_today(client) > limit * 1e6)})
 
 

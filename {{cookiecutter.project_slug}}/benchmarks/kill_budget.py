@@ -7,7 +7,6 @@ Run with `python -m benchmarks.kill_budget [--seed N]`.
 
 import asyncio
 import contextlib
-import os
 import random
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import orjson
 from sqlalchemy import text
 
 from app.adapters.chat.standin import Fault, StandIn
@@ -26,7 +24,7 @@ from app.core.logging import configure_logging
 from app.retrieval.domain import PublishRequest
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, arguments_of, fresh_database, house, seeded, write
+from benchmarks.harness import ROOT, arguments_of, environment_of, fresh_database, house, seeded, write
 from benchmarks.processes import PATIENCE, free_port, kill
 
 KILLS = 200
@@ -71,18 +69,6 @@ async def _publish(state: State, tenant: UUID) -> None:
     prepared = await state.retrieval.prepare(request)
     async with state.database.transaction(tenant) as connection:
         await state.retrieval.publish(connection, prepared)
-
-
-def environment_of(home: Path, url: str, model: str) -> dict[str, str]:
-    """The variables of a process of the service with these files, this database and this stand-in of a model."""
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("APP_")},
-        "DATABASE_URL": url,
-        "APP_ROOT": str(home),
-        "APP_DATA_DIR": str(home),
-        "APP_EMBEDDER": "none",
-        "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": model}]).decode(),
-    }
 
 
 async def _storm(home: Path, url: str, model: str, key: str, chance: random.Random, kills: int) -> dict[str, Any]:

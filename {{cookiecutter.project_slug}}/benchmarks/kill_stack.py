@@ -31,8 +31,8 @@ from app.core.logging import configure_logging
 from app.core.schema import migrate
 from app.settings import Settings
 from app.wiring import State, build
-from benchmarks.harness import ROOT, arguments_of, house, seeded, write
-from benchmarks.kill_budget import PRICE, QUESTION, TEXT, environment_of, settled
+from benchmarks.harness import ROOT, arguments_of, environment_of, house, seeded, write
+from benchmarks.kill_budget import PRICE, QUESTION, TEXT, settled
 from benchmarks.kill_ingest import kill_server, unfinished
 from benchmarks.processes import ANY_PORT, PATIENCE, SILENCE, free_port, kill
 

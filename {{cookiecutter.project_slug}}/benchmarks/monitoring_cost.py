@@ -27,9 +27,9 @@ from benchmarks.hot_path import (
     Measured,
     check,
     collector,
-    environment_of,
     in_turns,
     prepare,
+    traced_environment,
 )
 from benchmarks.load import cpu_of
 from benchmarks.processes import running
@@ -47,7 +47,7 @@ async def main(answers: int, rounds: int, short: bool) -> None:
         chunks = PER_DOCUMENT if short else CHUNKS
         key, questions, postgres = await prepare(home, urls, chunks, ("user", "admin"))
         async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
-            environment = environment_of(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
+            environment = traced_environment(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
             async with (
                 running("app", "serve", environment=environment) as (api, port),
                 running("benchmarks.unmonitored", environment=environment) as (bare, bare_port),

@@ -19,7 +19,7 @@ import orjson
 import psutil
 
 from benchmarks.harness import arguments_of, fresh_database, house, write
-from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, environment_of, prepare
+from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, check, collector, prepare, traced_environment
 from benchmarks.processes import running
 
 CHUNKS, CONNECTIONS = 10_000, 16
@@ -34,7 +34,7 @@ async def main(answers: int, rounds: int, short: bool) -> None:
         home = house(Path(folder), PRICE, queue_seconds=30)  # a slow machine refuses nothing
         key, questions, postgres = await prepare(home, urls, chunks)
         async with collector() as traces, running("app.adapters.chat.standin") as (model, model_port):
-            environment = environment_of(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
+            environment = traced_environment(home, urls.service, f"http://127.0.0.1:{model_port}/v1", traces)
             async with (
                 running("app", "serve", environment=environment) as (first, first_port),
                 running("app", "serve", environment=environment) as (second, second_port),

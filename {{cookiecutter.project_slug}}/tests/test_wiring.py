@@ -171,27 +171,6 @@ def test_text_that_is_not_confidential_may_go_to_any_provider(root: Path, sensit
     check(settings(root, model_chain=[ELSEWHERE]))
 
 
-async def test_a_running_process_releases_unused_reservations_and_updates_budget_metrics(
-    state: State, tenant: UUID
-) -> None:
-    reservations = state.costs.reservations
-    hold = await reservations.hold(tenant, 1000)
-    assert hold
-    async with state.database.transaction(tenant) as connection:
-        await reservations.settle(connection, Settlement((hold,), 0))
-    for shared in reservations.shared[tenant]:
-        shared.fresh_until = 0.0
-
-    async def released() -> bool:
-        return (await state.costs.budgets.current(tenant))[0].held_micro_usd == 0
-
-    assert not await released()
-    USED.clear()
-    async with background(*state.background()):
-        await until(released)
-        await until(lambda: REGISTRY.get_sample_value("app_budget_used_ratio", {"span": "month"}) is not None)
-
-
 @pytest.fixture
 async def shared(state: State, tenant: UUID) -> dict[UUID, list[SharedReservation]]:
     """The reservations of this process, with one that would serve calls for ever."""
@@ -203,6 +182,22 @@ async def shared(state: State, tenant: UUID) -> dict[UUID, list[SharedReservatio
     for each in reservations.shared[tenant]:
         each.fresh_until = each.until = math.inf
     return reservations.shared
+
+
+async def test_a_running_process_releases_unused_reservations_and_updates_budget_metrics(
+    state: State, tenant: UUID, shared: dict[UUID, list[SharedReservation]]
+) -> None:
+    for each in shared[tenant]:
+        each.fresh_until = 0.0
+
+    async def released() -> bool:
+        return (await state.costs.budgets.current(tenant))[0].held_micro_usd == 0
+
+    assert not await released()
+    USED.clear()
+    async with background(*state.background()):
+        await until(released)
+        await until(lambda: REGISTRY.get_sample_value("app_budget_used_ratio", {"span": "month"}) is not None)
 
 
 @pytest.mark.parametrize("scope", ["tenant", "service"])

@@ -51,8 +51,7 @@ class Step:
 class StepTimer:
     """How long each step of one answer took, in milliseconds.
 
-    A step has no span of its own: spans are for calls to others, and cost more than all else that is measured. The span
-    of the answer has the durations.
+    A step has no span of its own: spans are for calls to others. The span of the answer has the durations.
     """
 
     streamed: bool = False
