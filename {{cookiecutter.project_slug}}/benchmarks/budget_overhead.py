@@ -29,7 +29,6 @@ LIMITS = """budgets:
   service_daily_usd: 100000
   tenant_daily_usd: 100000
   tenant_monthly_usd: 1000000"""
-MONTH = "monthly_budget_usd: 1000000"
 MAX_LOST, MAX_CPU_MS = 0.15, 1.0
 """The limits at 16 connections: the share of throughput lost, and CPU milliseconds of the API per answer."""
 
@@ -60,8 +59,7 @@ async def _service(
     with tempfile.TemporaryDirectory() as folder:
         home = house(Path(folder), price, queue_seconds=30)  # a slow machine refuses nothing
         cost = home / "policies" / "cost.yaml"
-        lines = [MONTH if line.startswith("monthly_") else line for line in cost.read_text().splitlines()]
-        cost.write_text("\n".join(LIMITS if line == "budgets:" else line for line in lines) + "\n")
+        cost.write_text(cost.read_text().replace("budgets:\n", f"{LIMITS}\n"))
         key, questions, postgres = await prepare(home, urls, chunks)
         environment = {
             "DATABASE_URL": urls.service,

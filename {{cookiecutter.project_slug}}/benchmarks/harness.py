@@ -82,8 +82,9 @@ def house(folder: Path, prices: str, answer_p95_ms: int = 120_000, queue_seconds
     """
     for part in ("policies", "prompts", "migrations"):
         shutil.copytree(ROOT / part, folder / part)
-    with (folder / "policies" / "cost.yaml").open("a") as cost:
-        cost.write(f"\n{indent(prices, '  ')}\n")
+    cost = folder / "policies" / "cost.yaml"
+    text = re.sub(r"(monthly_budget_usd:).*", r"\1 1000000", cost.read_text())
+    cost.write_text(f"{text}\n{indent(prices, '  ')}\n")
     security = folder / "policies" / "security.yaml"
     security.write_text(re.sub(r"(requests_per_minute_per_key:).*", r"\1 1000000", security.read_text()))
     slo = folder / "policies" / "slo.yaml"

@@ -8,6 +8,7 @@ stand-in share the machine.
 
 import argparse
 import asyncio
+import math
 import os
 import random
 import statistics
@@ -108,10 +109,10 @@ class Load:
     headers: list[str]
     watched: dict[str, psutil.Process]
 
-    async def run(self, connections: int) -> Measured:
+    async def run(self, connections: int, max_per_second: float = math.inf) -> Measured:
         """The run, and CPU milliseconds per request of each watched process."""
         before = self._spent()
-        run = await post_all(self.port, "/v1/answers", self.bodies, connections, self.headers)
+        run = await post_all(self.port, "/v1/answers", self.bodies, connections, self.headers, max_per_second)
         after = self._spent()
         assert not run.failed, f"{run.failed} requests failed"
         return run, {name: (after[name] - before[name]) * 1000 / len(self.bodies) for name in before}

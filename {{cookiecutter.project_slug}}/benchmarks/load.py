@@ -1,6 +1,7 @@
 """A load generator with low CPU cost, and the CPU time of processes."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,14 @@ class Run:
         return percentile(self.spent, share) * 1000
 
 
-async def post_all(port: int, path: str, bodies: Sequence[bytes], connections: int, headers: Sequence[str] = ()) -> Run:
+async def post_all(
+    port: int,
+    path: str,
+    bodies: Sequence[bytes],
+    connections: int,
+    headers: Sequence[str] = (),
+    max_per_second: float = math.inf,
+) -> Run:
     """Send each body once, over `connections` persistent connections."""
     remaining, spent, failed = list(reversed(bodies)), [], 0
 
@@ -35,6 +43,8 @@ async def post_all(port: int, path: str, bodies: Sequence[bytes], connections: i
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while remaining:
             body = remaining.pop()
+            due = began + (len(bodies) - len(remaining)) / max_per_second
+            await asyncio.sleep(max(0, due - time.perf_counter()))
             started = time.perf_counter()
             lines = [f"POST {path} HTTP/1.1", "host: x", "content-type: application/json", *headers]
             writer.write("\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body)

@@ -3,11 +3,15 @@
 The same answers with everything on, over 16 connections: all to one process, and half of them to each of two, in short
 turns. Each process uses one core, and the database, the stand-in for the provider and the load need some too, so that
 two processes are faster where there are cores for them. `cores_busy` is the processor time of all of them in a second.
+A process that is not busy all the time takes more of it for an answer, whether there is another one or not: it wakes up
+for each event, and finds its caches cold. So one process alone is measured at the rate of each of the two as well
+(`one_at_that_rate`), and `api_cpu_ratio` compares the two with it.
 Run with `python -m benchmarks.process_scale`; two minutes. Close everything else.
 """
 
 import argparse
 import asyncio
+import math
 import os
 import statistics
 import tempfile
@@ -25,6 +29,7 @@ from benchmarks.processes import running
 CHUNKS, CONNECTIONS = 10_000, 16
 
 Turn = dict[str, float]
+Round = dict[str, Turn]
 
 
 async def main(answers: int, rounds: int, short: bool) -> None:
@@ -46,26 +51,30 @@ async def main(answers: int, rounds: int, short: bool) -> None:
                 one = Load(first_port, bodies, [f"authorization: Bearer {key}"], {"api": first, **watched})
                 half = replace(one, bodies=bodies[::2])
                 other = replace(one, port=second_port, bodies=bodies[1::2], watched={"api": second})
-                pairs = await _pairs([one], [half, other], rounds)
-    write("process_scale", {"chunks": chunks, "load_of_others": busy, **_summary(pairs)}, short)
+                measured = await _rounds(one, [half, other], rounds)
+    write("process_scale", {"chunks": chunks, "load_of_others": busy, **_summary(measured)}, short)
 
 
-async def _pairs(one: list[Load], two: list[Load], rounds: int) -> list[tuple[Turn, Turn]]:
-    pairs = []
+async def _rounds(one: Load, two: list[Load], rounds: int) -> list[Round]:
+    measured = []
     for number in range(rounds + 1):
         # Each goes first in every second round; the first round warms up.
-        first, second = (one, two) if number % 2 else (two, one)
-        turns = {len(loads): await _turn(loads) for loads in (first, second)}
+        turns = [("one_process", [one]), ("two_processes", two)]
+        result = {
+            name: await _turn(loads, CONNECTIONS // len(loads)) for name, loads in turns[:: 1 if number % 2 else -1]
+        }
+        rate_of_each = result["two_processes"]["per_second"] / len(two)
+        result["one_at_that_rate"] = await _turn(two[:1], CONNECTIONS // len(two), rate_of_each)
         if number:
-            pairs.append((turns[1], turns[2]))
-    return pairs
+            measured.append(result)
+    return measured
 
 
-async def _turn(loads: list[Load]) -> Turn:
+async def _turn(loads: list[Load], connections: int, max_per_second: float = math.inf) -> Turn:
     """Answers per second, CPU milliseconds of an answer in the API and in PostgreSQL, and how many cores were busy."""
     driver = psutil.Process()
     before = sum(driver.cpu_times()[:2])
-    ran = await asyncio.gather(*(load.run(CONNECTIONS // len(loads)) for load in loads))
+    ran = await asyncio.gather(*(load.run(connections, max_per_second) for load in loads))
     seconds = max(run.seconds for run, _ in ran)
     answers = sum(len(load.bodies) for load in loads)
     api = sum(cpu["api"] * len(load.bodies) for load, (_, cpu) in zip(loads, ran, strict=True)) / answers
@@ -76,19 +85,19 @@ async def _turn(loads: list[Load]) -> Turn:
     return {"per_second": rate, "api": api, "postgresql": shared["postgresql"], "cores_busy": spent / seconds}
 
 
-def _summary(pairs: list[tuple[Turn, Turn]]) -> dict[str, Any]:
-    def of(place: int) -> dict[str, float]:
-        return {name: round(statistics.median(pair[place][name] for pair in pairs), 3) for name in pairs[0][0]}
+def _summary(rounds: list[Round]) -> dict[str, Any]:
+    def median_of(name: str) -> dict[str, float]:
+        return {key: round(statistics.median(each[name][key] for each in rounds), 3) for key in rounds[0][name]}
 
-    def ratio(name: str) -> float:
+    def ratio(key: str, one: str) -> float:
         # A short run may be over within one tick of the CPU clock.
-        return round(statistics.median(two[name] / max(one[name], 0.001) for one, two in pairs), 3)
+        return round(statistics.median(each["two_processes"][key] / max(each[one][key], 0.001) for each in rounds), 3)
 
     return {
-        "one_process": of(0),
-        "two_processes": of(1),
-        "answers_per_second_ratio": ratio("per_second"),
-        "api_cpu_ratio": ratio("api"),
+        **{name: median_of(name) for name in ("one_process", "two_processes", "one_at_that_rate")},
+        "answers_per_second_ratio": ratio("per_second", "one_process"),
+        "api_cpu_ratio_to_a_busy_one": ratio("api", "one_process"),
+        "api_cpu_ratio": ratio("api", "one_at_that_rate"),
     }
 
 

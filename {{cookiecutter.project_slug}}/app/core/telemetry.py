@@ -308,9 +308,8 @@ def mark_failed(failed: trace.Span, error: BaseException) -> None:
 
 def traceparent() -> str | None:
     """The W3C header that propagates this trace to another service; None outside of any span."""
-    carrier: dict[str, str] = {}
-    _propagator.inject(carrier)
-    return carrier.get("traceparent")
+    context = trace.get_current_span().get_span_context()
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}" if context.is_valid else None
 
 
 def current_trace_id() -> str:
