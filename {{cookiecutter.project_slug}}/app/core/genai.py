@@ -7,8 +7,8 @@ not change with them. Another release of the conventions is a change of this fil
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
@@ -16,9 +16,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from opentelemetry.metrics import Meter
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span, SpanKind, get_current_span
 
-from app.core.telemetry import captures_content, mark_failed, span, start_span, within
+from app.core.telemetry import captures_content, mark_failed, recording, span, start_span, within
 
 VERSION: Final = "1.41.1"
 """The last tagged release that defines them."""
@@ -215,9 +215,10 @@ def embeddings(endpoint: ModelEndpoint, dimensions: int) -> GenAICall:
     return call
 
 
-@contextmanager
-def retrieval(data_source: str, limit: int, query: str, **own: Any) -> Iterator[Span]:
+def retrieval(data_source: str, limit: int, query: str, **own: Any) -> AbstractContextManager[Span]:
     """A search in one index."""
+    if not recording():
+        return nullcontext(get_current_span())
     attributes = {
         "gen_ai.operation.name": "retrieval",
         "gen_ai.data_source.id": data_source,
@@ -226,8 +227,7 @@ def retrieval(data_source: str, limit: int, query: str, **own: Any) -> Iterator[
     }
     if captures_content():
         attributes["gen_ai.retrieval.query.text"] = query[:MAX_CONTENT_CHARACTERS]
-    with span(f"retrieval {data_source}", SpanKind.CLIENT, **attributes) as current:
-        yield current
+    return span(f"retrieval {data_source}", SpanKind.CLIENT, **attributes)
 
 
 def execute_tool(name: str, call_id: str) -> AbstractContextManager[Span]:

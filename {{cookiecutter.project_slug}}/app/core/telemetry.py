@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -197,24 +197,30 @@ def shutdown_tracing() -> None:
     _provider, _tracer, _metrics = None, trace.NoOpTracer(), None
 
 
-@contextmanager
 def span(
     name: str,
     kind: trace.SpanKind = trace.SpanKind.INTERNAL,
     traceparent: str | None = None,
     **attributes: Any,
-) -> Iterator[trace.Span]:
+) -> AbstractContextManager[trace.Span]:
     """Record a step as a span; an exception marks it as failed and propagates. Never put user text into attributes.
 
     traceparent: the W3C header of the caller, whose trace is continued.
     """
     parent = trace.get_current_span()
-    if parent.get_span_context().is_valid and not parent.is_recording():
-        # The trace is not sampled: spans would only cost time.
-        yield parent
-        return
+    if _is_unsampled(parent):
+        return nullcontext(parent)
     context = _propagator.extract({"traceparent": traceparent}) if traceparent else None
-    current = _tracer.start_span(name, context, kind, attributes or None)
+    return _recorded(_tracer.start_span(name, context, kind, attributes or None), parent)
+
+
+def _is_unsampled(parent: trace.Span) -> bool:
+    """Whether it belongs to a trace that is not sampled: spans within would only cost time."""
+    return not parent.is_recording() and parent.get_span_context().is_valid
+
+
+@contextmanager
+def _recorded(current: trace.Span, parent: trace.Span) -> Iterator[trace.Span]:
     if not parent.get_span_context().is_valid:
         _root.set(current)
     token = attach(trace.set_span_in_context(current))
@@ -233,10 +239,7 @@ def start_span(
 ) -> trace.Span:
     """Start a span that lasts across the yields of a generator: it does not become current, and the caller ends it."""
     parent = trace.get_current_span()
-    if parent.get_span_context().is_valid and not parent.is_recording():
-        # The trace is not sampled: neither is this span, but it keeps the trace id.
-        return trace.NonRecordingSpan(parent.get_span_context())
-    return _tracer.start_span(name, kind=kind, attributes=attributes)
+    return parent if _is_unsampled(parent) else _tracer.start_span(name, kind=kind, attributes=attributes)
 
 
 @contextmanager
@@ -296,8 +299,7 @@ def captures_content() -> bool:
 
 def recording() -> bool:
     """Whether a span started here would be recorded; False in a trace that is not sampled."""
-    parent = trace.get_current_span()
-    return parent.is_recording() or not parent.get_span_context().is_valid
+    return not _is_unsampled(trace.get_current_span())
 
 
 def mark_failed(failed: trace.Span, error: BaseException) -> None:
