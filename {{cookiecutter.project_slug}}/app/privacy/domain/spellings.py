@@ -75,7 +75,7 @@ def _written(character: str) -> str:
     if character.isascii() and character.isalnum():
         return f"[{character}{chr(ord(character) + _FULL_WIDTH)}]"
     alike = next((signs for signs in _ALIKE if character in signs), character)
-    each = dict.fromkeys(way for sign in (character, alike[0]) for way in (sign, sign.lower(), sign.upper()))
+    each = dict.fromkeys(way for sign in (character, *alike) for way in (sign, sign.lower(), sign.upper()))
     ways = dict.fromkeys(chain.from_iterable(map(_ways, each)))
     single = "".join(map(re.escape, alike)) + "".join(way for way in ways if len(way.removeprefix("\\")) == 1)
     longer = "".join(f"|{way}" for way in ways if len(way.removeprefix("\\")) > 1)
@@ -88,7 +88,7 @@ def _ways(text: str) -> list[str]:
     if len(text) > 1:
         return [*map(re.escape, plain)]
     if text.isascii():
-        plain += [f"\\{text}", chr(ord(text) + _FULL_WIDTH)]
+        plain += [f"\\{text}", f"%{ord(text):02X}", chr(ord(text) + _FULL_WIDTH)]
     if name := _ENTITIES.get(ord(text)):
         plain.append(f"&{name};")
     return [*map(re.escape, plain), rf"&#(?:0*{ord(text)}|x0*{ord(text):x});"]
