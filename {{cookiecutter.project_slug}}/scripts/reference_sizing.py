@@ -26,6 +26,8 @@ def result(name: str) -> Any:
 
 def sizing_page() -> str:
     path, memory, ingest = result("hot_path")["connections_16"], result("ingest_memory"), result("ingest_throughput")
+    scale = result("process_scale")
+    waiting = scale["one_at_that_rate"]["api"] / scale["one_process"]["api"] - 1
     return page(
         "Sizing",
         "From measurements on two cores (`benchmarks/results`), shared by the service, the database and the callers. "
@@ -35,7 +37,9 @@ def sizing_page() -> str:
         f"An answer takes {path['api_cpu_ms']:.2f} ms of processor time in the API and {path['postgresql_cpu_ms']:.2f} "
         f"ms in PostgreSQL (`hot_path.json`, 16 connections, 10,000 chunks, without the bundled embedder). Cores are "
         f"planned to be {BUSY:.0%} busy. A process of the API uses one core. Answers in progress are those that a "
-        f"model of {MODEL_SECONDS} s holds at that rate; each process takes {CONCURRENT}.",
+        f"model of {MODEL_SECONDS} s holds at that rate; each process takes {CONCURRENT}. A process that is busy about "
+        f"half of the time takes {waiting:.0%} more for an answer than one that is always busy; two processes take "
+        f"{scale['api_cpu_ratio']:.2f} times what one alone takes at the same rate (`process_scale.json`).",
         answers(
             path["api_cpu_ms"], path["postgresql_cpu_ms"], result("ingest_throughput")["embedder_cpu_ms_per_passage"]
         ),
