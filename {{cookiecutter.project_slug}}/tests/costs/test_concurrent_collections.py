@@ -26,9 +26,7 @@ LAPSED, LAPSED_LATER = NOON + timedelta(seconds=60), NOON + timedelta(seconds=61
 TOMORROW = NOON + timedelta(days=1)
 LIMIT, WANTED = 1000, 750
 HOLD = "select day, stripe from budget_hold(%s, %s, %s, %s, 60, 'UTC', %s, %s)"
-SHARDS = (
-    "insert into budget_shards values (%(scope)s, %(day)s, 0, 100, 100, 0, 1), (%(scope)s, %(day)s, 1, 0, 200, 0, 1)"
-)
+SHARDS = "insert into budget_shards values (%(of)s, %(day)s, 0, 100, 100, 0, 1), (%(of)s, %(day)s, 1, 0, 200, 0, 1)"
 WINDOWS = "update budget_windows set handed_out = 400"
 LAPSING = "insert into budget_holds values (%s, %s, %s, %s, 100, 0, false, %s)"
 IS_WAITING = "select count(*) from pg_stat_activity where application_name = %s and wait_event_type = 'Lock'"
