@@ -100,7 +100,9 @@ async def test_a_late_charge_waits_for_its_turn_before_it_locks_its_reservations
         with holder.transaction():
             holder.execute("select budget_lock(%s, %s)", (tenant, NOON.date()))
             found = asyncio.create_task(charged())
-            await until(lambda: (holder.execute(BLOCKED, (holder.info.backend_pid,)).fetchone() or (0,))[0])
+            blocked = (BLOCKED, (holder.info.backend_pid,))
+            await until(lambda: found.done() or (holder.execute(*blocked).fetchone() or (0,))[0])
+            assert not found.done()
             assert len(holder.execute("select 1 from budget_holds for update nowait").fetchall()) == 3
         assert not await found
 
