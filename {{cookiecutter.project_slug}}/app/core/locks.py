@@ -1,6 +1,6 @@
 """All advisory locks of the service, in one place so that no two of them share a key.
 
-A key never changes: every running version must agree on it, and a migration repeats that of RELEASES.
+A key never changes: every running version must agree on it, and migrations repeat those of RELEASES and BUDGETS.
 """
 
 from dataclasses import dataclass
@@ -50,6 +50,9 @@ SUITE_FILES = AdvisoryLock("hashtext('suite_files')")
 """One change of the files in evals/ at a time: each writes a whole file."""
 AUDIT_LOG = AdvisoryLock("hashtext('audit_log')")
 """One appended line at a time: each contains the hash of the line before."""
+BUDGETS = AdvisoryLock("hashtext('budgets')")
+"""Shared by every settlement of several shards, exclusive for collecting and sweeping: each locks shards in an order of
+its own."""
 _NAMED = AdvisoryLock("hashtextextended(:name, 0)")
 
 

@@ -33,7 +33,7 @@ NOT_PAUSING = """
     drop policy paused on budget_shards;
     drop function paused_reading();
 """
-WAITING = "select count(*) from pg_stat_activity where application_name = 'paused' and wait_event_type = 'Lock' "
+WAITING = "select count(*) from pg_stat_activity where application_name = 'paused' and %s = any(pg_blocking_pids(pid))"
 
 
 async def test_a_shard_that_has_too_little_is_not_locked_while_its_reader_waits_for_the_windows(
@@ -46,12 +46,12 @@ async def test_a_shard_that_has_too_little_is_not_locked_while_its_reader_waits_
         holder.execute("select pg_advisory_lock(%s)", (PAUSE,))
         with ThreadPoolExecutor(1) as pool, connected(database_urls, "paused") as reader:
             held: Future[Any] = pool.submit(hold, reader, tenant)
-            await until(lambda: is_waiting(other, "advisory"))
+            await until(lambda: is_waiting(other, for_=holder))
             other.execute("update budget_shards set free = 0")
             with other.transaction():
                 other.execute("select budget_lock(%s, %s)", (tenant, day))
                 holder.execute("select pg_advisory_unlock(%s)", (PAUSE,))
-                await until(lambda: is_waiting(holder, "transactionid"))
+                await until(lambda: is_waiting(holder, for_=other))
                 assert other.execute("select 1 from budget_shards for update nowait").fetchall()
             assert held.result() == (day, 0)
 
@@ -60,8 +60,8 @@ def hold(connection: "psycopg.Connection[Any]", tenant: UUID) -> Any:
     return connection.execute(HOLD, (uuid4(), tenant, AMOUNT, AMOUNT, [LIMIT] * 4)).fetchone()
 
 
-def is_waiting(connection: "psycopg.Connection[Any]", event: str) -> bool:
-    return bool((connection.execute(WAITING + "and wait_event = %s", (event,)).fetchone() or (0,))[0])
+def is_waiting(connection: "psycopg.Connection[Any]", for_: "psycopg.Connection[Any]") -> bool:
+    return bool((connection.execute(WAITING, (for_.info.backend_pid,)).fetchone() or (0,))[0])
 
 
 @contextmanager

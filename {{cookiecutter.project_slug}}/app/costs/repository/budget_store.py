@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.database import Database
+from app.core.locks import BUDGETS, lock_shared
 from app.costs.domain.budgets import SERVICE, Budget, BudgetSpan, Settlement, opens_at
 from app.costs.repository.answer_statements import SETTLE_SQL, settle_parameters
 
@@ -103,6 +104,7 @@ async def charged(
     transaction that is settling them.
     """
     if settled:
+        await lock_shared(connection, BUDGETS)  # before the holds, as in budget_settle
         await connection.execute(_LOCK_HOLDS, {"ids": [hold.id for hold in settled.holds]})
     return bool((await connection.execute(_CHARGED, {"rows": list(rows), "subject": subject_id})).scalar_one())
 

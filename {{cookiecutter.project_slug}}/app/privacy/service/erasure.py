@@ -107,11 +107,10 @@ class Erasure:
         if not await self._is_free(request, scope):
             return await self.find(tenant_id, request_id)
         await self.tombstones.append(request)
-        await self._pass(request, scope, again=False)
-        for _ in range(MAX_PASSES):
-            if (left := await self._finish(request, scope)) is None:
+        for number in range(MAX_PASSES + 1):
+            whole = await self._pass(request, scope, again=number > 0)
+            if not whole or (left := await self._finish(request, scope)) is None:
                 return await self.find(tenant_id, request_id)
-            await self._pass(request, left, again=True)
             scope = left
         raise ErasureUnfinished("Text of the subject was written while it was being erased.")
 
@@ -193,23 +192,30 @@ class Erasure:
             stored = await receipts.find(connection, request.id, lock=True)
             if stored is None or stored.state == "done":  # another process was quicker
                 return False
-            hold = await self.holds.on(connection, request.tenant_id, scope)
-            state = {"state": "blocked" if hold else "running", "blocked_by": hold.sentence if hold else None}
-            await receipts.change(connection, request.id, targets=scope.ids, **state)
-        return hold is None
+            await receipts.change(connection, request.id, targets=scope.ids, state="running", blocked_by=None)
+            return not await self.holds.block(connection, request, scope)
 
-    async def _pass(self, request: PrivacyRequest, scope: ErasureScope, *, again: bool) -> None:
-        """Run each step that is not counted yet, or all of them again, and count it in the same transaction."""
-        await self.steps.withdraw(request, scope)
+    async def _pass(self, request: PrivacyRequest, scope: ErasureScope, *, again: bool) -> bool:
+        """Run each step that is not counted yet, or all of them again, and count it in the same transaction. False when
+        a legal hold has been placed on anything of it meanwhile: nothing more goes.
+        """
+        for document in await self.steps.documents(request, scope):
+            async with self.database.transaction(request.tenant_id) as connection:
+                if await self.holds.block(connection, request, scope):
+                    return False
+                await self.steps.withdraw(request, document)
         for name, step in self.steps.steps:
             async with self.database.transaction(request.tenant_id) as connection:
                 await lock_name(connection, f"erasure {request.id}")
                 stored = await receipts.find(connection, request.id, lock=True)
                 if stored is None or stored.state != "running" or (name in stored.counters and not again):
                     continue
+                if await self.holds.block(connection, request, scope):
+                    return False
                 erased = await step(connection, request, scope)
                 counters = {**stored.counters, name: stored.counters.get(name, 0) + erased}
                 await receipts.change(connection, request.id, counters=counters)
+        return True
 
     async def _finish(self, request: PrivacyRequest, scope: ErasureScope) -> ErasureScope | None:
         """None when nothing is left; then the receipt says so, and so does the audit log. Otherwise what is left."""
@@ -223,9 +229,8 @@ class Erasure:
             if stored is None or stored.state == "done":
                 return None
             now_named = await self._scope(connection, stored)
-            tenant = request.tenant_id
-            left = await self.search.rest(connection, tenant, now_named)
-            if left or not now_named.is_within(scope) or await self.search.unerased(connection, tenant, now_named):
+            left = await self.search.rest(connection, stored.tenant_id, now_named) or not now_named.is_within(scope)
+            if left or await self.search.unerased(connection, stored.tenant_id, now_named):
                 await receipts.change(connection, request.id, targets=now_named.ids)
                 return now_named
             await self._done(connection, stored)

@@ -9,9 +9,9 @@ from app.core.audit import Act
 from app.core.clock import Clock
 from app.core.database import Database
 from app.core.ids import new_id
-from app.core.locks import lock_name
+from app.core.locks import lock_name, lock_name_shared
 from app.core.reasons import check_reason
-from app.privacy.domain.requests import ErasureScope, HoldKind, LegalHold, LegalHoldNotFound
+from app.privacy.domain.requests import ErasureScope, HoldKind, LegalHold, LegalHoldNotFound, PrivacyRequest
 from app.privacy.repository import receipts
 
 
@@ -26,6 +26,7 @@ class LegalHolds:
         """The same again, while it is in force, is that one. Errors: ReasonRequired."""
         hold = LegalHold(new_id(), tenant_id, kind, subject, check_reason(reason), actor, self.clock.now())
         async with self.database.transaction(tenant_id) as connection:
+            await lock_name(connection, f"legal holds of {tenant_id}")
             await lock_name(connection, f"legal hold {kind} {subject}")
             if placed := await receipts.find_hold(connection, hold):
                 return placed
@@ -49,8 +50,18 @@ class LegalHolds:
             return await receipts.list_holds(connection, tenant_id)
 
     async def on(self, connection: AsyncConnection, tenant_id: UUID, scope: ErasureScope) -> LegalHold | None:
-        """A hold on anything of the scope, or on a key that asked for an answer of it."""
+        """A hold on anything of the scope, or on a key that asked for an answer of it. None is placed from now on until
+        the caller's transaction ends.
+        """
+        await lock_name_shared(connection, f"legal holds of {tenant_id}")
         askers = await receipts.askers_of(connection, tenant_id, scope.answers)
         subjects = (*scope.documents, *scope.answers, *scope.keys, *askers)
         holds = await receipts.holds_on(connection, tenant_id, subjects, scope.everything)
         return holds[0] if holds else None
+
+    async def block(self, connection: AsyncConnection, request: PrivacyRequest, scope: ErasureScope) -> bool:
+        """Whether one is on anything of the scope, as `on` says; then the receipt of the request says which."""
+        hold = await self.on(connection, request.tenant_id, scope)
+        if hold:
+            await receipts.change(connection, request.id, state="blocked", blocked_by=hold.sentence)
+        return hold is not None

@@ -1,9 +1,11 @@
 """The steps of an erasure, in the order of the catalogue: one for each store."""
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -51,15 +53,16 @@ class Steps:
         rows = [(each.table, apart.get(each.table, partial(self._rows, each))) for each in stores]
         return [*rows, ("evals", self._cases)]
 
-    async def withdraw(self, request: PrivacyRequest, scope: ErasureScope) -> None:
-        """Delete the documents as their owner would: no search finds them, and the statistics stay right."""
-        caller = Principal(request.tenant_id, COMMAND_LINE, request.requested_by, ALL_ROLES)
+    async def documents(self, request: PrivacyRequest, scope: ErasureScope) -> Sequence[UUID]:
+        """Those that are withdrawn before the steps."""
         every = await self.ingestion.every_document(request.tenant_id) if scope.everything else []
-        for document in (*scope.documents, *every):
-            try:
-                await self.ingestion.delete(caller, document)
-            except DocumentNotFound:
-                continue
+        return [*scope.documents, *every]
+
+    async def withdraw(self, request: PrivacyRequest, document: UUID) -> None:
+        """Delete the document as its owner would: no search finds it, and the statistics stay right."""
+        caller = Principal(request.tenant_id, COMMAND_LINE, request.requested_by, ALL_ROLES)
+        with contextlib.suppress(DocumentNotFound):
+            await self.ingestion.delete(caller, document)
 
     def _values(self, request: PrivacyRequest, scope: ErasureScope) -> dict[str, object]:
         pseudonym = f"erased-{self.management.pseudonym(request.subject)}"
