@@ -25,6 +25,7 @@ from app.core.methods import HeadAndOptions
 from app.core.openapi import complete
 from app.core.ownership import OwnershipPolicy
 from app.core.prefix import UnderPrefix
+from app.core.reply_masking import WithoutSecrets
 from app.core.slo import SloPolicy
 from app.core.slots import QueueRules, Slots
 from app.core.system_routes import OPEN, system
@@ -125,6 +126,7 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
         app.include_router(state.extensions.router)
     add_documentation(app, state.settings.root_path)
     limits = _admission_limits(state, adaptation.slots)
+    app.add_middleware(WithoutSecrets, unmasked=UNMASKED)
     app.add_middleware(HeadAndOptions, routes=lambda: app.routes)
     app.add_middleware(Intake, limits=_body_limits(state), admission=limits)
     app.add_middleware(Closed, why=state.environments.closed, open_paths=WITHOUT_KEY | console)
@@ -140,6 +142,18 @@ def create_app(state: State, only: str | None = None) -> FastAPI:
 
 UPLOADS = "/v1/documents"
 ANSWERS = ("/v1/answers", "/v1/chat/completions", "/v1/responses", "/mcp")
+UNMASKED: Mapping[str, str] = {
+    **{f"POST {path}": "It is filtered where it is made." for path in (*ANSWERS, "/v1/search")},
+    "POST /v1/embeddings": "It is numbers.",
+    "POST /v1/keys": "A new key is shown this once.",
+    "GET /v1/documents/{document_id}/original": "The file as uploaded, for those who may have it.",
+    "GET /v1/quarantine/{entry}/original": "The file as uploaded, for those who decide on it.",
+    "GET /v1/documents/{document_id}/text": "It is masked sign by sign where it is read, so that offsets stay valid.",
+    "GET /v1/releases/{release_id}/export": "Its signature covers each sign.",
+    "GET /v1/evaluations/{run_id}/report.json": "Its digest covers each sign; texts are masked where it is made.",
+    "GET /v1/audit": "Its hashes cover each sign; lines are masked before they are written.",
+}
+"""Routes that `WithoutSecrets` leaves alone, each with the reason."""
 
 
 @functools.cache

@@ -6,16 +6,18 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from rich.text import Text
 
 from app.core.errors import Invalid
 from app.core.files import printable
+from app.core.redaction import redact
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,8 +28,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-out = Console()
-err = Console(stderr=True)
+
+class MaskedConsole(Console):
+    """Prints texts, those in tables too, without credentials."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(redact(text), **options)
+
+
+out = MaskedConsole()
+err = MaskedConsole(stderr=True)
+
+
+def print_unmasked(text: str) -> None:
+    """For what a person has to copy, such as a new key, which is shown once."""
+    Console().print(text, highlight=False, soft_wrap=True, markup=False)
+
 
 DEFAULT_TENANT = "default"
 

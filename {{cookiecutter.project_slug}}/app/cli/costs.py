@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.common import DEFAULT_TENANT, out, with_state
+from app.core.redaction import redact
 from app.costs.domain import CostReport, CostTotal
 from app.costs.domain.reconciliation import Deviation, read_export
 from app.costs.domain.unit_costs import UnitCosts
@@ -45,7 +46,7 @@ def costs(
 
     report, units, budget = with_state(load)
     if csv:
-        sys.stdout.write(as_csv(report, units))
+        sys.stdout.write(redact(as_csv(report, units)))
         return
     title = f"Costs from {report.since} to {report.until} ({report.time_zone})"
     table = Table("", "calls", "tokens in", "tokens out", "USD", title=title, title_justify="left")

@@ -81,7 +81,7 @@ def show(
             return found, ""
         # The text is read as one of its readers: whoever runs commands on this machine may read everything.
         reader = caller_at_the_command_line(caller.tenant_id, found.access_groups)
-        return found, (await state.retrieval.document_text(reader, document)).text
+        return found, (await state.live_search.document(reader, document)).text
 
     found, published = with_caller(tenant, work)
     if text:

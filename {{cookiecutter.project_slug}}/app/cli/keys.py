@@ -4,7 +4,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from app.cli.common import DEFAULT_TENANT, actor, err, out, with_state, with_tenant
+from app.cli.common import DEFAULT_TENANT, actor, err, out, print_unmasked, with_state, with_tenant
 from app.identity.domain import KeyTerms
 from app.wiring import State
 
@@ -36,7 +36,7 @@ def create(
 
     key = with_state(work)
     err.print(f"Key for {name} of {tenant}. Keep it now: it is stored nowhere.")
-    out.print(key, highlight=False, soft_wrap=True)
+    print_unmasked(key)
 
 
 @app.command("list")
@@ -64,7 +64,7 @@ def webhook_secret(
     """Show the signing secret for the webhooks of a key. A new key has a new secret."""
     secret = with_tenant(tenant, lambda state, id: state.identity.show_webhook_secret(id, name, actor()))
     err.print(f"Secret of the webhooks of {name}. Keep it now: it is stored nowhere.", highlight=False)
-    out.print(secret, highlight=False, soft_wrap=True)
+    print_unmasked(secret)
 
 
 @app.command()

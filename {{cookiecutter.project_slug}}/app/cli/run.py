@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from app.cli.common import DEFAULT_TENANT, out, settings_for_command
+from app.cli.common import DEFAULT_TENANT, out, print_unmasked, settings_for_command
 from app.cli.health import NO_ANSWER, missing_of
 from app.core.embedded import Urls
 from app.core.errors import Problem, StartRefused
@@ -133,13 +133,11 @@ def _greet(settings: Settings, key: str) -> None:
     out.print(f"\nReady at [bold]{base}[/]   (documentation at {base}/docs, Ctrl-C stops)\n")
     if settings.console:
         out.print(f"Console: {base}/console/ (reviews and budgets; sign in with the key below)\n", highlight=False)
-    out.print(f"Development key: {key}\n", highlight=False)
+    print_unmasked(f"Development key: {key}\n")
     out.print("Ask your documents; .venv/bin/app ingest PATH… adds them:", highlight=False)
-    out.print(
+    print_unmasked(
         f"  curl -s {base}/v1/answers -H 'Authorization: Bearer {key}' \\\n"
-        "    -H 'Content-Type: application/json' -d '{\"question\": \"What does the contract say about notice?\"}'\n",
-        highlight=False,
-        soft_wrap=True,
+        "    -H 'Content-Type: application/json' -d '{\"question\": \"What does the contract say about notice?\"}'\n"
     )
 
 

@@ -2,6 +2,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from app.core.redaction import redact
 from app.evaluation.domain.report import ReleaseAnswer, Report, worst_cases
 from app.evaluation.service.rendering.report_tables import ReportTable, as_tables
 from app.evaluation.service.rendering.wording import MARKS, headline, notes, reasons, short
@@ -52,6 +53,8 @@ def _side(title: str, answer: ReleaseAnswer | None) -> Sequence[str]:
 
 
 def _plain(text: str) -> str:
-    """Text of documents and askers, in which nothing is a mark, a link or a mention."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text of documents and askers, in which nothing is a mark, a link or a mention. Credentials are masked
+    first: after this their forms are not those that are looked for.
+    """
+    escaped = redact(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _LINKED.sub(r"\1<!-- -->", _SPECIAL.sub(r"\\\1", " ".join(escaped.split())))
