@@ -1,6 +1,7 @@
 """Money is reserved before a model call and settled with the answer, over HTTP."""
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -271,6 +272,18 @@ async def test_a_client_that_disconnects_is_charged_the_reported_usage(limited: 
     assert written == len("".join(said)) // 4, "as the stand-in counts"
     assert not limited.model.calls[0].gone, "only the end of a stream says what it cost"
     assert after.committed_micro_usd == micro_usd > 0
+
+
+async def test_a_stream_that_breaks_after_its_reader_left_is_charged_its_reservation(limited: Service) -> None:
+    limited.model.faults.append(Fault(pieces=("Marta Holm built it [1]. ", "In 1874 "), stall=100, cut=True))
+    caller = await limited.state.identity.authenticate(limited.key)
+    async with aclosing(limited.state.answers.stream(caller, Question(WHO))) as stream:
+        await anext(stream)
+    assert await charged(limited) == [], "its end could still say what it cost"
+    await leap(100)
+    after = await until_settled(limited)
+    ((_, _, written, micro_usd),) = await charged(limited)
+    assert (written, after.committed_micro_usd) == (512, micro_usd)
 
 
 async def test_a_client_that_disconnects_before_the_first_token_is_charged_the_reservation(limited: Service) -> None:

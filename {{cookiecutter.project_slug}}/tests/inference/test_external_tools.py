@@ -8,10 +8,12 @@ import pytest
 import pytest_asyncio
 
 from app.actions.domain import ActionPolicy
+from app.core.background import background
 from app.core.jobs import Worker
 from app.review.domain.items import SubmittedDecision
 from app.review.repository import ReviewFilters
 from tests.actions.tool_server import Tracker, tracker_served
+from tests.clock import until
 from tests.conftest import override
 from tests.inference.conftest import Service, change_serving
 from tests.inference.test_tool_calls import call, calls, script
@@ -68,6 +70,20 @@ async def test_a_server_that_is_down_is_told_to_the_model(service: Service, trac
     await ask(service, calls(call(FIND, 1, id=7)), "I do not know.")
     assert tracker.calls == []
     assert "refused" in str(service.model.calls[1].body["messages"][-1])
+
+
+async def test_a_running_process_asks_the_servers_by_itself(service: Service) -> None:
+    state = service.state
+    async with tracker_served() as served:
+        policy = ActionPolicy(owner="tests", offered=OFFERED, servers={"tracker": served.server()})  # type: ignore[arg-type]
+        override(state.external_actions, live_policy=lambda: policy)
+
+        def offered() -> bool:
+            return FIND in [each.name for each in state.actions.catalogue.offered(policy)]
+
+        assert not offered()
+        async with background(*state.background()):
+            await until(offered)
 
 
 @pytest.mark.parametrize("risk", [None, "reversible"])

@@ -1,18 +1,21 @@
 """No content of a held answer is delivered before the decision, in any form of the response."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from app.core.jobs import Worker
 from app.inference.domain.human_review import ReviewPolicy
 from app.review.domain.items import DecisionType
 from tests.clock import until
 from tests.conftest import without_polling
-from tests.inference.conftest import Service, change_serving
+from tests.inference.conftest import Service, change_serving, loaded
 from tests.inference.reviewer import decide_on
 
 WHO = "Who built the lighthouse of Karlen?"
@@ -128,6 +131,18 @@ async def test_a_waiting_client_is_notified_of_the_decision_at_once(
     await decide(holding, held["id"])
     assert SECRET in (await shown).json()["text"]
     assert holding.state.archive.waiting._events == {}
+
+
+async def test_whoever_waits_for_a_decision_takes_no_place_from_other_requests(holding: Service) -> None:
+    held = (await holding.ask(WHO)).json()
+    at_work = partial(REGISTRY.get_sample_value, "app_requests_at_work", {"kind": "other"})
+    async with loaded(holding.state) as url:
+        shown = asyncio.ensure_future(get(replace(holding, url=url), held["id"], wait=20))
+        await until(lambda: holding.state.archive.waiting._events)
+        await until(lambda: shown.done() or at_work() == 0)
+        assert not shown.done()
+        await decide(holding, held["id"])
+        assert (await shown).status_code == 200
 
 
 async def test_waiting_ends_at_its_timeout(holding: Service) -> None:

@@ -89,6 +89,16 @@ async def test_a_reply_that_is_not_the_object_is_repaired_once_and_both_are_char
     assert "corrected JSON object" in said
 
 
+async def test_a_repair_without_usage_is_charged_as_much_as_its_own_longer_request_could_cost(service: Service) -> None:
+    replies = [orjson.dumps({"choices": [{"message": {"content": each}}]}) for each in ('{"name": 1}', GOOD)]
+    service.model.faults.extend(Fault(body=each) for each in replies)
+    done = (await complete(service, GOOD))["answer"]
+    rows = await service.rows("select input_tokens, micro_usd from ledger where feature = 'answer' order by 1")
+    assert sum(each for _, each in rows) == done["cost_micro_usd"]
+    (first, _), (second, _) = rows
+    assert second > first + len('{"name": 1}'), "it holds the first reply, and what is wrong with it"
+
+
 @pytest.mark.parametrize(
     ("replies", "refusal"),
     [

@@ -283,6 +283,15 @@ async def test_every_model_call_of_an_answer_is_charged(desk: Service) -> None:
     assert sum(row[1] for row in rows) == answer["usage"]["output_tokens"]
 
 
+async def test_a_call_after_a_tool_without_usage_is_charged_as_much_as_it_could_cost(desk: Service) -> None:
+    replies = [{"choices": [{"message": each}]} for each in (calls(LOOKED), {"content": "It was looked up."})]
+    desk.model.faults.extend(Fault(body=orjson.dumps(each)) for each in replies)
+    await ask(desk, LOOK)
+    rows = await desk.rows("select input_tokens from ledger where feature = 'answer' order by 1")
+    (first,), (second,) = rows
+    assert second > first + len("It prints grey."), "it holds the result of the tool"
+
+
 async def test_claims_of_the_model_are_replaced_by_a_generated_account(desk: Service) -> None:
     desk.model.mind = script(calls(NOTED), "All printers of the world have been repaired by our engineers.")
     answer = await ask(desk, NOTE)

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from app.core.database import notify
-from app.core.errors import StartRefused
+from app.core.errors import DatabaseUnavailable, StartRefused
 from app.core.rooms import SECONDS_LEFT
 from app.releases.domain import INDEX_SWITCHED
 from app.retrieval.service.retrieval import Retrieval
@@ -83,6 +83,22 @@ async def test_it_hears_which_index_another_process_made_live(room: RetrievalRoo
             return not follower.told.empty()
 
         await until(told)
+
+
+async def test_a_charge_that_was_refused_is_made_before_the_process_ends(settings: Settings, state: State) -> None:
+    attempts = 0
+
+    async def charge() -> None:
+        """Fails once."""
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise DatabaseUnavailable
+
+    async with open_retrieval_room(settings, state.urls) as ending:
+        override(ending.costs.late, retry_delays=(1000.0,))
+        await ending.costs.late.charge(charge, {})
+    assert attempts == 2
 
 
 async def test_without_the_key_of_the_processes_only_health_and_metrics_are_served(
