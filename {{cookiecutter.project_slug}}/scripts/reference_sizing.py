@@ -9,7 +9,7 @@ from reference_markdown import page, table
 
 RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results"
 ANSWERS = (10, 50, 200, 500)
-CHUNKS = (10_000, 100_000, 1_000_000)
+CHUNKS = (10_000, 100_000, 500_000, 1_000_000)
 BUSY = 0.7
 """Share of a core that is planned for; the rest is for peaks."""
 WORDS_OF_A_CHUNK = 128
