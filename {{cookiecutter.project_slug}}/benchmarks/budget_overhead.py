@@ -19,7 +19,7 @@ import orjson
 import psutil
 
 from app.core.embedded import Urls
-from benchmarks.harness import arguments_of, fresh_databases, house, write
+from benchmarks.harness import arguments_of, environment_of, fresh_databases, house, write
 from benchmarks.hot_path import PER_DOCUMENT, PRICE, Load, Measured, check, in_turns, prepare
 from benchmarks.processes import running
 
@@ -61,13 +61,7 @@ async def _service(
         cost = home / "policies" / "cost.yaml"
         cost.write_text(cost.read_text().replace("budgets:\n", f"{LIMITS}\n"))
         key, questions, postgres = await prepare(home, urls, chunks)
-        environment = {
-            "DATABASE_URL": urls.service,
-            "APP_ROOT": str(home),
-            "APP_DATA_DIR": str(home),
-            "APP_EMBEDDER": "none",
-            "APP_MODEL_CHAIN": orjson.dumps([{"model": "stand-in", "base_url": upstream}]).decode(),
-        }
+        environment = environment_of(home, urls.service, upstream)
         async with running("app", "serve", environment=environment) as (api, port):
             await check(port, key, questions[0])
             bodies = [orjson.dumps({"question": questions[n % len(questions)]}) for n in range(answers)]
