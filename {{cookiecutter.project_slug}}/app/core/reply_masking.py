@@ -10,7 +10,7 @@ from app.core.http import App, Receive, Scope, Send
 from app.core.redaction import redact
 
 LARGE_BYTES = 16_384
-"""From here on, about three milliseconds, a reply is masked in a thread, so that other requests go on."""
+"""Larger replies are masked in a thread, so that other requests go on."""
 JSON = "application/json"
 TEXTS = frozenset({"text/html", "text/markdown", "text/csv", "text/plain"})
 
@@ -61,9 +61,9 @@ async def _masked(content: bytes, media_type: str) -> bytes:
 def masked_content(content: bytes, media_type: str) -> bytes:
     """The same bytes where nothing is masked."""
     if media_type in TEXTS:
-        text = content.decode()
+        text = content.decode(errors="surrogateescape")  # bytes that are no UTF-8 stay as they are
         masked = redact(text)
-        return content if masked == text else masked.encode()
+        return content if masked == text else masked.encode(errors="surrogateescape")
     value = orjson.loads(content) if content else None
     shown = masked_value(value)
     return content if shown is value else orjson.dumps(shown)

@@ -131,7 +131,9 @@ class Planted:
     async def reasons(self) -> None:
         """Names and reasons that people give."""
         state, tenant = self.service.state, self.service.tenant
-        await state.identity.create_key(tenant, self.text("key", False), ["user"])
+        key = (await state.identity.create_key(tenant, self.text("key", False), ["user"])).text
+        async with self.service.client(key) as asker:
+            (await asker.post("/v1/answers", json={"question": WHO})).raise_for_status()
         release = await state.releases.create(MARK, changes={"retrieval.dense_weight": 0.25})
         await state.rollouts.activate(MARK, release.id, self.text("move"), break_glass=True)
         self.ids |= {"release_id": release.id, "environment": "production", "model": "default"}

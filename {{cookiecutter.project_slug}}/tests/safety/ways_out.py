@@ -4,6 +4,7 @@ SHOWS = "shows texts"
 AS_UPLOADED = "the file as it was uploaded, always as a download, for those who may have it"
 FIGURES = "figures and names that the service gives itself"
 OF_THE_SERVICE = "settings, policies and prompts of the service, which its owners write and release"
+OF_PEOPLE = "names and notes that people give, which the last step masks as it does those that are tried"
 FRAME = "a page without data; its script reads the routes, and no page parses a text as markup"
 
 ROUTES: dict[str, str] = {
@@ -49,21 +50,21 @@ ROUTES: dict[str, str] = {
     "/v1/monitoring/error-budgets": FIGURES,
     "/v1/reviews/agreement": FIGURES,
     "/v1/environments/production/canary": FIGURES,
-    "/v1/costs": FIGURES,
+    "/v1/costs": SHOWS,
     "/v1/costs/units": FIGURES,
-    "/v1/costs.csv": FIGURES,
+    "/v1/costs.csv": SHOWS,
     "/v1/budgets": FIGURES,
     "/v1/indexes": FIGURES,
     "/v1/audit/head": FIGURES,
     "/v1/caller": FIGURES,
-    "/v1/identities": FIGURES,
+    "/v1/identities": OF_PEOPLE,
     "/v1/models": FIGURES,
     "/v1/models/{model}": FIGURES,
     "/v1/sources/access": "names of groups and addresses that the caller set",
     "/v1/actions/catalogue": OF_THE_SERVICE,
-    "/v1/readiness": OF_THE_SERVICE,
-    "/v1/readiness/page": OF_THE_SERVICE,
-    "/v1/releases": OF_THE_SERVICE,
+    "/v1/readiness": OF_PEOPLE,
+    "/v1/readiness/page": OF_PEOPLE,
+    "/v1/releases": OF_PEOPLE,
     "/v1/releases/current": OF_THE_SERVICE,
     "/v1/releases/at": OF_THE_SERVICE,
     "/v1/releases/{release_id}": OF_THE_SERVICE,
@@ -118,7 +119,7 @@ COMMANDS: dict[str, tuple[str, ...] | str] = (
         "ask": "its answer is filtered where it is made; printed as those of 'answers show' are",
         "audit export": "its hashes cover each sign; lines are masked before they are written",
         "backup": "a copy of the database, sealed as it is stored",
-        "costs": FIGURES,
+        "costs": ("costs", "--csv"),
         "demo": "the handbook of the service",
         "evals candidates": "masked where they are stored: test_seeded_secrets",
         "evaluate": "a report, whose texts are masked where it is made",
